@@ -1,0 +1,66 @@
+# Every target prepares .venv by itself; nothing else has to be installed but Python >= 3.11.
+# Another interpreter: make PYTHON=/path/to/python3.13 test
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench soak docs clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+SOURCES := $(sort $(patsubst %/,%,$(dir $(wildcard examples/*.py benchmarks/*.py))))
+
+help:
+	@echo "make demo    calls, e-mails and posts find their agents, live in this terminal"
+	@echo "make test    the whole test suite"
+	@echo "make check   lint, format, types, house rules, every code block of the documentation"
+	@echo "make bench   the benchmarks of the hot path and of the router"
+	@echo "make soak    the property tests, long"
+	@echo "make docs    the documentation, into docs/_build"
+	@echo "make clean   remove everything that the targets above made, .venv included"
+
+# Installed once, and again when the dependencies in pyproject.toml may have changed.
+$(STAMP): pyproject.toml
+	@python=""; \
+	for candidate in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	    if "$$candidate" -c "$(ENOUGH)" 2>/dev/null; then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo "omniroute needs Python 3.11 or newer, and none was found on the PATH." >&2; \
+	    echo "Install one, or name it: make PYTHON=/path/to/python3.11 ..." >&2; \
+	    exit 1; \
+	fi; \
+	echo "preparing $(VENV) with $$("$$python" --version)"; \
+	"$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python examples/omnichannel_centre.py
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 tests
+
+check: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	@set -e; for part in src $(SOURCES); do \
+	    echo "mypy --strict $$part"; $(BIN)/python -m mypy --strict $$part; \
+	done
+	$(BIN)/python -m pytest -q tests/test_house.py tests/test_docs.py
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/hot_path.py
+	$(BIN)/python benchmarks/router.py
+
+# Hypothesis marks its own tests, state machines included.
+soak: $(STAMP)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m hypothesis tests
+
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "open docs/_build/index.html"
+
+clean:
+	rm -rf $(VENV) docs/_build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
