@@ -156,7 +156,7 @@ def _attribute(node: Compare, scope: Scope) -> Predicate:
     name, operator, value = node.name, node.operator, node.value
     fold = scope is Scope.MESSAGE
     if operator == "has":
-        return _attribute_has(name, str(value), fold)
+        return _attribute_has(name, str(value), fold=fold)
     if operator in ("==", "!=", "in", "not in"):
         sample = value[0] if isinstance(value, tuple) else value
         if isinstance(sample, str) and fold:
@@ -195,7 +195,7 @@ def _folded_attribute(name: str) -> Callable[[Any], Any]:
     return folded
 
 
-def _attribute_has(name: str, value: str, fold: bool) -> Predicate:
+def _attribute_has(name: str, value: str, *, fold: bool) -> Predicate:
     wanted = value.casefold() if fold else value
 
     def has(subject: Any) -> bool:

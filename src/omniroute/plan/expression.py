@@ -96,8 +96,10 @@ class Expression:
         return self.tree.operands if isinstance(self.tree, And) else (self.tree,)
 
     def without(self, skills: Collection[str]) -> Expression | None:
-        """What is left after dropping every top-level conjunct that mentions one of
-        ``skills``; None when nothing is left. ``"*"`` among them drops everything."""
+        """What is left without the top-level conjuncts that mention one of ``skills``.
+
+        None when nothing is left. ``"*"`` among the skills drops everything.
+        """
         if "*" in skills:
             return None
         dropped = frozenset(skills)
@@ -137,9 +139,7 @@ class Expression:
         return Expression, (self.tree, self.scope)
 
 
-def parse(
-    source: str, scope: Scope = Scope.AGENT, *, names: Names | None = None
-) -> Expression:
+def parse(source: str, scope: Scope = Scope.AGENT, *, names: Names | None = None) -> Expression:
     """The expression that ``source`` says.
 
     Raises `ExpressionError` with the exact position for anything that is not one, for a

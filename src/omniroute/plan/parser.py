@@ -259,16 +259,15 @@ class _Parser:
             return Compare(kind, name, ">=", 1)
         if kind is Kind.FLAG:
             return Compare(kind, name, "==", True)
+        allowed = ", ".join(OPERATORS[kind])
         found = self.token
         if found.kind in (TokenKind.STRING, TokenKind.INTEGER):
-            self.fail(f"an operator is missing; allowed: {', '.join(OPERATORS[kind])}", found)
-        self.fail(
-            f"{kind.value} ({token.value}) needs a comparison: {', '.join(OPERATORS[kind])}", token
-        )
+            return self.fail(f"an operator is missing; allowed: {allowed}", found)
+        return self.fail(f"{kind.value} ({token.value}) needs a comparison: {allowed}", token)
 
     # -- literals
 
-    def literal(self) -> str | int | bool:
+    def literal(self) -> str | int:
         token = self.advance()
         if token.kind in (TokenKind.STRING, TokenKind.INTEGER):
             return token.value
@@ -278,7 +277,7 @@ class _Parser:
             self.fail(f'expected a value; a text is quoted: "{token.value}"', token)
         if token.value == "[":
             self.fail("a list follows only 'in' and 'not in'", token)
-        self.fail(f"expected a value, found {token.shown()}", token)
+        return self.fail(f"expected a value, found {token.shown()}", token)
 
     def list_literal(self) -> Literal:
         opening = self.token
@@ -344,8 +343,6 @@ class _Parser:
         found = (t for t in later if t.kind is TokenKind.STRING and t.value == value)
         return next(found, place)
 
-    def check_name(
-        self, what: str, name: str, known: Collection[str] | None, token: Token
-    ) -> None:
+    def check_name(self, what: str, name: str, known: Collection[str] | None, token: Token) -> None:
         if known is not None and name not in known:
             self.fail(f"unknown {what} {name!r}{_hint(name, known)}", token)

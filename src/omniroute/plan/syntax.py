@@ -38,8 +38,8 @@ __all__ = [
     "quoted",
 ]
 
-#: What a field can be compared with.
-Literal = str | int | bool | tuple[str, ...] | tuple[int, ...]
+#: What a field can be compared with (a bool is an int here).
+Literal = str | int | tuple[str, ...] | tuple[int, ...]
 
 
 class Scope(enum.Enum):
@@ -166,8 +166,11 @@ def disjunction(operands: Iterable[Node]) -> Node:
 
 
 def negation(operand: Node) -> Node:
-    """The canonical ``not``. A missing attribute makes ``==`` false and ``!=`` true, so the
-    two are exact opposites; ``<`` and ``>=`` are not, and stay under their ``not``."""
+    """The canonical ``not``.
+
+    A missing attribute makes ``==`` false and ``!=`` true, so the two are exact opposites;
+    ``<`` and ``>=`` are not, and stay under their ``not``.
+    """
     if isinstance(operand, Not):
         return operand.operand
     if (
@@ -180,7 +183,7 @@ def negation(operand: Node) -> Node:
     return Not(operand)
 
 
-def _distinct(operands: Iterable[Node], sort: type[And] | type[Or]) -> tuple[Node, ...]:
+def _distinct(operands: Iterable[Node], sort: type[And | Or]) -> tuple[Node, ...]:
     by_text: dict[str, Node] = {}
     for operand in operands:
         for part in operand.operands if isinstance(operand, sort) else (operand,):
@@ -222,7 +225,7 @@ def _compare_text(compare: Compare) -> str:
     return f"{name} {operator} {_literal_text(value)}"
 
 
-def _literal_text(value: str | int | bool) -> str:
+def _literal_text(value: str | int) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else quoted(value)
