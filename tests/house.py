@@ -186,13 +186,19 @@ def references(source: Source) -> Iterator[tuple[str, int]]:
             plain = isinstance(node, ast.Import) and full.startswith(f"{name}.")
             local[name] = name if plain else full
             yield full, node.lineno
+    bound = {
+        node.arg if isinstance(node, ast.arg) else node.id
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.arg)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    }
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Attribute) and (name := dotted(node)):
             head, _, rest = name.partition(".")
             if head in local:
                 yield f"{local[head]}.{rest}", node.lineno
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            yield local.get(node.func.id, node.func.id), node.lineno
+        elif isinstance(node, ast.Name) and node.id not in bound:
+            yield local.get(node.id, node.id), node.lineno
 
 
 def under(name: str, prefix: str) -> bool:

@@ -171,6 +171,7 @@ FAULTS = [
     ("bans", "model.py", "print('hello')", "events"),
     ("bans", "journal/a.py", "print('hello')", "events"),
     ("bans", "engine/a.py", "import logging", "events"),
+    ("bans", "engine/a.py", "list(map(print, []))", "events"),
     ("bans", "plan/a.py", "import sys\nsys.stderr.write('x')", "events"),
     ("bans", "channels/a.py", "import urllib.request", "bytes"),
     ("bans", "channels/a.py", "open('x')", "bytes"),
