@@ -1,0 +1,108 @@
+"""The interactions' side of the market: needs and lanes.
+
+A *need* is one effective requirement (members, step, own) with the set of profiles that
+satisfy it, worked out once. A *lane* is the waiting interactions that differ in nothing
+the matcher looks at: same queue, need and channel. Inside a lane the order is a fixed
+integer key, so a heap of integers holds it, and the head is all that anybody compares.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from ..model import Channel
+from ..plan import Expression
+from .capacity import CHANNEL_BIT
+
+if TYPE_CHECKING:
+    from .groups import Profile
+    from .records import QueueRecord
+
+__all__ = ["EMPTY", "Lane", "Need"]
+
+#: The head of an empty lane: larger than any key.
+EMPTY = 1 << 160
+
+
+class Need:
+    """One effective requirement and who satisfies it, as indexes and as one bit mask."""
+
+    __slots__ = ("expression", "mask", "profiles", "required_skills")
+
+    def __init__(self, expression: Expression | None) -> None:
+        self.expression = expression
+        self.required_skills = expression.required_skills if expression is not None else ()
+        self.profiles: dict[int, Profile] = {}
+        self.mask = 0
+
+    def consider(self, profile: Profile) -> bool:
+        """Take the profile in if it satisfies the requirement: the one place that asks."""
+        if self.expression is None or self.expression.matches(profile.example):
+            self.profiles[profile.index] = profile
+            self.mask |= profile.bit
+            return True
+        return False
+
+    def forget(self, profile: Profile) -> None:
+        """The profile has no agents any more."""
+        if self.profiles.pop(profile.index, None) is not None:
+            self.mask ^= profile.bit
+
+    def skill_score(self, profile: Profile) -> int:
+        """The sum of levels over the required skills, for the strategy most skilled."""
+        levels = profile.example.skills
+        return sum(levels.get(skill, 0) for skill in self.required_skills)
+
+
+class Lane:
+    """Waiting interactions of one queue, need and channel, in key order.
+
+    Removal from the middle is lazy: the key is noted in ``_gone`` and skipped when it
+    reaches the top.
+    """
+
+    __slots__ = ("_gone", "_heap", "bit", "channel", "index", "need", "queue")
+
+    def __init__(self, index: int, queue: QueueRecord, need: Need, channel: Channel) -> None:
+        self.index = index
+        self.queue = queue
+        self.need = need
+        self.channel = channel
+        self.bit = CHANNEL_BIT[channel]
+        self._heap: list[int] = []
+        self._gone: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._heap) - len(self._gone)
+
+    def put(self, key: int) -> int:
+        """Add a key; returns the head. O(log n)."""
+        if key in self._gone:
+            self._gone.remove(key)
+        else:
+            heapq.heappush(self._heap, key)
+        return self._heap[0]
+
+    def take(self, key: int) -> int:
+        """Remove a key; returns the new head or `EMPTY`. O(log n)."""
+        heap = self._heap
+        if heap[0] != key:
+            self._gone.add(key)
+            if len(self._gone) > 32 and 2 * len(self._gone) > len(heap):
+                self._heap = heap = sorted(set(heap) - self._gone)
+                self._gone.clear()
+            return heap[0]
+        heapq.heappop(heap)
+        if self._gone:
+            self._skip()
+        return heap[0] if heap else EMPTY
+
+    def _skip(self) -> None:
+        heap, gone = self._heap, self._gone
+        while heap and heap[0] in gone:
+            gone.remove(heapq.heappop(heap))
+
+    def in_order(self) -> list[int]:
+        """All keys, smallest first. O(n log n); for refusals and explanations."""
+        return sorted(key for key in self._heap if key not in self._gone)

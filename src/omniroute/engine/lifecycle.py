@@ -1,0 +1,81 @@
+"""Every legal move, in one table per machine; a move that is not here cannot happen.
+
+Two machines run side by side. An *interaction* moves by events about it; an *agent*'s
+presence moves by events about him. They meet only in offers: what an agent carries is
+his load, which is kept apart from his presence. The diagrams of the documentation are
+drawn from these tables (`python -m omniroute draw --lifecycle`).
+
+A row is indexed by the state before; a missing entry is an illegal move and raises
+`KeyError` in `apply`, which means that the journal or the engine is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import events as ev
+from ..events import Event
+from ..model import InteractionState as S
+from ..model import Presence as P
+
+__all__ = ["INTERACTION", "OPEN", "PRESENCE", "mermaid"]
+
+#: event -> {state before: state after}
+INTERACTION: Mapping[type[Event], Mapping[S, S]] = {
+    ev.Queued: {S.NEW: S.WAITING},
+    ev.Rejected: {S.NEW: S.REJECTED},
+    ev.Quarantined: {S.NEW: S.QUARANTINED},
+    ev.StepReached: {S.WAITING: S.WAITING, S.OFFERED: S.OFFERED},
+    ev.Reprioritized: {
+        S.WAITING: S.WAITING,
+        S.OFFERED: S.OFFERED,
+        S.ENGAGED: S.ENGAGED,
+        S.HELD: S.HELD,
+    },
+    ev.RefusalsReset: {S.WAITING: S.WAITING, S.OFFERED: S.OFFERED},
+    ev.MessageAppended: {
+        S.WAITING: S.WAITING,
+        S.OFFERED: S.OFFERED,
+        S.ENGAGED: S.ENGAGED,
+        S.HELD: S.HELD,
+    },
+    ev.Offered: {S.WAITING: S.OFFERED},
+    ev.Accepted: {S.OFFERED: S.ENGAGED},
+    ev.Declined: {S.OFFERED: S.WAITING},
+    ev.Expired: {S.OFFERED: S.WAITING},
+    ev.Revoked: {S.OFFERED: S.WAITING},
+    ev.Held: {S.ENGAGED: S.HELD},
+    ev.Resumed: {S.HELD: S.ENGAGED},
+    ev.Requeued: {S.ENGAGED: S.WAITING, S.HELD: S.WAITING},
+    ev.WrapUpStarted: {S.ENGAGED: S.WRAP_UP, S.HELD: S.WRAP_UP},
+    ev.Completed: {S.ENGAGED: S.COMPLETED, S.HELD: S.COMPLETED, S.WRAP_UP: S.COMPLETED},
+    ev.Abandoned: {S.WAITING: S.ABANDONED},
+    ev.Cancelled: {
+        S.WAITING: S.CANCELLED,
+        S.ENGAGED: S.CANCELLED,
+        S.HELD: S.CANCELLED,
+        S.WRAP_UP: S.CANCELLED,
+    },
+}
+
+#: event -> {presence before: presence after}
+PRESENCE: Mapping[type[Event], Mapping[P, P]] = {
+    ev.SignedIn: {P.LOGGED_OUT: P.NOT_READY},
+    ev.BecameReady: {P.NOT_READY: P.READY},
+    ev.BecameNotReady: {P.READY: P.NOT_READY},
+    ev.AgentChanged: {P.NOT_READY: P.NOT_READY, P.READY: P.READY},
+    ev.SignedOut: {P.NOT_READY: P.LOGGED_OUT, P.READY: P.LOGGED_OUT},
+}
+
+#: States in which an interaction is still somebody's concern.
+OPEN = frozenset({S.WAITING, S.OFFERED, S.ENGAGED, S.HELD, S.WRAP_UP})
+
+
+def mermaid(table: Mapping[type[Event], Mapping[S, S]] | Mapping[type[Event], Mapping[P, P]]) -> str:
+    """A Mermaid state diagram of one table; moves that stay in place are left out."""
+    lines = ["stateDiagram-v2"]
+    for event, row in table.items():
+        for before, after in row.items():
+            if before != after:
+                lines.append(f"    {before.value} --> {after.value}: {event.__name__}")
+    return "\n".join(lines) + "\n"

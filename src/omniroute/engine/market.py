@@ -1,0 +1,337 @@
+"""Where the waiting and the available meet: the hot path.
+
+The theory. Interactions that wait stand in *lanes*, agents who have room stand in
+*groups*; a lane and a group hold members that are alike, so only their heads matter. Which
+profile satisfies which need is worked out once, when the lane or the profile comes into
+being, and kept on both sides: as a *row* (the lanes a freed agent looks at) and as a
+bit mask (the profiles an arrival looks at). So
+
+- an agent is freed: read the heads of the lanes in his row, take the smallest key;
+- an interaction arrives: `&` the mask of its need with each pool's mask, compare the
+  heads of the groups that remain, by the queue's strategy.
+
+The cost grows with the number of distinct kinds, never with the number of people or
+calls. Two things bend this rule and are handled apart. Refusals: an agent who is barred from
+the head of a lane looks deeper into that lane. Many different agents available at once under
+longest idle: agents are then tried in idle order, which finds one after A/n trials when
+n of A satisfy the need; since the other way costs n, the cheaper is at most sqrt(A).
+
+Agents whose availability changed are only noted (`mark`); the groups are brought up to date
+when somebody next looks for an agent. A freed agent who takes work at once, the common case
+under load, never enters a group at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..model import Agent, Channel, Presence
+from ..plan import Expression, Strategy
+from .capacity import Load
+from .groups import Group, Pool, Profile, ProfileKey, Row, profile_key
+from .lanes import EMPTY, Lane, Need
+from .records import AgentRecord, InteractionRecord, QueueRecord
+
+__all__ = ["Market"]
+
+_LaneKey = tuple[str, Expression | None, Channel]
+
+
+class Market:
+    """The index over waiting interactions and available agents; decides who is best."""
+
+    def __init__(self, agents: dict[str, AgentRecord]) -> None:
+        self._agents = agents
+        #: order key -> interaction, for all that wait
+        self.waiting: dict[int, InteractionRecord] = {}
+        #: idle number -> agent, for all signed in; insertion order is idle order
+        self.by_idle: dict[int, AgentRecord] = {}
+        self._heads: list[int] = [EMPTY]
+        self._lanes: dict[_LaneKey, Lane] = {}
+        self._free_slots: list[int] = []
+        self._needs: dict[Expression | None, Need] = {}
+        self._profiles: dict[ProfileKey, Profile] = {}
+        self._by_index: list[Profile | None] = []
+        self._pools: dict[int, Pool] = {}
+        self._stale: list[AgentRecord] = []
+        #: agents that some requirement names, so that each is a profile of his own
+        self._named: set[str] = set()
+
+    # --- agents ---------------------------------------------------------------------
+
+    def enter(self, record: AgentRecord) -> None:
+        """An agent signed in or changed: give him his profile."""
+        agent = record.agent
+        key = profile_key(agent, named=agent.id in self._named)
+        profile = self._profiles.get(key)
+        if profile is None:
+            profile = self._new_profile(key, agent)
+        profile.agents[agent.id] = record
+        record.profile = profile
+        self.mark(record)
+
+    def leave(self, record: AgentRecord) -> None:
+        """An agent signed out or is about to change."""
+        if record.group is not None:
+            record.group.remove(record)
+            record.group = None
+        profile = record.profile
+        del profile.agents[record.id]
+        if not profile.agents:
+            for need in self._needs.values():
+                need.forget(profile)
+            del self._profiles[profile.key]
+            self._by_index[profile.index] = None
+
+    def mark(self, record: AgentRecord) -> None:
+        """His presence, load or idle number changed: look again before the next search."""
+        if not record.stale:
+            record.stale = True
+            self._stale.append(record)
+
+    def _new_profile(self, key: ProfileKey, agent: Agent) -> Profile:
+        try:
+            index = self._by_index.index(None)
+        except ValueError:
+            index = len(self._by_index)
+            self._by_index.append(None)
+        profile = self._by_index[index] = self._profiles[key] = Profile(index, key, agent)
+        for need in self._needs.values():
+            need.consider(profile)
+        return profile
+
+    def _settle(self) -> None:
+        """Bring the groups up to date for the agents that were marked."""
+        for record in self._stale:
+            record.stale = False
+            load = record.load
+            target = None
+            if load.open and record.presence is Presence.READY:
+                target = record.profile.groups.get(load)
+                if target is None:
+                    target = self._new_group(record.profile, load)
+            group = record.group
+            if group is target and (group is None or group.members[record] == record.idle):
+                continue
+            if group is not None:
+                group.remove(record)
+            record.group = target
+            if target is not None:
+                target.add(record)
+        self._stale.clear()
+
+    def _new_group(self, profile: Profile, load: Load) -> Group:
+        pool = self._pools.get(load.open)
+        if pool is None:
+            pool = self._pools[load.open] = Pool(load.open)
+        group = profile.groups[load] = Group(profile, load, pool)
+        return group
+
+    # --- interactions ---------------------------------------------------------------
+
+    def lane(self, queue: QueueRecord, expression: Expression | None, channel: Channel) -> Lane:
+        """The lane of this queue, effective requirement and channel; made when first needed."""
+        key = (queue.plan.name, expression, channel)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = self._new_lane(queue, expression, channel)
+        return lane
+
+    def need(self, expression: Expression | None) -> Need:
+        """The need of an effective requirement, with the profiles that satisfy it."""
+        need = self._needs.get(expression)
+        if need is None:
+            if expression is not None:
+                self._set_apart(expression.agent_ids)
+            need = self._needs[expression] = Need(expression)
+            for profile in self._profiles.values():
+                need.consider(profile)
+        return need
+
+    def has_lane(
+        self, queue: QueueRecord, expression: Expression | None, channel: Channel
+    ) -> bool:
+        """Whether that lane exists already."""
+        return (queue.plan.name, expression, channel) in self._lanes
+
+    def lanes_in_use(self) -> int:
+        """How many lanes hold a waiting interaction; empty lanes are swept. O(lanes)."""
+        self._sweep()
+        return len(self._lanes)
+
+    @property
+    def lane_count(self) -> int:
+        """How many lanes exist, empty ones included. O(1)."""
+        return len(self._lanes)
+
+    def put(self, record: InteractionRecord) -> None:
+        """It waits in its lane."""
+        key = record.key
+        lane = record.lane
+        assert lane is not None
+        self.waiting[key] = record
+        self._heads[lane.index] = lane.put(key)
+
+    def take(self, record: InteractionRecord) -> None:
+        """It does not wait any more."""
+        key = record.key
+        lane = record.lane
+        assert lane is not None
+        del self.waiting[key]
+        self._heads[lane.index] = lane.take(key)
+
+    def _set_apart(self, agent_ids: frozenset[str]) -> None:
+        """From now on each of these agents is a profile of his own."""
+        for agent_id in sorted(agent_ids - self._named):
+            self._named.add(agent_id)
+            record = self._agents.get(agent_id)
+            if record is not None:
+                self.leave(record)
+                self.enter(record)
+
+    def _new_lane(
+        self, queue: QueueRecord, expression: Expression | None, channel: Channel
+    ) -> Lane:
+        need = self.need(expression)
+        if self._free_slots:
+            index = self._free_slots.pop()
+        else:
+            index = len(self._heads)
+            self._heads.append(EMPTY)
+        lane = Lane(index, queue, need, channel)
+        for profile in need.profiles.values():
+            for row in profile.rows.values():
+                if row.open & lane.bit:
+                    row.add(lane)
+        return lane
+
+    def _sweep(self) -> None:
+        """Forget empty lanes, the needs only they had, and every row."""
+        kept = {key: lane for key, lane in self._lanes.items() if len(lane)}
+        for key, lane in self._lanes.items():
+            if key not in kept:
+                self._free_slots.append(lane.index)
+                lane.queue.lanes.clear()
+        self._lanes = kept
+        used = {lane.need.expression for lane in kept.values()}
+        self._needs = {e: need for e, need in self._needs.items() if e in used}
+        for profile in self._profiles.values():
+            profile.rows.clear()
+
+    def _row(self, profile: Profile, open_channels: int) -> Row:
+        row = profile.rows.get(open_channels)
+        if row is None:
+            lanes = [
+                lane
+                for lane in self._lanes.values()
+                if lane.bit & open_channels and profile.index in lane.need.profiles
+            ]
+            row = profile.rows[open_channels] = Row(open_channels, lanes)
+        return row
+
+    # --- the two searches -------------------------------------------------------------
+
+    def best_interaction(self, record: AgentRecord) -> InteractionRecord | None:
+        """The first in order among the waiting that this ready agent may take, or None."""
+        open_channels = record.load.open
+        row = record.profile.rows.get(open_channels) or self._row(record.profile, open_channels)
+        pick = row.pick or row.build()
+        key = min(pick(self._heads))
+        if key == EMPTY:
+            return None
+        found = self.waiting[key]
+        if found.id not in record.barred:
+            return found
+        return self._best_not_barred(record, row)
+
+    def _best_not_barred(self, record: AgentRecord, row: Row) -> InteractionRecord | None:
+        best: InteractionRecord | None = None
+        for lane in row.lanes:
+            if best is not None and self._heads[lane.index] > best.key:
+                continue
+            for key in lane.in_order():
+                found = self.waiting[key]
+                if found.id not in record.barred:
+                    if best is None or key < best.key:
+                        best = found
+                    break
+        return best
+
+    def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
+        """The agent whom the queue's strategy prefers for this waiting interaction, or None."""
+        if self._stale:
+            self._settle()
+        lane = record.lane
+        assert lane is not None
+        mask = lane.need.mask
+        bit = lane.bit
+        pools = [
+            (pool, common)
+            for pool in self._pools.values()
+            if pool.open & bit and (common := pool.profiles & mask)
+        ]
+        if not pools:
+            return None
+        strategy = lane.queue.plan.strategy
+        if strategy is Strategy.LONGEST_IDLE:
+            count = sum(common.bit_count() for _, common in pools)
+            if count * count > len(self.by_idle):
+                return self._first_in_idle_order(record, lane)
+        best: AgentRecord | None = None
+        best_score: tuple[object, int] | None = None
+        for group in self._groups(pools):
+            agent = self._best_of_group(record, group, strategy)
+            if agent is None:
+                continue
+            score = (self._score(strategy, lane.need, agent), agent.idle)
+            if best_score is None or score < best_score:
+                best, best_score = agent, score
+        return best
+
+    def _first_in_idle_order(self, record: InteractionRecord, lane: Lane) -> AgentRecord | None:
+        profiles = lane.need.profiles
+        barred = record.barred or ()
+        for agent in self.by_idle.values():
+            if (
+                agent.group is not None
+                and agent.profile.index in profiles
+                and agent.load.open & lane.bit
+                and agent.id not in barred
+            ):
+                return agent
+        return None
+
+    def _groups(self, pools: list[tuple[Pool, int]]) -> Iterator[Group]:
+        for pool, common in pools:
+            while common:
+                lowest = common & -common
+                common ^= lowest
+                yield from pool.groups[lowest.bit_length() - 1]
+
+    def _best_of_group(
+        self, record: InteractionRecord, group: Group, strategy: Strategy
+    ) -> AgentRecord | None:
+        barred = record.barred or ()
+        if strategy is Strategy.ROUND_ROBIN:
+            members = (agent for agent in group.members if agent.id not in barred)
+            return min(members, key=lambda agent: (agent.last_offer, agent.idle), default=None)
+        agent = group.longest_idle(self.by_idle)
+        if agent.id not in barred:
+            return agent
+        others = (other for other in group.members if other.id not in barred)
+        return min(others, key=lambda other: other.idle, default=None)
+
+    @staticmethod
+    def _score(strategy: Strategy, need: Need, agent: AgentRecord) -> object:
+        """What the strategy compares, smaller first; ties go to the longest idle."""
+        if strategy is Strategy.LEAST_OCCUPIED:
+            return agent.load.occupancy
+        if strategy is Strategy.ROUND_ROBIN:
+            return agent.last_offer
+        if strategy is Strategy.MOST_SKILLED:
+            return -need.skill_score(agent.profile)
+        return 0
+
+    def satisfies(self, record: AgentRecord, need: Need) -> bool:
+        """Whether this signed-in agent satisfies a need, presence and room aside."""
+        return record.profile.index in need.profiles

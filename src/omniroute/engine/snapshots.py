@@ -1,0 +1,230 @@
+"""The state as bytes and back. Equal states give equal bytes; indexes are rebuilt, not saved.
+
+The picture holds facts only: interactions, agents, what was seen, live timers, counts. Lanes,
+groups and loads follow from them. The format carries its version; an unknown one is refused.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ..errors import JournalError
+from ..model import Agent, Channel, InteractionState, Message, Presence
+from .records import AgentRecord, InteractionRecord, Tally
+from .timers import Timer, TimerKind
+
+if TYPE_CHECKING:
+    from .state import State
+
+__all__ = ["dump", "load"]
+
+_VERSION = 1
+
+
+class _Interaction(msgspec.Struct, frozen=True, array_like=True):
+    id: str
+    seq: int
+    messages: tuple[Message, ...]
+    queue: str
+    priority: int
+    requirement: str | None
+    enqueued_at_ms: int
+    state: InteractionState
+    agent_id: str | None
+    offer_id: int
+    offers: int
+    step: int
+    step_ends_at_ms: int | None
+    step_timer: int
+    timer: int
+    barred: tuple[tuple[str, int], ...]
+    accepted_at_ms: int
+    wrap_up_code: str
+
+
+class _Agent(msgspec.Struct, frozen=True, array_like=True):
+    agent: Agent
+    presence: Presence
+    idle: int
+    last_offer: int
+
+
+class _Timer(msgspec.Struct, frozen=True, array_like=True):
+    deadline_ms: int
+    number: int
+    kind: TimerKind
+    interaction_id: str
+    agent_id: str | None
+
+
+class _Picture(msgspec.Struct, frozen=True, array_like=True):
+    version: int
+    now_ms: int
+    seq: int
+    last_offer: int
+    idle: int
+    timer_count: int
+    quarantined: int
+    duplicates: int
+    unrouted: int
+    interactions: tuple[_Interaction, ...]
+    agents: tuple[_Agent, ...]
+    timers: tuple[_Timer, ...]
+    seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
+    tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
+
+
+def dump(state: State) -> bytes:
+    """Everything the engine knows, as msgpack. O(state)."""
+    picture = _Picture(
+        version=_VERSION,
+        now_ms=state.now_ms,
+        seq=state.seq,
+        last_offer=state.last_offer,
+        idle=state.idle,
+        timer_count=state.timers.count,
+        quarantined=state.quarantined,
+        duplicates=state.duplicates,
+        unrouted=state.unrouted,
+        interactions=tuple(
+            _interaction(record)
+            for record in sorted(state.interactions.values(), key=lambda record: record.seq)
+        ),
+        agents=tuple(
+            _Agent(record.agent, record.presence, record.idle, record.last_offer)
+            for record in sorted(state.agents.values(), key=lambda record: record.idle)
+        ),
+        timers=tuple(
+            _Timer(t.deadline_ms, t.number, t.kind, t.record.id, t.agent_id)
+            for t in state.timers.live()
+        ),
+        seen=tuple(
+            (channel, tuple((key, at_ms, opened) for key, (at_ms, opened) in seen.items()))
+            for channel, seen in sorted(state.seen.items())
+        ),
+        tallies=tuple(
+            (name, channel, tuple(getattr(tally, field) for field in Tally.__slots__))
+            for name, queue in sorted(state.queues.items())
+            for channel, tally in sorted(queue.tallies.items())
+        ),
+    )
+    return msgspec.msgpack.encode(picture)
+
+
+def load(state: State, data: bytes) -> None:
+    """Fill a fresh state. Raises `JournalError` when the bytes are not such a picture."""
+    try:
+        picture = msgspec.msgpack.decode(data, type=_Picture)
+    except msgspec.MsgspecError as error:
+        raise JournalError(f"not a snapshot: {error}") from error
+    if picture.version != _VERSION:
+        raise JournalError(f"snapshot format {picture.version} is not known, only {_VERSION}")
+    assert not state.interactions and not state.agents, "restore into a fresh state"
+    state.now_ms = picture.now_ms
+    state.seq = picture.seq
+    state.last_offer = picture.last_offer
+    state.idle = picture.idle
+    state.quarantined = picture.quarantined
+    state.duplicates = picture.duplicates
+    state.unrouted = picture.unrouted
+    for channel, seen in picture.seen:
+        state.seen[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
+    for name, channel, counts in picture.tallies:
+        tally = state.queues[name].tally(channel)
+        for field, count in zip(Tally.__slots__, counts, strict=True):
+            setattr(tally, field, count)
+    for saved in picture.agents:
+        _restore_agent(state, saved)
+    for kept in picture.interactions:
+        _restore_interaction(state, kept)
+    state.timers.restore(
+        [
+            Timer(t.deadline_ms, t.number, t.kind, state.interactions[t.interaction_id], t.agent_id)
+            for t in picture.timers
+        ],
+        picture.timer_count,
+    )
+
+
+def _interaction(record: InteractionRecord) -> _Interaction:
+    held = record.messages
+    return _Interaction(
+        id=record.id,
+        seq=record.seq,
+        messages=tuple(held) if isinstance(held, list) else (held,),
+        queue=record.queue.plan.name,
+        priority=record.priority,
+        requirement=record.requirement,
+        enqueued_at_ms=record.enqueued_at_ms,
+        state=record.state,
+        agent_id=record.agent.id if record.agent is not None else None,
+        offer_id=record.offer_id,
+        offers=record.offers,
+        step=record.step,
+        step_ends_at_ms=record.step_ends_at_ms,
+        step_timer=record.step_timer,
+        timer=record.timer,
+        barred=tuple(sorted((record.barred or {}).items())),
+        accepted_at_ms=record.accepted_at_ms,
+        wrap_up_code=record.wrap_up_code,
+    )
+
+
+def _restore_agent(state: State, saved: _Agent) -> None:
+    counts: dict[Channel, int] = {}
+    capacity = state.plan.capacities[saved.agent.capacity]
+    record = AgentRecord(saved.agent, state.loads.get(capacity, counts))
+    record.presence = saved.presence
+    record.idle = saved.idle
+    record.last_offer = saved.last_offer
+    state.agents[record.id] = record
+    state.market.by_idle[record.idle] = record
+    state.market.enter(record)
+
+
+def _restore_interaction(state: State, kept: _Interaction) -> None:
+    queue = state.queues[kept.queue]
+    record = InteractionRecord(
+        kept.id,
+        kept.seq,
+        kept.messages[0],
+        queue,
+        kept.priority,
+        kept.requirement,
+        kept.enqueued_at_ms,
+    )
+    if len(kept.messages) > 1:
+        record.messages = list(kept.messages)
+    record.state = kept.state
+    record.tally = queue.tally(record.channel)
+    record.offers = kept.offers
+    record.step = kept.step
+    record.step_ends_at_ms = kept.step_ends_at_ms
+    record.step_timer = kept.step_timer
+    record.timer = kept.timer
+    record.accepted_at_ms = kept.accepted_at_ms
+    record.wrap_up_code = kept.wrap_up_code
+    state.interactions[record.id] = record
+    thread_id = record.opening.thread_id
+    if thread_id is not None and record.state is not InteractionState.WRAP_UP:
+        state.threads.setdefault(record.channel, {})[thread_id] = record
+    if kept.barred:
+        record.barred = dict(kept.barred)
+        state.refused[record.id] = record
+        for agent_id in record.barred:
+            state.agents[agent_id].barred[record.id] = record
+    record.lane = state.lane(queue, record.step, record.requirement, record.channel)
+    if kept.agent_id is not None:
+        agent = state.agents[kept.agent_id]
+        record.agent = agent
+        record.offer_id = kept.offer_id
+        state.offers[kept.offer_id] = agent.work[kept.offer_id] = record
+        agent.load = state.loads.plus(agent.load, record.channel)
+    if record.state is InteractionState.WAITING:
+        state.market.put(record)
+    if record.state in (InteractionState.WAITING, InteractionState.OFFERED):
+        queue.waiting += 1
+        state.waiting += 1

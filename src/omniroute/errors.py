@@ -1,0 +1,153 @@
+"""Every exception omniroute raises. Who is to blame shows in the type.
+
+OmnirouteError
+|-- UsageError                the caller's mistake; fix the call
+|   |-- UnknownNameError      a name that is not in the plan (also LookupError)
+|   |-- PlanError             a plan that cannot be loaded or built (also ValueError)
+|   |   `-- ExpressionError   a requirement or rule that does not parse; carries the position
+|   |-- CommandError          a command with an impossible value (also ValueError)
+|   `-- MissingExtraError     an optional dependency is not installed (also ImportError)
+|-- PayloadError              the sender's fault: bytes that are not what the provider documents (also ValueError)
+|   |-- PayloadTooLargeError  over a limit of the plan
+|   `-- SignatureError        not authentic; answer 401
+`-- RouterError               the running router cannot do it now
+    |-- RouterClosedError     not started, closed, or stopped by a failure (its cause is chained)
+    |-- RouterBusyError       the inbox is full; try again later (also TimeoutError)
+    `-- JournalError          an append or a read failed; the router stops
+
+Business outcomes (queue full, a late accept) are events, never exceptions.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CommandError",
+    "ExpressionError",
+    "JournalError",
+    "MissingExtraError",
+    "OmnirouteError",
+    "PayloadError",
+    "PayloadTooLargeError",
+    "PlanError",
+    "RouterBusyError",
+    "RouterClosedError",
+    "RouterError",
+    "SignatureError",
+    "UnknownNameError",
+    "UsageError",
+    "nearest",
+]
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """The allowed name closest to ``name``, or None when nothing is close."""
+    found = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+class OmnirouteError(Exception):
+    """The root: catch this to catch everything omniroute raises on purpose."""
+
+
+class UsageError(OmnirouteError):
+    """The caller's mistake: the message names what, where and what would be right."""
+
+
+class UnknownNameError(UsageError, LookupError):
+    """A name that the plan does not define.
+
+    ``kind`` is what it should name ("queue"), ``name`` what was given, ``allowed`` the
+    defined names, ``suggestion`` the closest of them or None, ``where`` the place.
+    """
+
+    def __init__(self, kind: str, name: str, allowed: Iterable[str], *, where: str = "") -> None:
+        self.kind = kind
+        self.name = name
+        self.allowed = tuple(sorted(allowed))
+        self.where = where
+        self.suggestion = nearest(name, self.allowed)
+        place = f" in {where}" if where else ""
+        if self.suggestion is not None:
+            hint = f"; did you mean {self.suggestion!r}?"
+        elif self.allowed:
+            shown = ", ".join(self.allowed[:12]) + (", ..." if len(self.allowed) > 12 else "")
+            hint = f"; known: {shown}"
+        else:
+            hint = f"; the plan defines no {kind}"
+        super().__init__(f"unknown {kind} {name!r}{place}{hint}")
+
+
+class PlanError(UsageError, ValueError):
+    """A plan that cannot be loaded or built.
+
+    ``where`` is the file and the key path, ``message`` the text without it. When a plan has
+    several faults they are reported together: ``faults`` holds each, else it is empty.
+    """
+
+    def __init__(self, message: str, *, where: str = "", faults: Iterable[UsageError] = ()) -> None:
+        self.message = message
+        self.where = where
+        self.faults = tuple(faults)
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class ExpressionError(PlanError):
+    """A requirement or rule that does not parse.
+
+    ``reason`` says what is wrong, ``source`` is the whole text, ``position`` the 0-based
+    offset of the fault; the message shows its line, with a caret under the place.
+    """
+
+    def __init__(self, reason: str, source: str, position: int, *, where: str = "") -> None:
+        self.reason = reason
+        self.source = source
+        self.position = position
+        start = max(source.rfind("\n", 0, position) + 1, position - 60)
+        line = source[start : position + 60].partition("\n")[0]
+        caret = "".join(c if c == "\t" else " " for c in line[: position - start]) + "^"
+        shown = f"{reason} at position {position}\n  {line}\n  {caret}"
+        super().__init__(shown, where=where)
+
+
+class CommandError(UsageError, ValueError):
+    """A command with an impossible value, such as a priority out of range."""
+
+
+class MissingExtraError(UsageError, ImportError):
+    """An optional dependency is not installed; the message names the extra that brings it."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(f"{purpose} needs {package}: pip install 'omniroute[{extra}]'")
+
+
+class PayloadError(OmnirouteError, ValueError):
+    """Bytes that are not what the provider documents."""
+
+
+class PayloadTooLargeError(PayloadError):
+    """A payload over a limit of the plan; answer 413."""
+
+
+class SignatureError(PayloadError):
+    """A payload that is not authentic, or no secret to check it with; answer 401."""
+
+
+class RouterError(OmnirouteError):
+    """The running router cannot do it now."""
+
+
+class RouterClosedError(RouterError):
+    """The router is not started, is closed, or was stopped by a failure (chained as cause)."""
+
+
+class RouterBusyError(RouterError, TimeoutError):
+    """The inbox is full. Nothing was recorded; the sender should try again later."""
+
+
+class JournalError(RouterError):
+    """The journal failed. The router stops accepting and recovers by restart."""

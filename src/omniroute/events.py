@@ -1,0 +1,525 @@
+"""Commands (imperative: what is asked) and events (past tense: what happened).
+
+`Engine.receive(command, now_ms)` answers every command with a batch of events; the
+batch is the whole outcome. What cannot be done is an event too (`CommandRejected`).
+Replay applies events and decides nothing, so each event carries all that was decided.
+
+The ``tag`` of each class is its wire name: it never changes, even when the class moves.
+``at_ms`` is integer milliseconds since the epoch and never decreases inside a journal.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from .model import Agent, Message
+
+__all__ = [
+    "Abandon",
+    "Abandoned",
+    "Accept",
+    "Accepted",
+    "AgentChanged",
+    "BecameNotReady",
+    "BecameReady",
+    "Cancel",
+    "Cancelled",
+    "ChangeAgent",
+    "Command",
+    "CommandRejected",
+    "Complete",
+    "Completed",
+    "Decline",
+    "Declined",
+    "Duplicate",
+    "Event",
+    "Expired",
+    "FinishWrapUp",
+    "Held",
+    "Hold",
+    "MessageAppended",
+    "Offered",
+    "Quarantine",
+    "Quarantined",
+    "Queued",
+    "RefusalsReset",
+    "RejectReason",
+    "Rejected",
+    "Reprioritize",
+    "Reprioritized",
+    "Requeue",
+    "Requeued",
+    "Resume",
+    "Resumed",
+    "Revoke",
+    "RevokeReason",
+    "Revoked",
+    "SetNotReady",
+    "SetReady",
+    "SignIn",
+    "SignOut",
+    "SignedIn",
+    "SignedOut",
+    "StepReached",
+    "Submit",
+    "Tick",
+    "WrapUpStarted",
+]
+
+
+class RejectReason(enum.StrEnum):
+    """Why a command or an interaction was not accepted. A closed list."""
+
+    QUEUE_FULL = "queue_full"
+    NO_QUEUE = "no_queue"
+    OFFERS_EXHAUSTED = "offers_exhausted"
+    LANES_EXHAUSTED = "lanes_exhausted"
+    AGENTS_EXHAUSTED = "agents_exhausted"
+    ID_IN_USE = "id_in_use"
+    UNKNOWN_INTERACTION = "unknown_interaction"
+    UNKNOWN_OFFER = "unknown_offer"
+    UNKNOWN_ASSIGNMENT = "unknown_assignment"
+    NOT_SIGNED_IN = "not_signed_in"
+    ALREADY_SIGNED_IN = "already_signed_in"
+    ILLEGAL_STATE = "illegal_state"
+
+
+class RevokeReason(enum.StrEnum):
+    """Why an open offer was taken back. A closed list."""
+
+    WITHDRAWN = "withdrawn"
+    CUSTOMER_LEFT = "customer_left"
+    CANCELLED = "cancelled"
+    SIGNED_OUT = "signed_out"
+    NOT_READY = "not_ready"
+    NOT_ELIGIBLE = "not_eligible"
+
+
+class _Wire(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
+    """The shared shape of commands and events."""
+
+
+# --- commands ---------------------------------------------------------------------------
+
+
+class Submit(_Wire, tag="submit"):
+    """Route a message: open an interaction, join an open thread, or drop a duplicate.
+
+    ``queue`` None lets the plan's triage choose; ``priority`` None takes the triage's or
+    the queue's; ``requirement`` (an expression) is added to the queue's ladder;
+    ``interaction_id`` None lets the engine number it.
+    """
+
+    message: Message
+    queue: str | None = None
+    priority: int | None = None
+    requirement: str | None = None
+    interaction_id: str | None = None
+
+
+class Quarantine(_Wire, tag="quarantine"):
+    """Keep a message that cannot be trusted or understood, with its reason; never route it."""
+
+    message: Message
+    reason: str
+    interaction_id: str | None = None
+
+
+class Abandon(_Wire, tag="abandon"):
+    """The customer has gone: abandoned while it waits, wrapped up when an agent has it."""
+
+    interaction_id: str
+    reason: str = ""
+
+
+class Cancel(_Wire, tag="cancel"):
+    """Take an interaction out, whatever its state: a supervisor's or the system's decision."""
+
+    interaction_id: str
+    reason: str = ""
+
+
+class Reprioritize(_Wire, tag="reprioritize"):
+    """Change the priority of an interaction; takes effect at once in the waiting order."""
+
+    interaction_id: str
+    priority: int
+
+
+class SignIn(_Wire, tag="sign_in"):
+    """An agent begins to work; ``ready`` False signs in as not ready."""
+
+    agent: Agent
+    ready: bool = True
+
+
+class SignOut(_Wire, tag="sign_out"):
+    """An agent leaves: his offers are revoked, his engaged work is requeued at its age."""
+
+    agent_id: str
+    reason: str = ""
+
+
+class SetReady(_Wire, tag="set_ready"):
+    """An agent can be offered work. Done twice it changes nothing."""
+
+    agent_id: str
+
+
+class SetNotReady(_Wire, tag="set_not_ready"):
+    """An agent is not offered work; open offers are revoked, engaged work stays."""
+
+    agent_id: str
+    reason: str = ""
+
+
+class ChangeAgent(_Wire, tag="change_agent"):
+    """Replace a signed-in agent's skills, groups, attributes and capacity at once."""
+
+    agent: Agent
+
+
+class Accept(_Wire, tag="accept"):
+    """An agent takes an offer; from then on ``offer_id`` is the assignment's id."""
+
+    offer_id: int
+
+
+class Decline(_Wire, tag="decline"):
+    """An agent refuses an offer; the queue's refusal policy says for how long."""
+
+    offer_id: int
+    reason: str = ""
+
+
+class Revoke(_Wire, tag="revoke"):
+    """Take an open offer back; the interaction waits again at its old place."""
+
+    offer_id: int
+
+
+class Hold(_Wire, tag="hold"):
+    """Put an engaged interaction on hold; it keeps its capacity."""
+
+    assignment_id: int
+
+
+class Resume(_Wire, tag="resume"):
+    """Take a held interaction up again."""
+
+    assignment_id: int
+
+
+class Requeue(_Wire, tag="requeue"):
+    """Give an engaged interaction back to its queue; it keeps its age."""
+
+    assignment_id: int
+    reason: str = ""
+
+
+class Complete(_Wire, tag="complete"):
+    """The conversation is over; wrap-up follows where the queue has one."""
+
+    assignment_id: int
+    code: str = ""
+
+
+class FinishWrapUp(_Wire, tag="finish_wrap_up"):
+    """The agent has finished the after-contact work before its time is up."""
+
+    assignment_id: int
+
+
+class Tick(_Wire, tag="tick"):
+    """Time has passed. Every command fires what is due; this one does nothing else."""
+
+
+Command = (
+    Submit
+    | Quarantine
+    | Abandon
+    | Cancel
+    | Reprioritize
+    | SignIn
+    | SignOut
+    | SetReady
+    | SetNotReady
+    | ChangeAgent
+    | Accept
+    | Decline
+    | Revoke
+    | Hold
+    | Resume
+    | Requeue
+    | Complete
+    | FinishWrapUp
+    | Tick
+)
+
+# --- events -----------------------------------------------------------------------------
+
+
+class Queued(_Wire, tag="queued"):
+    """An interaction began to wait. ``seq`` numbers interactions and breaks every tie."""
+
+    at_ms: int
+    interaction_id: str
+    seq: int
+    message: Message
+    queue: str
+    priority: int
+    requirement: str | None = None
+
+
+class Rejected(_Wire, tag="rejected"):
+    """A message was refused at the door, with the reason; nothing waits."""
+
+    at_ms: int
+    interaction_id: str
+    message: Message
+    reason: RejectReason
+    queue: str | None = None
+
+
+class Quarantined(_Wire, tag="quarantined"):
+    """A message was kept aside: it cannot be trusted or understood."""
+
+    at_ms: int
+    interaction_id: str
+    message: Message
+    reason: str
+
+
+class Duplicate(_Wire, tag="duplicate"):
+    """A message id was seen before; ``interaction_id`` is what it opened or joined then."""
+
+    at_ms: int
+    channel: str
+    message_id: str
+    interaction_id: str
+
+
+class MessageAppended(_Wire, tag="message_appended"):
+    """A message joined an open interaction; ``agent_id`` is who has it, if anyone."""
+
+    at_ms: int
+    interaction_id: str
+    message: Message
+    agent_id: str | None = None
+
+
+class StepReached(_Wire, tag="step_reached"):
+    """A waiting interaction moved to another step of its ladder (0-based)."""
+
+    at_ms: int
+    interaction_id: str
+    step: int
+
+
+class Reprioritized(_Wire, tag="reprioritized"):
+    """The priority of an interaction changed."""
+
+    at_ms: int
+    interaction_id: str
+    priority: int
+
+
+class RefusalsReset(_Wire, tag="refusals_reset"):
+    """Agents who declined may be offered the interaction again; ``agent_id`` None: all."""
+
+    at_ms: int
+    interaction_id: str
+    agent_id: str | None = None
+
+
+class Abandoned(_Wire, tag="abandoned"):
+    """The customer went away before an agent took the interaction."""
+
+    at_ms: int
+    interaction_id: str
+    reason: str = ""
+
+
+class Cancelled(_Wire, tag="cancelled"):
+    """The interaction was taken out."""
+
+    at_ms: int
+    interaction_id: str
+    reason: str = ""
+
+
+class Offered(_Wire, tag="offered"):
+    """An interaction is held out to one agent until ``expires_at_ms``; it holds capacity."""
+
+    at_ms: int
+    offer_id: int
+    interaction_id: str
+    agent_id: str
+    expires_at_ms: int
+
+
+class Accepted(_Wire, tag="accepted"):
+    """The agent took it; the offer is now an assignment with the same id."""
+
+    at_ms: int
+    offer_id: int
+    interaction_id: str
+    agent_id: str
+
+
+class Declined(_Wire, tag="declined"):
+    """The agent refused. ``again_at_ms`` says until when he is barred: None: not at all, -1:
+    until it is reset."""
+
+    at_ms: int
+    offer_id: int
+    interaction_id: str
+    agent_id: str
+    reason: str = ""
+    again_at_ms: int | None = None
+
+
+class Expired(_Wire, tag="expired"):
+    """The agent let the offer run out (redirect on no answer)."""
+
+    at_ms: int
+    offer_id: int
+    interaction_id: str
+    agent_id: str
+
+
+class Revoked(_Wire, tag="revoked"):
+    """The offer was taken back by the system or the customer; `again_at_ms` as in `Declined`."""
+
+    at_ms: int
+    offer_id: int
+    interaction_id: str
+    agent_id: str
+    reason: RevokeReason
+    again_at_ms: int | None = None
+
+
+class Held(_Wire, tag="held"):
+    """The agent put the customer on hold."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+
+
+class Resumed(_Wire, tag="resumed"):
+    """The agent took the customer off hold."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+
+
+class Requeued(_Wire, tag="requeued"):
+    """An engaged interaction waits again, at its original age; `again_at_ms` as in `Declined`."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    reason: str = ""
+    again_at_ms: int | None = None
+
+
+class WrapUpStarted(_Wire, tag="wrap_up_started"):
+    """The customer has gone, the agent still works on it; ``until_ms`` None: open end."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    until_ms: int | None
+    code: str = ""
+
+
+class Completed(_Wire, tag="completed"):
+    """The interaction is finished and its capacity is free."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    code: str = ""
+
+
+class SignedIn(_Wire, tag="signed_in"):
+    """An agent began to work, not ready yet; carries his skills, groups and capacity."""
+
+    at_ms: int
+    agent: Agent
+
+
+class SignedOut(_Wire, tag="signed_out"):
+    """An agent left."""
+
+    at_ms: int
+    agent_id: str
+    reason: str = ""
+
+
+class BecameReady(_Wire, tag="became_ready"):
+    """An agent can be offered work."""
+
+    at_ms: int
+    agent_id: str
+
+
+class BecameNotReady(_Wire, tag="became_not_ready"):
+    """An agent is not offered work any more."""
+
+    at_ms: int
+    agent_id: str
+    reason: str = ""
+
+
+class AgentChanged(_Wire, tag="agent_changed"):
+    """A signed-in agent has other skills, groups, attributes or capacity from now on."""
+
+    at_ms: int
+    agent: Agent
+
+
+class CommandRejected(_Wire, tag="command_rejected"):
+    """A command could not be done; ``command`` is its wire name, ``subject`` what it named."""
+
+    at_ms: int
+    command: str
+    subject: str
+    reason: RejectReason
+
+
+Event = (
+    Queued
+    | Rejected
+    | Quarantined
+    | Duplicate
+    | MessageAppended
+    | StepReached
+    | Reprioritized
+    | RefusalsReset
+    | Abandoned
+    | Cancelled
+    | Offered
+    | Accepted
+    | Declined
+    | Expired
+    | Revoked
+    | Held
+    | Resumed
+    | Requeued
+    | WrapUpStarted
+    | Completed
+    | SignedIn
+    | SignedOut
+    | BecameReady
+    | BecameNotReady
+    | AgentChanged
+    | CommandRejected
+)

@@ -1,0 +1,355 @@
+"""The routing plan as values: queues, ladders, strategies, capacities, limits. Immutable.
+
+A plan is the whole configuration of a router. It is built here in Python or loaded from
+TOML (`omniroute.plan.load`); both end in the same values, checked on construction. All
+durations are integer milliseconds in here (``*_ms``); TOML writes seconds.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+
+from ..errors import PlanError, UnknownNameError
+from ..model import Agent, Channel
+from .expression import Expression, Scope, parse
+from .fields import at_least, between, is_integer, name_text, one_of
+from .resolve import faults_of_ladder, faults_of_plan, joined
+
+__all__ = [
+    "Capacity",
+    "HeadStart",
+    "Limits",
+    "OnExpiry",
+    "Order",
+    "Plan",
+    "Queue",
+    "Refusal",
+    "RefusalRule",
+    "ServiceLevel",
+    "Skill",
+    "Step",
+    "Strategy",
+    "Strict",
+    "TriageRule",
+    "WrapUp",
+    "WrapUpKind",
+]
+
+
+class Strategy(enum.StrEnum):
+    """How one agent is chosen among the eligible. Every tie ends in longest idle."""
+
+    LONGEST_IDLE = "longest_idle"
+    LEAST_OCCUPIED = "least_occupied"
+    ROUND_ROBIN = "round_robin"
+    MOST_SKILLED = "most_skilled"
+
+
+class OnExpiry(enum.StrEnum):
+    """What happens to an agent who lets an offer expire (redirect on no answer)."""
+
+    NOT_READY = "not_ready"
+    NOTHING = "nothing"
+    SIGN_OUT = "sign_out"
+
+
+class RefusalRule(enum.StrEnum):
+    """Whether an agent who declined an interaction may be offered it again."""
+
+    NEVER_AGAIN = "never_again"  #: not while this interaction waits
+    AFTER = "after"  #: after `Refusal.after_ms`
+    ALL_DECLINED = "all_declined"  #: once every eligible signed-in agent has declined
+    AT_ONCE = "at_once"  #: no memory; the agent goes to the end of the idle order
+
+
+class WrapUpKind(enum.StrEnum):
+    """After-contact work once the customer has gone."""
+
+    NONE = "none"
+    OPTIONAL = "optional"  #: ends when the agent says so
+    TIMED = "timed"  #: ends at the latest after `WrapUp.duration_ms`
+    FORCED = "forced"  #: ends exactly after `WrapUp.duration_ms`
+
+
+_Choice = TypeVar("_Choice", bound=enum.StrEnum)
+
+
+def _choice(kind: type[_Choice], name: str, value: str) -> _Choice:
+    try:
+        return kind(value)
+    except ValueError:
+        raise UnknownNameError(name, str(value), [choice.value for choice in kind]) from None
+
+
+def _strategy(value: Strategy | str) -> Strategy:
+    return _choice(Strategy, "strategy", value)
+
+
+def _on_expiry(value: OnExpiry | str) -> OnExpiry:
+    return _choice(OnExpiry, "on_expiry", value)
+
+
+def _refusal_rule(value: RefusalRule | str) -> RefusalRule:
+    return _choice(RefusalRule, "refusal rule", value)
+
+
+def _wrap_up_kind(value: WrapUpKind | str) -> WrapUpKind:
+    return _choice(WrapUpKind, "wrap-up kind", value)
+
+
+def _expression(value: object, scope: Scope) -> Expression | None:
+    if isinstance(value, str):
+        return parse(value, scope)
+    if value is None or (isinstance(value, Expression) and value.scope is scope):
+        return value
+    raise PlanError(f"must be an expression about {scope.value}s, got {value!r}")
+
+
+def _agents(value: Expression | str | None) -> Expression | None:
+    return _expression(value, Scope.AGENT)
+
+
+def _messages(value: Expression | str | None) -> Expression | None:
+    return _expression(value, Scope.MESSAGE)
+
+
+def _names(values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise PlanError(f"must be a sequence of names, got the text {values!r}")
+    return tuple(values)
+
+
+@attrs.frozen
+class Skill:
+    """A named ability with a highest level; languages are skills named ``lang:de``."""
+
+    name: str = attrs.field(validator=name_text)
+    max_level: int = attrs.field(default=10, validator=at_least(1))
+
+
+@attrs.frozen
+class HeadStart:
+    """Order by ``enqueued_at_ms - priority * ms_per_point``: a point is a head start in time.
+
+    The key never changes while waiting, so no re-scoring is ever needed (the arithmetic of
+    FreeSWITCH mod_callcenter's base score, kept as an integer key).
+    """
+
+    ms_per_point: int = attrs.field(default=60_000, validator=at_least(0))
+
+
+@attrs.frozen
+class Strict:
+    """Order by (priority, age): a higher priority always goes first, so a lower may starve."""
+
+
+Order = HeadStart | Strict
+
+
+@attrs.frozen
+class Step:
+    """One step of a ladder: who may take the interaction, and for how long only they.
+
+    ``requirement`` None admits every member of the queue. A step ends ``for_ms`` after it
+    began or when the interaction has waited ``until_ms`` in all (one of the two; the last
+    step has neither). ``drop`` names skills that the interaction's own requirement loses
+    at this step (``("*",)``: all of it). ``skip_if_nobody`` passes the step over when no
+    signed-in agent satisfies it.
+    """
+
+    requirement: Expression | None = attrs.field(default=None, converter=_agents)
+    for_ms: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least(1)))
+    until_ms: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(1))
+    )
+    drop: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    skip_if_nobody: bool = attrs.field(default=False, validator=one_of(bool))
+
+
+@attrs.frozen
+class Refusal:
+    """The refusal policy of a queue."""
+
+    rule: RefusalRule = attrs.field(default=RefusalRule.NEVER_AGAIN, converter=_refusal_rule)
+    after_ms: int = attrs.field(default=60_000, validator=at_least(1))
+
+
+@attrs.frozen
+class WrapUp:
+    """The after-contact work of a queue; it holds the agent's capacity."""
+
+    kind: WrapUpKind = attrs.field(default=WrapUpKind.NONE, converter=_wrap_up_kind)
+    duration_ms: int = attrs.field(default=0, validator=at_least(0))
+
+
+@attrs.frozen
+class ServiceLevel:
+    """The aim: ``percent`` of interactions accepted within ``target_ms``."""
+
+    target_ms: int = attrs.field(default=20_000, validator=at_least(0))
+    percent: int = attrs.field(default=80, validator=between(0, 100))
+
+
+def _ladder(steps: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(steps) or (Step(),)
+
+
+@attrs.frozen(kw_only=True)
+class Queue:
+    """Where interactions wait, with all that belongs to it.
+
+    ``members`` is the expression that every agent of the queue satisfies at every step;
+    ``tier`` decides between an agent's queues before any key (smaller first).
+    """
+
+    name: str = attrs.field(validator=name_text)
+    members: Expression | None = attrs.field(default=None, converter=_agents)
+    ladder: tuple[Step, ...] = attrs.field(default=(Step(),), converter=_ladder)
+    order: Order = attrs.field(default=HeadStart(), validator=one_of(HeadStart, Strict))
+    strategy: Strategy = attrs.field(default=Strategy.LONGEST_IDLE, converter=_strategy)
+    tier: int = attrs.field(default=0, validator=at_least(0))
+    priority: int = attrs.field(default=0, validator=at_least(0))
+    offer_timeout_ms: int = attrs.field(default=20_000, validator=at_least(1))
+    on_expiry: OnExpiry = attrs.field(default=OnExpiry.NOT_READY, converter=_on_expiry)
+    refusal: Refusal = attrs.field(default=Refusal(), validator=one_of(Refusal))
+    wrap_up: WrapUp = attrs.field(default=WrapUp(), validator=one_of(WrapUp))
+    service_level: ServiceLevel = attrs.field(
+        default=ServiceLevel(), validator=one_of(ServiceLevel)
+    )
+    max_waiting: int = attrs.field(default=10_000, validator=at_least(1))
+
+    def __attrs_post_init__(self) -> None:
+        for number, fault in faults_of_ladder(self.ladder):
+            raise PlanError(fault, where=f"queue {self.name!r}, step {number}")
+
+
+@attrs.frozen(kw_only=True)
+class TriageRule:
+    """From a message to a queue: the first rule whose ``when`` holds decides.
+
+    ``match_language`` adds a requirement for the skill ``lang:<language>`` when the
+    message has a language and the plan defines that skill.
+    """
+
+    queue: str = attrs.field(validator=name_text)
+    when: Expression | None = attrs.field(default=None, converter=_messages)
+    priority: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(0))
+    )
+    requirement: Expression | None = attrs.field(default=None, converter=_agents)
+    match_language: bool = attrs.field(default=False, validator=one_of(bool))
+
+
+def _channel_table(table: Mapping[str, int]) -> dict[str, int]:
+    known = {"*", *(channel.value for channel in Channel)}
+    for name, value in table.items():
+        if name not in known:
+            raise UnknownNameError("channel", str(name), known, where="a capacity")
+        if not is_integer(value) or value < 0:
+            raise PlanError(f"{name}: must be an integer of at least 0, got {value!r}")
+    return {str(name): value for name, value in table.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Capacity:
+    """What an agent can carry at once, over all channels.
+
+    Work of a channel costs ``costs[channel]`` (``"*"``: any other channel) of ``budget``,
+    and at most ``maxima[channel]`` of it fit at once. A channel without a cost is never
+    offered. Open offers and wrap-up hold capacity.
+    """
+
+    name: str = attrs.field(default="default", validator=name_text)
+    budget: int = attrs.field(default=1, validator=at_least(1))
+    costs: Mapping[str, int] = attrs.field(factory=lambda: {"*": 1}, converter=_channel_table)
+    maxima: Mapping[str, int] = attrs.field(factory=dict, converter=_channel_table)
+
+    def cost(self, channel: Channel) -> int | None:
+        """What one interaction of ``channel`` costs, or None when it is never offered."""
+        found = self.costs.get(channel)
+        return self.costs.get("*") if found is None else found
+
+    def maximum(self, channel: Channel) -> int:
+        """How many interactions of ``channel`` fit at once."""
+        found = self.maxima.get(channel, self.maxima.get("*"))
+        return self.budget if found is None else found
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Bounds on everything; reaching one is an event with a reason, or a clear error."""
+
+    max_priority: int = attrs.field(default=99, validator=at_least(0))
+    max_waiting: int = attrs.field(default=100_000, validator=at_least(1))
+    max_offers: int = attrs.field(default=50, validator=at_least(1))
+    max_messages: int = attrs.field(default=1_000, validator=at_least(1))
+    max_agents: int = attrs.field(default=10_000, validator=at_least(1))
+    max_lanes: int = attrs.field(default=50_000, validator=at_least(1))
+    max_payload_bytes: int = attrs.field(default=2_000_000, validator=at_least(1))
+    max_mail_bytes: int = attrs.field(default=25_000_000, validator=at_least(1))
+    dedupe_ms: int = attrs.field(default=8 * 86_400_000, validator=at_least(1))
+    max_dedupe_keys: int = attrs.field(default=2_000_000, validator=at_least(1))
+
+
+def _by_name(values: Mapping[str, Any] | Iterable[Any], attribute: str) -> dict[str, Any]:
+    if isinstance(values, Mapping):
+        return dict(values)
+    table: dict[str, Any] = {}
+    for value in values:
+        name = getattr(value, attribute)
+        if name in table:
+            raise PlanError(f"{type(value).__name__.lower()} {name!r} is defined twice")
+        table[name] = value
+    return table
+
+
+def _queues(values: Mapping[str, Queue] | Iterable[Queue]) -> Mapping[str, Queue]:
+    return _by_name(values, "name")
+
+
+def _skills(values: Mapping[str, Skill] | Iterable[Skill]) -> Mapping[str, Skill]:
+    return _by_name(values, "name")
+
+
+def _capacities(values: Mapping[str, Capacity] | Iterable[Capacity]) -> Mapping[str, Capacity]:
+    return _by_name(values, "name") or {"default": Capacity()}
+
+
+def _agent_table(values: Mapping[str, Agent] | Iterable[Agent]) -> Mapping[str, Agent]:
+    return _by_name(values, "id")
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """The whole configuration of a router; every name in it is resolved on construction.
+
+    ``queues``, ``skills``, ``capacities`` and ``agents`` are given as sequences and kept
+    as mappings by name. A plan without skills admits any skill name; a plan without
+    capacities has one, ``default``: one interaction at a time.
+
+    Raises `UnknownNameError` or `PlanError`; several faults come as one `PlanError`.
+    """
+
+    name: str = attrs.field(default="plan", validator=name_text)
+    queues: Mapping[str, Queue] = attrs.field(converter=_queues)
+    skills: Mapping[str, Skill] = attrs.field(default=(), converter=_skills)
+    capacities: Mapping[str, Capacity] = attrs.field(default=(), converter=_capacities)
+    agents: Mapping[str, Agent] = attrs.field(default=(), converter=_agent_table)
+    triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=tuple)
+    limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
+
+    def __attrs_post_init__(self) -> None:
+        faults = tuple(faults_of_plan(self))
+        if faults:
+            raise joined(faults, where=f"plan {self.name!r}")
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name; raises `UnknownNameError` with the nearest match."""
+        try:
+            return self.queues[name]
+        except KeyError:
+            raise UnknownNameError("queue", name, self.queues) from None
