@@ -1,0 +1,314 @@
+"""The TOML keys of a plan: for each table, what it may hold and how a key is read and written.
+
+This is the one place that knows the file format: the loader, `dumps` and the reference
+page are all held to it. Durations are seconds in TOML, perhaps decimal (``offer_timeout_s
+= 0.5``), and become integer milliseconds exactly or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from ..errors import PlanError, UnknownNameError
+from .expression import Names, Scope, parse
+from .fields import is_integer
+from .model import HeadStart, Refusal, ServiceLevel, Skill, Step, Strict, WrapUp
+from .reading import Key, Place, kind_of, read_table
+from .resolve import faults_of_ladder
+
+__all__ = ["AGENT", "CAPACITY", "LIMITS", "PLAN", "QUEUE", "RULE", "STEP", "read_skill", "written"]
+
+#: Seconds that still are a duration: 10 million years of milliseconds.
+_MAX_DIGITS = 12
+
+Reader = Callable[[Any, Place], Any]
+
+
+# --- single values ----------------------------------------------------------------------
+
+
+def _text(value: object, place: Place) -> str:
+    if not isinstance(value, str):
+        raise PlanError(f"must be a string, got {kind_of(value)}")
+    return value
+
+
+def _name(value: object, place: Place) -> str:
+    if not _text(value, place):
+        raise PlanError("must not be empty")
+    return str(value)
+
+
+def _integer(value: object, place: Place) -> int:
+    if not is_integer(value):
+        raise PlanError(f"must be an integer, got {kind_of(value)}")
+    return value
+
+
+def _boolean(value: object, place: Place) -> bool:
+    if not isinstance(value, bool):
+        raise PlanError(f"must be true or false, got {kind_of(value)}")
+    return value
+
+
+def _texts(value: object, place: Place) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise PlanError("must be an array of strings")
+    return tuple(value)
+
+
+def _seconds(minimum_ms: int) -> Reader:
+    """A reader: seconds, whole or decimal, into whole milliseconds."""
+
+    def read(value: object, place: Place) -> int:
+        if not is_integer(value) and not isinstance(value, Decimal):
+            raise PlanError(f"must be a number of seconds, got {kind_of(value)}")
+        duration_ms = _milliseconds(Decimal(value), value)
+        if duration_ms < minimum_ms:
+            least = "more than 0" if minimum_ms == 1 else "at least 0"
+            raise PlanError(f"must be {least} seconds, got {value}")
+        return duration_ms
+
+    return read
+
+
+def _milliseconds(seconds: Decimal, shown: object) -> int:
+    # By digits, not by arithmetic: a decimal context rounds, and 1e999999 must not be built.
+    if not seconds.is_finite():
+        raise PlanError(f"must be a number of seconds, got {shown}")
+    if not seconds:
+        return 0
+    if seconds.adjusted() >= _MAX_DIGITS:
+        raise PlanError(f"{shown} seconds is too long")
+    sign, digits, exponent = seconds.as_tuple()
+    text = "".join(map(str, digits)).rstrip("0")
+    power = int(exponent) + len(digits) - len(text) + 3
+    if power < 0:
+        raise PlanError(f"{shown} seconds is not a whole number of milliseconds")
+    whole = int(text + "0" * power)
+    return -whole if sign else whole
+
+
+def _expression(scope: Scope) -> Reader:
+    def read(value: object, place: Place) -> Any:
+        return parse(_text(value, place), scope, names=Names(skills=place.skills))
+
+    return read
+
+
+def _attributes(value: object, place: Place) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise PlanError(f"must be a table, got {kind_of(value)}")
+    found: dict[str, Any] = {}
+    for name, given in value.items():
+        if isinstance(given, str | bool | int):
+            found[name] = given
+        elif isinstance(given, list) and all(isinstance(v, str) for v in given):
+            found[name] = tuple(given)
+        else:
+            place.at(name).add("must be a string, an integer, a boolean or an array of strings")
+    return found
+
+
+def _integers(value: object, place: Place) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise PlanError(f"must be a table, got {kind_of(value)}")
+    for name, given in value.items():
+        if not is_integer(given):
+            place.at(name).add(f"must be an integer, got {kind_of(given)}")
+    return value
+
+
+# --- writing them back ------------------------------------------------------------------
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _in_seconds(duration_ms: int) -> int | Decimal:
+    whole, rest = divmod(duration_ms, 1000)
+    return Decimal(duration_ms) / 1000 if rest else whole
+
+
+def _plain_text(value: object) -> str:
+    return str(value)
+
+
+# --- values that are a word or a table --------------------------------------------------
+
+
+def _order(value: object, place: Place) -> Any:
+    if isinstance(value, dict):
+        return read_table(HeadStart, value, place, _HEAD_START)
+    words = {"head_start": HeadStart(), "strict": Strict()}
+    if not isinstance(value, str):
+        raise PlanError(f'must be "head_start", "strict" or a table, got {kind_of(value)}')
+    if value not in words:
+        raise UnknownNameError("order", value, words)
+    return words[value]
+
+
+def _write_order(order: Any) -> Any:
+    if isinstance(order, Strict):
+        return "strict"
+    return {"seconds_per_point": _in_seconds(order.ms_per_point)}
+
+
+def _word_or_table(kind: Any, word: str, keys: Mapping[str, Key]) -> tuple[Reader, Any]:
+    """Reader and writer of a table that may be given as the one word it begins with."""
+
+    def read(value: object, place: Place) -> Any:
+        if isinstance(value, dict):
+            return read_table(kind, value, place, keys)
+        if not isinstance(value, str):
+            raise PlanError(f"must be a string or a table, got {kind_of(value)}")
+        return kind(**{keys[word].attribute: value})
+
+    def write(value: Any) -> Any:
+        default = kind()
+        table = written(value, default, keys)
+        return table[word] if len(table) == 1 else table
+
+    return read, write
+
+
+def _service_level(value: object, place: Place) -> Any:
+    return read_table(ServiceLevel, value, place, _SERVICE_LEVEL)
+
+
+def _write_service_level(value: ServiceLevel) -> dict[str, Any]:
+    return written(value, ServiceLevel(), _SERVICE_LEVEL)
+
+
+def _ladder(value: object, place: Place) -> tuple[Step, ...]:
+    if not isinstance(value, list):
+        raise PlanError(f"must be an array of tables: write [[{place.path}]]")
+    before = len(place.faults)
+    steps = [read_table(Step, table, place.at(n), STEP) for n, table in enumerate(value)]
+    found = tuple(step for step in steps if step is not None)
+    if len(place.faults) == before:
+        for number, fault in faults_of_ladder(found):
+            place.at(number).add(fault)
+    return found
+
+
+def _write_ladder(ladder: tuple[Step, ...]) -> list[dict[str, Any]]:
+    return [written(step, Step(), STEP) for step in ladder]
+
+
+def written(value: object, default: object, keys: Mapping[str, Key]) -> dict[str, Any]:
+    """The TOML table of ``value``: required keys, and those that differ from ``default``."""
+    return {
+        name: key.write(found)
+        for name, key in keys.items()
+        if (found := getattr(value, key.attribute)) != getattr(default, key.attribute)
+        or key.required
+    }
+
+
+# --- the tables -------------------------------------------------------------------------
+
+_AGENTS = (_expression(Scope.AGENT), _plain_text)
+_MESSAGES = (_expression(Scope.MESSAGE), _plain_text)
+_TEXT = (_text, _same)
+_NAME = (_name, _same)
+_WORD = (_text, _plain_text)
+_INTEGER = (_integer, _same)
+_BOOLEAN = (_boolean, _same)
+_TEXTS = (_texts, list)
+_DURATION = (_seconds(1), _in_seconds)
+_DURATION_OR_NONE = (_seconds(0), _in_seconds)
+
+_HEAD_START = {"seconds_per_point": Key("ms_per_point", *_DURATION_OR_NONE, required=True)}
+
+_REFUSAL = {
+    "rule": Key("rule", *_WORD, required=True),
+    "after_s": Key("after_ms", *_DURATION),
+}
+
+_WRAP_UP = {
+    "kind": Key("kind", *_WORD, required=True),
+    "duration_s": Key("duration_ms", *_DURATION_OR_NONE),
+}
+
+_SERVICE_LEVEL = {
+    "percent": Key("percent", *_INTEGER),
+    "target_s": Key("target_ms", *_DURATION_OR_NONE),
+}
+
+PLAN = {"name": Key("name", *_NAME)}
+
+STEP = {
+    "requirement": Key("requirement", *_AGENTS),
+    "for_s": Key("for_ms", *_DURATION),
+    "until_s": Key("until_ms", *_DURATION),
+    "drop": Key("drop", *_TEXTS),
+    "skip_if_nobody": Key("skip_if_nobody", *_BOOLEAN),
+}
+
+QUEUE = {
+    "members": Key("members", *_AGENTS),
+    "order": Key("order", _order, _write_order),
+    "strategy": Key("strategy", *_WORD),
+    "tier": Key("tier", *_INTEGER),
+    "priority": Key("priority", *_INTEGER),
+    "offer_timeout_s": Key("offer_timeout_ms", *_DURATION),
+    "on_expiry": Key("on_expiry", *_WORD),
+    "refusal": Key("refusal", *_word_or_table(Refusal, "rule", _REFUSAL)),
+    "wrap_up": Key("wrap_up", *_word_or_table(WrapUp, "kind", _WRAP_UP)),
+    "service_level": Key("service_level", _service_level, _write_service_level),
+    "max_waiting": Key("max_waiting", *_INTEGER),
+    "ladder": Key("ladder", _ladder, _write_ladder),
+}
+
+RULE = {
+    "queue": Key("queue", *_NAME, required=True),
+    "when": Key("when", *_MESSAGES),
+    "priority": Key("priority", *_INTEGER),
+    "requirement": Key("requirement", *_AGENTS),
+    "match_language": Key("match_language", *_BOOLEAN),
+}
+
+AGENT = {
+    "id": Key("id", *_NAME, required=True),
+    "name": Key("name", *_TEXT),
+    "skills": Key("skills", _integers, _same),
+    "groups": Key("groups", *_TEXTS),
+    "attributes": Key("attributes", _attributes, _same),
+    "capacity": Key("capacity", *_NAME),
+}
+
+CAPACITY = {
+    "budget": Key("budget", *_INTEGER),
+    "costs": Key("costs", _integers, _same),
+    "maxima": Key("maxima", _integers, _same),
+}
+
+LIMITS = {
+    "max_priority": Key("max_priority", *_INTEGER),
+    "max_waiting": Key("max_waiting", *_INTEGER),
+    "max_offers": Key("max_offers", *_INTEGER),
+    "max_messages": Key("max_messages", *_INTEGER),
+    "max_agents": Key("max_agents", *_INTEGER),
+    "max_lanes": Key("max_lanes", *_INTEGER),
+    "max_payload_bytes": Key("max_payload_bytes", *_INTEGER),
+    "max_mail_bytes": Key("max_mail_bytes", *_INTEGER),
+    "dedupe_s": Key("dedupe_ms", *_DURATION),
+    "max_dedupe_keys": Key("max_dedupe_keys", *_INTEGER),
+}
+
+_SKILL = {"max_level": Key("max_level", *_INTEGER)}
+
+
+def read_skill(name: str, value: object, place: Place) -> Skill | None:
+    """One entry of ``[skills]``: its highest level, or a table with ``max_level``."""
+    if isinstance(value, dict):
+        return read_table(Skill, value, place, _SKILL, name=name)
+    try:
+        return Skill(name, _integer(value, place))
+    except PlanError as error:
+        place.add(error)
+        return None

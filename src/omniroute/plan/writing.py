@@ -1,0 +1,61 @@
+"""A `Plan` into TOML: only what differs from the defaults, ``loads(dumps(p)) == p``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from ..model import Agent
+from . import schema
+from .model import Capacity, Limits, Plan, Queue, TriageRule
+from .reading import quoted_key, quoted_text
+
+__all__ = ["dumps"]
+
+
+def dumps(plan: Plan) -> str:
+    """The plan as TOML text that `omniroute.plan.loads` reads back to an equal plan."""
+    return "\n".join("\n".join(block) + "\n" for block in _blocks(plan) if block)
+
+
+def _blocks(plan: Plan) -> Iterator[list[str]]:
+    yield _table("[plan]", {"name": plan.name})
+    if plan.skills:
+        yield _table("[skills]", {s.name: s.max_level for s in plan.skills.values()})
+    limits = schema.written(plan.limits, Limits(), schema.LIMITS)
+    if limits:
+        yield _table("[limits]", limits)
+    if plan.capacities != {"default": Capacity()}:
+        for name, capacity in plan.capacities.items():
+            table = schema.written(capacity, Capacity(), schema.CAPACITY)
+            yield _table(f"[capacities.{quoted_key(name)}]", table)
+    for name, queue in plan.queues.items():
+        table = schema.written(queue, Queue(name=name), schema.QUEUE)
+        ladder = table.pop("ladder", [])
+        yield _table(f"[queues.{quoted_key(name)}]", table)
+        for step in ladder:
+            yield _table(f"[[queues.{quoted_key(name)}.ladder]]", step)
+    for rule in plan.triage:
+        yield _table("[[triage]]", schema.written(rule, TriageRule(queue="-"), schema.RULE))
+    for agent in plan.agents.values():
+        yield _table("[[agents]]", schema.written(agent, Agent(id=""), schema.AGENT))
+
+
+def _table(header: str, table: Mapping[str, Any]) -> list[str]:
+    return [header, *(f"{quoted_key(key)} = {_value(value)}" for key, value in table.items())]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return quoted_text(value)
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{quoted_key(k)} = {_value(v)}" for k, v in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    return f"[{', '.join(map(_value, value))}]"
