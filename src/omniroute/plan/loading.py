@@ -118,9 +118,8 @@ class _Loader:
         return []
 
     def read_header(self) -> dict[str, str]:
-        header: dict[str, str] | None = read_table(
-            dict, self.table("plan"), self.root.at("plan"), schema.PLAN
-        )
+        place = self.root.at("plan")
+        header: dict[str, str] | None = read_table(dict, self.table("plan"), place, schema.PLAN)
         return header or {}
 
     def read_skills(self) -> dict[str, Skill]:

@@ -130,7 +130,8 @@ def read_table(
 
 
 def _validate(field: attrs.Attribute[Any], value: Any) -> None:
-    converted = field.converter(value) if callable(field.converter) else value
+    convert: Any = field.converter
+    converted = convert(value) if convert is not None else value
     if field.validator is not None:
         field.validator(None, field, converted)
 
