@@ -9,8 +9,8 @@ the mirror image of a pool: the lanes that a profile with these open channels ma
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["Group", "Pool", "Profile", "ProfileKey", "Row", "profile_key"]
+__all__ = ["NOBODY", "Group", "Pool", "Profile", "ProfileKey", "Row", "profile_key"]
+
+#: Idles longer than nobody: larger than any idle number.
+NOBODY = 1 << 62
 
 ProfileKey = tuple[object, ...]
 
@@ -79,42 +82,45 @@ class Profile:
 
 
 class Group:
-    """The available agents of one profile and one load, longest idle first."""
+    """The available agents of one profile and one load; ``first`` is the longest idle."""
 
-    __slots__ = ("_heap", "load", "members", "pool", "profile")
+    __slots__ = ("_heap", "first", "load", "members", "pool", "profile")
 
     def __init__(self, profile: Profile, load: Load, pool: Pool) -> None:
         self.profile = profile
         self.load = load
         self.pool = pool
-        #: agent -> the idle number under which he is in the heap
-        self.members: dict[AgentRecord, int] = {}
+        #: by the idle number under which each is filed
+        self.members: dict[int, AgentRecord] = {}
         self._heap: list[int] = []
+        #: the smallest idle number of the members
+        self.first = NOBODY
 
     def add(self, agent: AgentRecord) -> None:
         """An agent of this profile and load became available."""
-        if not self.members:
+        members = self.members
+        agent.filed = idle = agent.idle
+        if not members:
             self.pool.open_group(self)
-        self.members[agent] = agent.idle
-        heapq.heappush(self._heap, agent.idle)
-        if len(self._heap) > 2 * len(self.members) + 16:
-            self._heap = sorted(self.members.values())
+        members[idle] = agent
+        if idle < self.first:
+            self.first = idle
+        heappush(self._heap, idle)
+        if len(self._heap) > 2 * len(members) + 16:
+            self._heap = sorted(members)
 
     def remove(self, agent: AgentRecord) -> None:
         """He is not available any more, or not with this load."""
-        del self.members[agent]
-        if not self.members:
-            self._heap.clear()
+        members, heap = self.members, self._heap
+        del members[agent.filed]
+        if not members:
+            heap.clear()
+            self.first = NOBODY
             self.pool.close_group(self)
-
-    def longest_idle(self, by_idle: dict[int, AgentRecord]) -> AgentRecord:
-        """The member with the smallest idle number. The group is not empty."""
-        heap = self._heap
-        while True:
-            agent = by_idle.get(heap[0])
-            if agent is not None and self.members.get(agent) == heap[0]:
-                return agent
-            heapq.heappop(heap)
+        elif agent.filed == self.first:
+            while heap[0] not in members:
+                heappop(heap)
+            self.first = heap[0]
 
 
 class Pool:

@@ -8,7 +8,7 @@ integer key, so a heap of integers holds it, and the head is all that anybody co
 
 from __future__ import annotations
 
-import heapq
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from ..model import Channel
@@ -17,7 +17,7 @@ from .capacity import CHANNEL_BIT
 
 if TYPE_CHECKING:
     from .groups import Profile
-    from .records import QueueRecord
+    from .records import AgentRecord, QueueRecord
 
 __all__ = ["EMPTY", "Lane", "Need"]
 
@@ -49,6 +49,10 @@ class Need:
         if self.profiles.pop(profile.index, None) is not None:
             self.mask ^= profile.bit
 
+    def admits(self, agent: AgentRecord) -> bool:
+        """Whether this signed-in agent satisfies the requirement; presence and room aside."""
+        return agent.profile.index in self.profiles
+
     def skill_score(self, profile: Profile) -> int:
         """The sum of levels over the required skills, for the strategy most skilled."""
         levels = profile.example.skills
@@ -58,11 +62,11 @@ class Need:
 class Lane:
     """Waiting interactions of one queue, need and channel, in key order.
 
-    Removal from the middle is lazy: the key is noted in ``_gone`` and skipped when it
-    reaches the top.
+    Removal from the middle is lazy: the key is noted in ``gone`` and skipped when it
+    reaches the top, so the top of the heap always waits.
     """
 
-    __slots__ = ("_gone", "_heap", "bit", "channel", "index", "need", "queue")
+    __slots__ = ("bit", "channel", "gone", "heap", "index", "need", "queue")
 
     def __init__(self, index: int, queue: QueueRecord, need: Need, channel: Channel) -> None:
         self.index = index
@@ -70,39 +74,37 @@ class Lane:
         self.need = need
         self.channel = channel
         self.bit = CHANNEL_BIT[channel]
-        self._heap: list[int] = []
-        self._gone: set[int] = set()
+        self.heap: list[int] = []
+        self.gone: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._heap) - len(self._gone)
+        return len(self.heap) - len(self.gone)
 
-    def put(self, key: int) -> int:
-        """Add a key; returns the head. O(log n)."""
-        if key in self._gone:
-            self._gone.remove(key)
+    @property
+    def head(self) -> int:
+        """The smallest key, or `EMPTY`."""
+        return self.heap[0] if self.heap else EMPTY
+
+    def put(self, key: int) -> None:
+        """Add a key. O(log n)."""
+        if self.gone and key in self.gone:
+            self.gone.remove(key)
         else:
-            heapq.heappush(self._heap, key)
-        return self._heap[0]
+            heappush(self.heap, key)
 
-    def take(self, key: int) -> int:
-        """Remove a key; returns the new head or `EMPTY`. O(log n)."""
-        heap = self._heap
-        if heap[0] != key:
-            self._gone.add(key)
-            if len(self._gone) > 32 and 2 * len(self._gone) > len(heap):
-                self._heap = heap = sorted(set(heap) - self._gone)
-                self._gone.clear()
-            return heap[0]
-        heapq.heappop(heap)
-        if self._gone:
-            self._skip()
-        return heap[0] if heap else EMPTY
-
-    def _skip(self) -> None:
-        heap, gone = self._heap, self._gone
-        while heap and heap[0] in gone:
-            gone.remove(heapq.heappop(heap))
+    def take(self, key: int) -> None:
+        """Remove a key. O(log n), amortised for one from the middle."""
+        heap, gone = self.heap, self.gone
+        if heap[0] == key:
+            heappop(heap)
+            while gone and heap and heap[0] in gone:
+                gone.remove(heappop(heap))
+            return
+        gone.add(key)
+        if len(gone) > 32 and 2 * len(gone) > len(heap):
+            self.heap = sorted(set(heap) - gone)
+            gone.clear()
 
     def in_order(self) -> list[int]:
         """All keys, smallest first. O(n log n); for refusals and explanations."""
-        return sorted(key for key in self._heap if key not in self._gone)
+        return sorted(key for key in self.heap if key not in self.gone)

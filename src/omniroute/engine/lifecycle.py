@@ -12,16 +12,19 @@ A row is indexed by the state before; a missing entry is an illegal move and rai
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .. import events as ev
 from ..events import Event
-from ..model import InteractionState as S
-from ..model import Presence as P
+from ..model import InteractionState, Presence
 
 __all__ = ["INTERACTION", "OPEN", "PRESENCE", "mermaid"]
 
+S = InteractionState
+P = Presence
+
 #: event -> {state before: state after}
-INTERACTION: Mapping[type[Event], Mapping[S, S]] = {
+INTERACTION: Mapping[type[Event], Mapping[InteractionState, InteractionState]] = {
     ev.Queued: {S.NEW: S.WAITING},
     ev.Rejected: {S.NEW: S.REJECTED},
     ev.Quarantined: {S.NEW: S.QUARANTINED},
@@ -59,7 +62,7 @@ INTERACTION: Mapping[type[Event], Mapping[S, S]] = {
 }
 
 #: event -> {presence before: presence after}
-PRESENCE: Mapping[type[Event], Mapping[P, P]] = {
+PRESENCE: Mapping[type[Event], Mapping[Presence, Presence]] = {
     ev.SignedIn: {P.LOGGED_OUT: P.NOT_READY},
     ev.BecameReady: {P.NOT_READY: P.READY},
     ev.BecameNotReady: {P.READY: P.NOT_READY},
@@ -71,7 +74,7 @@ PRESENCE: Mapping[type[Event], Mapping[P, P]] = {
 OPEN = frozenset({S.WAITING, S.OFFERED, S.ENGAGED, S.HELD, S.WRAP_UP})
 
 
-def mermaid(table: Mapping[type[Event], Mapping[S, S]] | Mapping[type[Event], Mapping[P, P]]) -> str:
+def mermaid(table: Mapping[type[Event], Mapping[Any, Any]]) -> str:
     """A Mermaid state diagram of one table; moves that stay in place are left out."""
     lines = ["stateDiagram-v2"]
     for event, row in table.items():

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Strategy
 from .capacity import Load
-from .groups import Group, Pool, Profile, ProfileKey, Row, profile_key
+from .groups import NOBODY, Group, Pool, Profile, ProfileKey, Row, profile_key
 from .lanes import EMPTY, Lane, Need
 from .records import AgentRecord, InteractionRecord, QueueRecord
 
@@ -111,7 +111,7 @@ class Market:
                 if target is None:
                     target = self._new_group(record.profile, load)
             group = record.group
-            if group is target and (group is None or group.members[record] == record.idle):
+            if group is target and (group is None or record.filed == record.idle):
                 continue
             if group is not None:
                 group.remove(record)
@@ -148,9 +148,7 @@ class Market:
                 need.consider(profile)
         return need
 
-    def has_lane(
-        self, queue: QueueRecord, expression: Expression | None, channel: Channel
-    ) -> bool:
+    def has_lane(self, queue: QueueRecord, expression: Expression | None, channel: Channel) -> bool:
         """Whether that lane exists already."""
         return (queue.plan.name, expression, channel) in self._lanes
 
@@ -168,17 +166,17 @@ class Market:
         """It waits in its lane."""
         key = record.key
         lane = record.lane
-        assert lane is not None
         self.waiting[key] = record
-        self._heads[lane.index] = lane.put(key)
+        lane.put(key)
+        self._heads[lane.index] = lane.heap[0]
 
     def take(self, record: InteractionRecord) -> None:
         """It does not wait any more."""
         key = record.key
         lane = record.lane
-        assert lane is not None
         del self.waiting[key]
-        self._heads[lane.index] = lane.take(key)
+        lane.take(key)
+        self._heads[lane.index] = lane.head
 
     def _set_apart(self, agent_ids: frozenset[str]) -> None:
         """From now on each of these agents is a profile of his own."""
@@ -262,7 +260,6 @@ class Market:
         if self._stale:
             self._settle()
         lane = record.lane
-        assert lane is not None
         mask = lane.need.mask
         bit = lane.bit
         pools = [
@@ -277,16 +274,32 @@ class Market:
             count = sum(common.bit_count() for _, common in pools)
             if count * count > len(self.by_idle):
                 return self._first_in_idle_order(record, lane)
+            if record.barred is None:
+                return self._longest_idle(pools)
         best: AgentRecord | None = None
         best_score: tuple[object, int] | None = None
-        for group in self._groups(pools):
+        for group in _groups(pools):
             agent = self._best_of_group(record, group, strategy)
             if agent is None:
                 continue
-            score = (self._score(strategy, lane.need, agent), agent.idle)
+            score = (_score(strategy, lane.need, agent), agent.idle)
             if best_score is None or score < best_score:
                 best, best_score = agent, score
         return best
+
+    def _longest_idle(self, pools: list[tuple[Pool, int]]) -> AgentRecord:
+        """The longest idle agent of these pools' profiles; there is at least one."""
+        best = NOBODY
+        for pool, common in pools:
+            groups = pool.groups
+            bits = common
+            while bits:
+                lowest = bits & -bits
+                bits ^= lowest
+                for group in groups[lowest.bit_length() - 1]:
+                    if group.first < best:
+                        best = group.first
+        return self.by_idle[best]
 
     def _first_in_idle_order(self, record: InteractionRecord, lane: Lane) -> AgentRecord | None:
         profiles = lane.need.profiles
@@ -301,37 +314,36 @@ class Market:
                 return agent
         return None
 
-    def _groups(self, pools: list[tuple[Pool, int]]) -> Iterator[Group]:
-        for pool, common in pools:
-            while common:
-                lowest = common & -common
-                common ^= lowest
-                yield from pool.groups[lowest.bit_length() - 1]
-
     def _best_of_group(
         self, record: InteractionRecord, group: Group, strategy: Strategy
     ) -> AgentRecord | None:
         barred = record.barred or ()
         if strategy is Strategy.ROUND_ROBIN:
-            members = (agent for agent in group.members if agent.id not in barred)
+            members = (agent for agent in group.members.values() if agent.id not in barred)
             return min(members, key=lambda agent: (agent.last_offer, agent.idle), default=None)
-        agent = group.longest_idle(self.by_idle)
+        agent = self.by_idle[group.first]
         if agent.id not in barred:
             return agent
-        others = (other for other in group.members if other.id not in barred)
+        others = (other for other in group.members.values() if other.id not in barred)
         return min(others, key=lambda other: other.idle, default=None)
 
-    @staticmethod
-    def _score(strategy: Strategy, need: Need, agent: AgentRecord) -> object:
-        """What the strategy compares, smaller first; ties go to the longest idle."""
-        if strategy is Strategy.LEAST_OCCUPIED:
-            return agent.load.occupancy
-        if strategy is Strategy.ROUND_ROBIN:
-            return agent.last_offer
-        if strategy is Strategy.MOST_SKILLED:
-            return -need.skill_score(agent.profile)
-        return 0
 
-    def satisfies(self, record: AgentRecord, need: Need) -> bool:
-        """Whether this signed-in agent satisfies a need, presence and room aside."""
-        return record.profile.index in need.profiles
+def _groups(pools: list[tuple[Pool, int]]) -> Iterator[Group]:
+    """The groups of the profiles whose bits are set."""
+    for pool, common in pools:
+        bits = common
+        while bits:
+            lowest = bits & -bits
+            bits ^= lowest
+            yield from pool.groups[lowest.bit_length() - 1]
+
+
+def _score(strategy: Strategy, need: Need, agent: AgentRecord) -> object:
+    """What the strategy compares, smaller first; ties go to the longest idle."""
+    if strategy is Strategy.LEAST_OCCUPIED:
+        return agent.load.occupancy
+    if strategy is Strategy.ROUND_ROBIN:
+        return agent.last_offer
+    if strategy is Strategy.MOST_SKILLED:
+        return -need.skill_score(agent.profile)
+    return 0

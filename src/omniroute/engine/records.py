@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import HeadStart, Queue
-from .timers import TimerKind
+from .timers import Fifo
 
 if TYPE_CHECKING:
     from .capacity import Load
     from .groups import Group, Profile
     from .lanes import Lane
 
-__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "QueueRecord", "Tally", "order_key"]
+__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "QueueRecord", "Tally"]
 
 #: A refusal without an end.
 UNTIL_RESET = -1
@@ -25,23 +25,6 @@ UNTIL_RESET = -1
 _SEQ_BITS = 40
 _TIME_BITS = 52
 _BAND_BITS = 16
-
-
-def order_key(queue: Queue, priority: int, enqueued_at_ms: int, seq: int) -> int:
-    """The place among the waiting as one integer, smaller first.
-
-    It packs (tier, -band, time, seq): for `HeadStart` the band is 0 and the time is
-    ``enqueued_at_ms - priority * ms_per_point``; for `Strict` the band is the priority.
-    ``seq`` is unique, so no two keys are equal.
-    """
-    order = queue.order
-    if isinstance(order, HeadStart):
-        rank = (queue.tier << _BAND_BITS << _TIME_BITS) + (
-            enqueued_at_ms - priority * order.ms_per_point
-        )
-    else:
-        rank = (((queue.tier << _BAND_BITS) - priority) << _TIME_BITS) + enqueued_at_ms
-    return (rank << _SEQ_BITS) + seq
 
 
 class Tally:
@@ -91,14 +74,30 @@ class Tally:
 class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
-    __slots__ = ("lanes", "plan", "tallies", "waiting")
+    __slots__ = ("_base", "_weight", "lanes", "name", "offer_timers", "plan", "tallies", "waiting")
 
-    def __init__(self, plan: Queue) -> None:
+    def __init__(self, plan: Queue, offer_timers: Fifo) -> None:
         self.plan = plan
+        self.name = plan.name
+        self.offer_timers = offer_timers
         self.waiting = 0
+        self._base = plan.tier << _BAND_BITS << _TIME_BITS
+        #: what one point of priority weighs, in units of milliseconds
+        self._weight = (
+            plan.order.ms_per_point if isinstance(plan.order, HeadStart) else 1 << _TIME_BITS
+        )
         self.tallies: dict[Channel, Tally] = {}
         #: (step, own requirement, channel) -> lane
         self.lanes: dict[tuple[int, str | None, Channel], Lane] = {}
+
+    def key(self, priority: int, enqueued_at_ms: int, seq: int) -> int:
+        """The place among the waiting as one integer, smaller first.
+
+        It packs (tier, -band, time, seq). For `HeadStart` the band is 0 and the time is
+        ``enqueued_at_ms - priority * ms_per_point``; for `Strict` the band is the priority,
+        that is, a point weighs more than any time. ``seq`` is unique: no two keys are equal.
+        """
+        return ((self._base + enqueued_at_ms - priority * self._weight) << _SEQ_BITS) + seq
 
     def tally(self, channel: Channel) -> Tally:
         """The counts of one channel of this queue."""
@@ -115,11 +114,13 @@ class InteractionRecord:
         "accepted_at_ms",
         "agent",
         "barred",
+        "channel",
         "enqueued_at_ms",
         "id",
         "key",
         "lane",
-        "messages",
+        "later",
+        "message",
         "offer_id",
         "offers",
         "priority",
@@ -147,20 +148,25 @@ class InteractionRecord:
     ) -> None:
         self.id = interaction_id
         self.seq = seq
-        self.messages: Message | list[Message] = message
+        self.message = message
+        #: the messages that joined it, or None
+        self.later: list[Message] | None = None
+        #: the channel it waits on and costs capacity for
+        self.channel = channel = message.channel
         self.queue = queue
+        self.tally = queue.tallies.get(channel) or queue.tally(channel)
         self.priority = priority
         self.requirement = requirement
         self.enqueued_at_ms = enqueued_at_ms
         self.state = InteractionState.NEW
-        self.key = order_key(queue.plan, priority, enqueued_at_ms, seq)
-        self.lane: Lane | None = None
-        self.tally: Tally
+        self.key = queue.key(priority, enqueued_at_ms, seq)
+        self.lane: Lane
         self.agent: AgentRecord | None = None
         self.offer_id = 0
         self.offers = 0
         self.step = 0
         self.step_ends_at_ms: int | None = None
+        #: numbers of the timers that end its step and its offer or wrap-up; 0: none
         self.step_timer = 0
         self.timer = 0
         #: agent id -> number of the timer that lifts the refusal, or UNTIL_RESET
@@ -169,41 +175,26 @@ class InteractionRecord:
         self.wrap_up_code = ""
 
     @property
-    def opening(self) -> Message:
-        """The message that opened it."""
-        held = self.messages
-        return held[0] if isinstance(held, list) else held
-
-    @property
-    def channel(self) -> Channel:
-        """The channel it waits on and costs capacity for."""
-        return self.opening.channel
-
-    def believes(self, kind: TimerKind, number: int, agent_id: str | None) -> bool:
-        """Whether the timer of that number is still wanted."""
-        if kind is TimerKind.STEP:
-            return self.step_timer == number
-        if kind is TimerKind.REFUSAL:
-            return self.barred is not None and self.barred.get(agent_id or "") == number
-        return self.timer == number
+    def messages(self) -> tuple[Message, ...]:
+        """The opening message and those that joined it."""
+        return (self.message, *self.later) if self.later else (self.message,)
 
     def append(self, message: Message, max_messages: int) -> None:
         """Keep a further message; over the limit the oldest but the first is forgotten."""
-        if not isinstance(self.messages, list):
-            self.messages = [self.messages]
-        self.messages.append(message)
-        if len(self.messages) > max_messages:
-            del self.messages[min(1, len(self.messages) - 1)]
+        if self.later is None:
+            self.later = []
+        self.later.append(message)
+        if len(self.later) >= max_messages:
+            del self.later[0]
 
     def picture(self) -> Interaction:
         """The public picture of this moment."""
-        held = self.messages
         return Interaction(
             id=self.id,
             state=self.state,
-            queue=self.queue.plan.name,
+            queue=self.queue.name,
             priority=self.priority,
-            messages=tuple(held) if isinstance(held, list) else (held,),
+            messages=self.messages,
             enqueued_at_ms=self.enqueued_at_ms,
             step=self.step,
             requirement=self.requirement,
@@ -217,6 +208,7 @@ class AgentRecord:
     __slots__ = (
         "agent",
         "barred",
+        "filed",
         "group",
         "id",
         "idle",
@@ -242,8 +234,8 @@ class AgentRecord:
         self.work: dict[int, InteractionRecord] = {}
         #: the waiting interactions he is barred from, by id
         self.barred: dict[str, InteractionRecord] = {}
-        #: where he is indexed as available, and whether that must be looked at again
+        #: where he is indexed as available, under which idle number, and whether that must
+        #: be looked at again
         self.group: Group | None = None
+        self.filed = 0
         self.stale = False
-
-

@@ -103,7 +103,7 @@ def dump(state: State) -> bytes:
         ),
         seen=tuple(
             (channel, tuple((key, at_ms, opened) for key, (at_ms, opened) in seen.items()))
-            for channel, seen in sorted(state.seen.items())
+            for channel, seen in sorted(state.seen.channels.items())
         ),
         tallies=tuple(
             (name, channel, tuple(getattr(tally, field) for field in Tally.__slots__))
@@ -122,7 +122,7 @@ def load(state: State, data: bytes) -> None:
         raise JournalError(f"not a snapshot: {error}") from error
     if picture.version != _VERSION:
         raise JournalError(f"snapshot format {picture.version} is not known, only {_VERSION}")
-    assert not state.interactions and not state.agents, "restore into a fresh state"
+    assert not state.interactions, "restore into a fresh state"
     state.now_ms = picture.now_ms
     state.seq = picture.seq
     state.last_offer = picture.last_offer
@@ -131,7 +131,7 @@ def load(state: State, data: bytes) -> None:
     state.duplicates = picture.duplicates
     state.unrouted = picture.unrouted
     for channel, seen in picture.seen:
-        state.seen[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
+        state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     for name, channel, counts in picture.tallies:
         tally = state.queues[name].tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):
@@ -150,12 +150,11 @@ def load(state: State, data: bytes) -> None:
 
 
 def _interaction(record: InteractionRecord) -> _Interaction:
-    held = record.messages
     return _Interaction(
         id=record.id,
         seq=record.seq,
-        messages=tuple(held) if isinstance(held, list) else (held,),
-        queue=record.queue.plan.name,
+        messages=record.messages,
+        queue=record.queue.name,
         priority=record.priority,
         requirement=record.requirement,
         enqueued_at_ms=record.enqueued_at_ms,
@@ -196,10 +195,8 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         kept.requirement,
         kept.enqueued_at_ms,
     )
-    if len(kept.messages) > 1:
-        record.messages = list(kept.messages)
+    record.later = list(kept.messages[1:]) or None
     record.state = kept.state
-    record.tally = queue.tally(record.channel)
     record.offers = kept.offers
     record.step = kept.step
     record.step_ends_at_ms = kept.step_ends_at_ms
@@ -208,9 +205,8 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     record.accepted_at_ms = kept.accepted_at_ms
     record.wrap_up_code = kept.wrap_up_code
     state.interactions[record.id] = record
-    thread_id = record.opening.thread_id
-    if thread_id is not None and record.state is not InteractionState.WRAP_UP:
-        state.threads.setdefault(record.channel, {})[thread_id] = record
+    if record.state is not InteractionState.WRAP_UP:
+        state.join_thread(record)
     if kept.barred:
         record.barred = dict(kept.barred)
         state.refused[record.id] = record

@@ -1,0 +1,164 @@
+"""A message comes in: duplicate, open thread, triage, admission, queued; in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..errors import CommandError, UnknownNameError
+from ..events import (
+    Duplicate,
+    MessageAppended,
+    Quarantine,
+    Quarantined,
+    Queued,
+    Rejected,
+    RejectReason,
+    Reprioritize,
+    Submit,
+)
+from ..model import Message
+from ..plan import Plan, Scope, all_of, parse
+from . import apply, ladder, lookup
+from .matching import Events, place
+from .state import State
+
+__all__ = ["check_priority", "check_skills", "check_submit", "quarantine", "submit"]
+
+
+def check_submit(state: State, command: Submit) -> None:
+    """Find a caller's mistakes before anything changes."""
+    if command.priority is not None:
+        check_priority(state, command)
+    queue = None
+    if command.queue is not None:
+        queue = state.queues.get(command.queue)
+        if queue is None:
+            raise UnknownNameError("queue", command.queue, state.queues, where="submit")
+    own = command.requirement
+    if own is not None and (queue is None or (0, own, command.message.channel) not in queue.lanes):
+        check_skills(state.plan, parse(own, Scope.AGENT).skills, "requirement")
+
+
+def check_priority(state: State, command: Submit | Reprioritize) -> None:
+    """A priority is an integer within the plan's limit."""
+    highest = state.plan.limits.max_priority
+    priority = command.priority
+    if type(priority) is not int or not 0 <= priority <= highest:
+        raise CommandError(f"priority must be an integer from 0 to {highest}, got {priority!r}")
+
+
+def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:
+    """Where the plan declares skills, every name is one of them."""
+    if plan.skills:
+        for skill in skills:
+            if skill not in plan.skills:
+                raise UnknownNameError("skill", skill, plan.skills, where=where)
+
+
+def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
+    """Route a message: see docs/explanation/semantics.md, "A message comes in"."""
+    message = command.message
+    if message.message_id is not None and _is_duplicate(state, message, at_ms, out):
+        return
+    if message.thread_id is not None and _joins_thread(state, message, at_ms, out):
+        return
+    interaction_id = _new_id(state, command, at_ms, out)
+    if interaction_id is None:
+        return
+    queue, priority, requirement = command.queue, command.priority, command.requirement
+    if queue is None:
+        queue, priority, requirement = _triage(state.plan, command)
+    reason = _refused_at_door(state, message, queue, requirement)
+    if reason is not None or queue is None:
+        reason = reason or RejectReason.NO_QUEUE
+        rejected = Rejected(at_ms, interaction_id, message, reason, queue)
+        apply.rejected(state, rejected)
+        out.append(rejected)
+        return
+    if priority is None:
+        priority = state.plan.queues[queue].priority
+    event = Queued(at_ms, interaction_id, state.seq + 1, message, queue, priority, requirement)
+    record = apply.queued(state, event)
+    out.append(event)
+    if record.queue.plan.ladder[0].skip_if_nobody:
+        ladder.step(state, record, 0, at_ms, out)
+    place(state, record, at_ms, out)
+
+
+def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> None:
+    """Keep a message aside."""
+    message = command.message
+    if message.message_id is not None and _is_duplicate(state, message, at_ms, out):
+        return
+    interaction_id = _new_id(state, command, at_ms, out)
+    if interaction_id is not None:
+        event = Quarantined(at_ms, interaction_id, message, command.reason)
+        apply.quarantined(state, event)
+        out.append(event)
+
+
+def _is_duplicate(state: State, message: Message, at_ms: int, out: Events) -> bool:
+    opened = state.seen.find(message, at_ms)
+    if opened is None:
+        return False
+    event = Duplicate(at_ms, message.channel.value, message.message_id or "", opened)
+    apply.duplicate(state, event)
+    out.append(event)
+    return True
+
+
+def _joins_thread(state: State, message: Message, at_ms: int, out: Events) -> bool:
+    thread = state.thread(message)
+    if thread is None:
+        return False
+    agent_id = thread.agent.id if thread.agent is not None else None
+    event = MessageAppended(at_ms, thread.id, message, agent_id)
+    apply.message_appended(state, event)
+    out.append(event)
+    return True
+
+
+def _new_id(state: State, command: Submit | Quarantine, at_ms: int, out: Events) -> str | None:
+    interaction_id = command.interaction_id or f"i{state.seq + 1}"
+    if interaction_id in state.interactions:
+        lookup.reject(command, interaction_id, RejectReason.ID_IN_USE, at_ms, out)
+        return None
+    return interaction_id
+
+
+def _triage(plan: Plan, command: Submit) -> tuple[str | None, int | None, str | None]:
+    """Queue, priority and requirement by the first rule that holds."""
+    message = command.message
+    for rule in plan.triage:
+        if rule.when is not None and not rule.when.matches(message):
+            continue
+        wanted = [rule.requirement]
+        if command.requirement is not None:
+            wanted.append(parse(command.requirement, Scope.AGENT))
+        if rule.match_language and message.language:
+            skill = f"lang:{message.language}"
+            if not plan.skills or skill in plan.skills:
+                wanted.append(parse(f"{skill} >= 1", Scope.AGENT))
+        joined = all_of(*wanted)
+        priority = rule.priority if command.priority is None else command.priority
+        return rule.queue, priority, None if joined is None else str(joined)
+    return None, None, None
+
+
+def _refused_at_door(
+    state: State, message: Message, queue_name: str | None, requirement: str | None
+) -> RejectReason | None:
+    if queue_name is None:
+        return RejectReason.NO_QUEUE
+    queue = state.queues[queue_name]
+    limits = state.plan.limits
+    if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
+        return RejectReason.QUEUE_FULL
+    market = state.market
+    if (
+        market.lane_count >= limits.max_lanes
+        and market.lanes_in_use() >= limits.max_lanes
+        and not market.has_lane(queue, state.effective(queue.plan, 0, requirement), message.channel)
+    ):
+        return RejectReason.LANES_EXHAUSTED
+    return None

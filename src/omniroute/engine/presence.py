@@ -1,0 +1,155 @@
+"""Agents come and go, become ready and not ready, and change what they can do."""
+
+from __future__ import annotations
+
+from ..errors import CommandError, UnknownNameError
+from ..events import (
+    AgentChanged,
+    BecameNotReady,
+    BecameReady,
+    ChangeAgent,
+    Completed,
+    RejectReason,
+    Requeued,
+    RevokeReason,
+    SetNotReady,
+    SetReady,
+    SignedIn,
+    SignedOut,
+    SignIn,
+    SignOut,
+)
+from ..model import InteractionState, Presence
+from . import apply, intake, lookup
+from .matching import Events, feed, lift_everywhere, rematch, revoke
+from .records import AgentRecord, InteractionRecord
+from .state import State
+
+__all__ = [
+    "become_not_ready",
+    "change_agent",
+    "check_agent",
+    "let_go",
+    "set_not_ready",
+    "set_ready",
+    "sign_in",
+    "sign_out",
+]
+
+
+def check_agent(state: State, command: SignIn | ChangeAgent) -> None:
+    """Find a caller's mistakes before anything changes."""
+    agent = command.agent
+    plan = state.plan
+    where = f"agent {agent.id!r}"
+    if agent.capacity not in plan.capacities:
+        raise UnknownNameError("capacity", agent.capacity, plan.capacities, where=where)
+    intake.check_skills(plan, agent.skills, where)
+    for skill, level in agent.skills.items():
+        defined = plan.skills.get(skill)
+        if level < 0 or (defined is not None and level > defined.max_level):
+            raise CommandError(f"{where}: level {level} of skill {skill!r} is out of range")
+
+
+def sign_in(state: State, command: SignIn, at_ms: int, out: Events) -> None:
+    """An agent begins to work."""
+    agent = command.agent
+    if agent.id in state.agents:
+        lookup.reject(command, agent.id, RejectReason.ALREADY_SIGNED_IN, at_ms, out)
+        return
+    if len(state.agents) >= state.plan.limits.max_agents:
+        lookup.reject(command, agent.id, RejectReason.AGENTS_EXHAUSTED, at_ms, out)
+        return
+    event = SignedIn(at_ms, agent)
+    apply.signed_in(state, event)
+    out.append(event)
+    if command.ready:
+        _become_ready(state, state.agents[agent.id], at_ms, out)
+
+
+def sign_out(state: State, command: SignOut, at_ms: int, out: Events) -> None:
+    """An agent leaves."""
+    agent = lookup.signed_in(state, command, command.agent_id, at_ms, out)
+    if agent is not None:
+        freed = let_go(state, agent, command.reason, at_ms, out)
+        rematch(state, at_ms, out, records=freed)
+
+
+def let_go(
+    state: State, agent: AgentRecord, reason: str, at_ms: int, out: Events
+) -> list[InteractionRecord]:
+    """Sign an agent out, nothing of his is lost; returns what waits again because of it."""
+    freed: list[InteractionRecord] = []
+    for offer_id, record in sorted(agent.work.items()):
+        if record.state is InteractionState.OFFERED:
+            revoke(state, record, RevokeReason.SIGNED_OUT, at_ms, out)
+            freed.append(record)
+        elif record.state is InteractionState.WRAP_UP:
+            done = Completed(at_ms, offer_id, record.id, agent.id, record.wrap_up_code)
+            apply.completed(state, done)
+            out.append(done)
+        else:
+            requeued = Requeued(at_ms, offer_id, record.id, agent.id, "signed_out")
+            apply.requeued(state, requeued)
+            out.append(requeued)
+            freed.append(record)
+    event = SignedOut(at_ms, agent.id, reason)
+    apply.signed_out(state, event)
+    out.append(event)
+    return freed + lift_everywhere(state, at_ms, out)
+
+
+def set_ready(state: State, command: SetReady, at_ms: int, out: Events) -> None:
+    """An agent can be offered work."""
+    agent = lookup.signed_in(state, command, command.agent_id, at_ms, out)
+    if agent is not None and agent.presence is not Presence.READY:
+        _become_ready(state, agent, at_ms, out)
+
+
+def _become_ready(state: State, agent: AgentRecord, at_ms: int, out: Events) -> None:
+    event = BecameReady(at_ms, agent.id)
+    apply.presence_changed(state, event)
+    out.append(event)
+    feed(state, agent, at_ms, out)
+
+
+def set_not_ready(state: State, command: SetNotReady, at_ms: int, out: Events) -> None:
+    """An agent is not offered work any more."""
+    agent = lookup.signed_in(state, command, command.agent_id, at_ms, out)
+    if agent is not None and agent.presence is Presence.READY:
+        freed = become_not_ready(state, agent, command.reason, at_ms, out)
+        rematch(state, at_ms, out, records=freed)
+
+
+def become_not_ready(
+    state: State, agent: AgentRecord, reason: str, at_ms: int, out: Events
+) -> list[InteractionRecord]:
+    """Make an agent not ready; returns what waits again because of it."""
+    event = BecameNotReady(at_ms, agent.id, reason)
+    apply.presence_changed(state, event)
+    out.append(event)
+    offered = [
+        record
+        for _, record in sorted(agent.work.items())
+        if record.state is InteractionState.OFFERED
+    ]
+    for record in offered:
+        revoke(state, record, RevokeReason.NOT_READY, at_ms, out)
+    return offered
+
+
+def change_agent(state: State, command: ChangeAgent, at_ms: int, out: Events) -> None:
+    """An agent has other skills, groups, attributes or capacity from now on."""
+    agent = lookup.signed_in(state, command, command.agent.id, at_ms, out)
+    if agent is None:
+        return
+    event = AgentChanged(at_ms, command.agent)
+    apply.agent_changed(state, event)
+    out.append(event)
+    freed: list[InteractionRecord] = []
+    for _, record in sorted(agent.work.items()):
+        if record.state is InteractionState.OFFERED and not state.need(record).admits(agent):
+            revoke(state, record, RevokeReason.NOT_ELIGIBLE, at_ms, out)
+            freed.append(record)
+    freed += lift_everywhere(state, at_ms, out)
+    rematch(state, at_ms, out, agents=[agent], records=freed)
