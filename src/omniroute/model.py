@@ -15,6 +15,8 @@ import enum
 
 import msgspec
 
+from .errors import UnknownNameError
+
 __all__ = [
     "Address",
     "AddressKind",
@@ -137,6 +139,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, Attribute] = {}
     sent_at_ms: int | None = None
     received_at_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        if type(self.channel) is not Channel:
+            try:
+                channel = Channel(self.channel)
+            except ValueError:
+                raise UnknownNameError("channel", str(self.channel), Channel) from None
+            msgspec.structs.force_setattr(self, "channel", channel)
 
 
 class Disposition(enum.StrEnum):

@@ -24,7 +24,7 @@ from ..events import (
 )
 from ..model import InteractionState, Presence
 from ..plan import OnExpiry, WrapUpKind
-from . import apply, lookup, presence
+from . import apply, ladder, lookup, presence
 from .matching import Events, after_refusal, again_at_ms, exhausted, feed, rematch, revoke
 from .records import AgentRecord, InteractionRecord
 from .state import State
@@ -137,6 +137,7 @@ def requeue(state: State, command: Requeue, at_ms: int, out: Events) -> None:
     event = Requeued(at_ms, number, record.id, agent.id, command.reason, again)
     apply.requeued(state, event)
     out.append(event)
+    ladder.catch_up(state, record, at_ms, out)
     after_refusal(state, record, agent, at_ms, out)
 
 

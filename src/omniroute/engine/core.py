@@ -64,8 +64,6 @@ class Engine:
             self._fire(now_ms, out)
         state.now_ms = now_ms
         handler(state, command, now_ms, out)
-        if timers.next_due <= now_ms:
-            self._fire(now_ms, out)
         return out
 
     def next_deadline(self) -> int | None:

@@ -9,23 +9,33 @@ from .records import InteractionRecord
 from .state import State
 from .timers import Timer
 
-__all__ = ["refusal_over", "step", "step_ended"]
+__all__ = ["catch_up", "refusal_over", "step", "step_ended"]
 
 
 def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: Events) -> None:
-    """Move to a step, or past it and its like when nobody signed in could take it there."""
-    steps = record.queue.plan.ladder
-    while (
-        number < len(steps) - 1
-        and steps[number].skip_if_nobody
-        and not state.need(record, number).profiles
-    ):
+    """Move to a step, or past it while its time is over or nobody could take it there."""
+    last = len(record.queue.plan.ladder) - 1
+    while number < last and _is_passed_over(state, record, number, at_ms):
         number += 1
     if number != record.step:
         event = StepReached(at_ms, record.id, number)
         apply.step_reached(state, event)
         out.append(event)
         lift(state, record, at_ms, out)
+
+
+def _is_passed_over(state: State, record: InteractionRecord, number: int, at_ms: int) -> bool:
+    """Whether its `until` has passed, or it is guarded and nobody signed in satisfies it."""
+    entered = record.queue.plan.ladder[number]
+    if entered.until_ms is not None and record.enqueued_at_ms + entered.until_ms <= at_ms:
+        return True
+    return entered.skip_if_nobody and not state.need(record, number).profiles
+
+
+def catch_up(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
+    """After a requeue: a step whose end has passed while the agent had it ends at once."""
+    if record.step_ends_at_ms is not None and record.step_ends_at_ms <= at_ms:
+        step(state, record, record.step + 1, at_ms, out)
 
 
 def step_ended(state: State, timer: Timer, out: Events) -> None:

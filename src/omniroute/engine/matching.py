@@ -132,11 +132,7 @@ def exhausted(state: State, record: InteractionRecord, at_ms: int, out: Events) 
 def lift(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:
     """Clear the refusals of an interaction that everybody has declined; whether it was."""
     barred = record.barred
-    if (
-        barred is None
-        or record.queue.plan.refusal.rule is not RefusalRule.ALL_DECLINED
-        or record.state is not _WAITING
-    ):
+    if barred is None or record.queue.plan.refusal.rule is not RefusalRule.ALL_DECLINED:
         return False
     for profile in state.need(record).profiles.values():
         if any(agent_id not in barred for agent_id in profile.agents):

@@ -20,8 +20,8 @@ from ..events import (
     SignOut,
 )
 from ..model import InteractionState, Presence
-from . import apply, intake, lookup
-from .matching import Events, feed, lift_everywhere, rematch, revoke
+from . import apply, intake, ladder, lookup
+from .matching import Events, exhausted, feed, lift_everywhere, rematch, revoke
 from .records import AgentRecord, InteractionRecord
 from .state import State
 
@@ -83,6 +83,7 @@ def let_go(
     for offer_id, record in sorted(agent.work.items()):
         if record.state is InteractionState.OFFERED:
             revoke(state, record, RevokeReason.SIGNED_OUT, at_ms, out)
+            exhausted(state, record, at_ms, out)
             freed.append(record)
         elif record.state is InteractionState.WRAP_UP:
             done = Completed(at_ms, offer_id, record.id, agent.id, record.wrap_up_code)
@@ -92,6 +93,7 @@ def let_go(
             requeued = Requeued(at_ms, offer_id, record.id, agent.id, "signed_out")
             apply.requeued(state, requeued)
             out.append(requeued)
+            ladder.catch_up(state, record, at_ms, out)
             freed.append(record)
     event = SignedOut(at_ms, agent.id, reason)
     apply.signed_out(state, event)
@@ -135,6 +137,7 @@ def become_not_ready(
     ]
     for record in offered:
         revoke(state, record, RevokeReason.NOT_READY, at_ms, out)
+        exhausted(state, record, at_ms, out)
     return offered
 
 
@@ -150,6 +153,7 @@ def change_agent(state: State, command: ChangeAgent, at_ms: int, out: Events) ->
     for _, record in sorted(agent.work.items()):
         if record.state is InteractionState.OFFERED and not state.need(record).admits(agent):
             revoke(state, record, RevokeReason.NOT_ELIGIBLE, at_ms, out)
+            exhausted(state, record, at_ms, out)
             freed.append(record)
     freed += lift_everywhere(state, at_ms, out)
     rematch(state, at_ms, out, agents=[agent], records=freed)

@@ -91,8 +91,8 @@ class State:
         """Further messages of its thread open a new interaction."""
         thread_id = record.message.thread_id
         if thread_id is not None:
-            threads = self.threads[record.channel]
-            if threads.get(thread_id) is record:
+            threads = self.threads.get(record.channel)
+            if threads and threads.get(thread_id) is record:
                 del threads[thread_id]
 
     # --- waiting --------------------------------------------------------------------------
@@ -112,8 +112,7 @@ class State:
             record.step_ends_at_ms = began_at_ms + step.for_ms
             record.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
         elif step.until_ms is not None:
-            ends_at_ms = max(record.enqueued_at_ms + step.until_ms, began_at_ms)
-            record.step_ends_at_ms = ends_at_ms
+            record.step_ends_at_ms = ends_at_ms = record.enqueued_at_ms + step.until_ms
             if record.enqueued_at_ms == began_at_ms:
                 fifo = timers.fifo(TimerKind.STEP, step.until_ms)
                 record.step_timer = fifo.set(began_at_ms, record)
@@ -129,9 +128,9 @@ class State:
         record.step_timer = 0
 
     def resume_ladder(self, record: InteractionRecord, at_ms: int) -> None:
-        """The ladder goes on; a step whose end has passed ends at once."""
-        if record.step_ends_at_ms is not None:
-            ends_at_ms = max(record.step_ends_at_ms, at_ms)
+        """The ladder goes on, unless the end of its step has passed meanwhile."""
+        ends_at_ms = record.step_ends_at_ms
+        if ends_at_ms is not None and ends_at_ms > at_ms:
             record.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
 
     # --- agents and what they carry -------------------------------------------------------
