@@ -8,11 +8,14 @@ random draws are made beforehand, so that a timed step contains nothing but the 
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field
 
+import msgspec
+
 from omniroute.engine import Engine
-from omniroute.events import Accept, Complete, Offered, SignIn, Submit
+from omniroute.events import Accept, Complete, SignIn, Submit
 from omniroute.model import Agent, Channel, Customer, Message
 from omniroute.plan import Capacity, HeadStart, Limits, Plan, Queue, Skill
 
@@ -28,8 +31,7 @@ HANDLE_MS = 300_000
 Need = tuple[dict[str, int], str]
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What distinguishes one case of the benchmark from another."""
 
     name: str
@@ -75,9 +77,7 @@ def make_agents(shape: Shape, rng: random.Random) -> list[Agent]:
     """Agents with 3-8 skills; as a rule nearly all differ, ``unique_agents`` makes all differ."""
     agents = []
     for number in range(shape.agents):
-        skills = {
-            f"s{n}": rng.randint(1, 10) for n in rng.sample(range(SKILLS), rng.randint(3, 8))
-        }
+        skills = {f"s{n}": rng.randint(1, 10) for n in rng.sample(range(SKILLS), rng.randint(3, 8))}
         for code in rng.sample(LANGUAGES, rng.choice((1, 2))):
             skills[f"lang:{code}"] = rng.randint(1, 10)
         if shape.unique_agents:
@@ -100,17 +100,17 @@ class World:
         self.needs = requirement_sets(self.shape.requirement_sets, self.rng)
         self.agents = make_agents(self.shape, self.rng)
         self._texts = [text(need) for need in self.needs]
-        self._weights = [1 / (rank + 1) for rank in range(len(self.needs))]
-        self._cumulative: list[float] = []
-        total = 0.0
-        for weight in self._weights:
-            total += weight
-            self._cumulative.append(total)
+        weights = (1 / (rank + 1) for rank in range(len(self.needs)))
+        self._cumulative = list(itertools.accumulate(weights))
+
+    def picks(self, count: int) -> list[int]:
+        """That many requirement sets, drawn Zipf-like: the k-th is drawn 1/k as often."""
+        return self.rng.choices(range(len(self.needs)), cum_weights=self._cumulative, k=count)
 
     def submissions(self, count: int) -> list[Submit]:
         """That many submissions; the engine numbers the interactions."""
         shape, rng = self.shape, self.rng
-        picks = rng.choices(range(len(self.needs)), cum_weights=self._cumulative, k=count)
+        picks = self.picks(count)
         channels = rng.choices(CHANNELS, CHANNEL_WEIGHTS, k=count)
         made = []
         for pick, channel in zip(picks, channels, strict=True):
@@ -148,14 +148,23 @@ class Loop:
 
     def fill(self) -> None:
         """Sign everybody in and submit until W wait and nobody rings."""
-        engine, shape = self.engine, self.world.shape
-        for agent in self.world.agents:
-            engine.receive(SignIn(agent), self.now_ms)
-        waiting = 0
-        while waiting < shape.waiting:
-            for submit in self.world.submissions(min(10_000, shape.waiting - waiting)):
+        self.fill_agents()
+        waiting, wanted = 0, self.world.shape.waiting
+        while waiting < wanted:
+            for submit in self.world.submissions(min(10_000, wanted - waiting)):
                 self.now_ms += 1
                 waiting += 1 - self.submit(submit)
+
+    def fill_agents(self) -> None:
+        """Sign everybody in."""
+        for agent in self.world.agents:
+            self.engine.receive(SignIn(agent), self.now_ms)
+
+    def saturate(self) -> None:
+        """Submit until hardly anybody has room."""
+        offered = 1
+        while offered:
+            offered = sum(self.submit(submit) for submit in self.world.submissions(1_000)) // 50
 
     def submit(self, submit: Submit) -> int:
         """Submit one and accept what is offered; returns how many were."""

@@ -55,10 +55,10 @@ _WRAP_UP = (InteractionState.WRAP_UP,)
 
 def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     """The agent takes it."""
-    found = lookup.open_offer(state, command, command.offer_id, at_ms, out)
+    offer_id = command.offer_id
+    found = lookup.open_offer(state, command, offer_id, at_ms, out)
     if found is not None:
-        record, agent = found
-        event = Accepted(at_ms, command.offer_id, record.id, agent.id)
+        event = Accepted(at_ms, offer_id, found[0].id, found[1].id)
         apply.accepted(state, event)
         out.append(event)
 

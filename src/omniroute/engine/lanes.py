@@ -80,11 +80,6 @@ class Lane:
     def __len__(self) -> int:
         return len(self.heap) - len(self.gone)
 
-    @property
-    def head(self) -> int:
-        """The smallest key, or `EMPTY`."""
-        return self.heap[0] if self.heap else EMPTY
-
     def put(self, key: int) -> None:
         """Add a key. O(log n)."""
         if self.gone and key in self.gone:

@@ -23,7 +23,9 @@ under load, never enters a group at all.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
+from heapq import heappop
 
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Strategy
@@ -44,8 +46,8 @@ class Market:
         self._agents = agents
         #: order key -> interaction, for all that wait
         self.waiting: dict[int, InteractionRecord] = {}
-        #: idle number -> agent, for all signed in; insertion order is idle order
-        self.by_idle: dict[int, AgentRecord] = {}
+        #: all signed-in agents, longest idle first
+        self.in_idle_order: OrderedDict[AgentRecord, None] = OrderedDict()
         self._heads: list[int] = [EMPTY]
         self._lanes: dict[_LaneKey, Lane] = {}
         self._free_slots: list[int] = []
@@ -175,8 +177,13 @@ class Market:
         key = record.key
         lane = record.lane
         del self.waiting[key]
-        lane.take(key)
-        self._heads[lane.index] = lane.head
+        heap = lane.heap
+        if heap[0] == key and not lane.gone:
+            heappop(heap)
+        else:
+            lane.take(key)
+            heap = lane.heap
+        self._heads[lane.index] = heap[0] if heap else EMPTY
 
     def _set_apart(self, agent_ids: frozenset[str]) -> None:
         """From now on each of these agents is a profile of his own."""
@@ -272,7 +279,7 @@ class Market:
         strategy = lane.queue.plan.strategy
         if strategy is Strategy.LONGEST_IDLE:
             count = sum(common.bit_count() for _, common in pools)
-            if count * count > len(self.by_idle):
+            if count * count > len(self.in_idle_order):
                 return self._first_in_idle_order(record, lane)
             if record.barred is None:
                 return self._longest_idle(pools)
@@ -290,6 +297,7 @@ class Market:
     def _longest_idle(self, pools: list[tuple[Pool, int]]) -> AgentRecord:
         """The longest idle agent of these pools' profiles; there is at least one."""
         best = NOBODY
+        chosen: Group | None = None
         for pool, common in pools:
             groups = pool.groups
             bits = common
@@ -298,13 +306,14 @@ class Market:
                 bits ^= lowest
                 for group in groups[lowest.bit_length() - 1]:
                     if group.first < best:
-                        best = group.first
-        return self.by_idle[best]
+                        best, chosen = group.first, group
+        assert chosen is not None
+        return chosen.members[best]
 
     def _first_in_idle_order(self, record: InteractionRecord, lane: Lane) -> AgentRecord | None:
         profiles = lane.need.profiles
         barred = record.barred or ()
-        for agent in self.by_idle.values():
+        for agent in self.in_idle_order:
             if (
                 agent.group is not None
                 and agent.profile.index in profiles
@@ -321,7 +330,7 @@ class Market:
         if strategy is Strategy.ROUND_ROBIN:
             members = (agent for agent in group.members.values() if agent.id not in barred)
             return min(members, key=lambda agent: (agent.last_offer, agent.idle), default=None)
-        agent = self.by_idle[group.first]
+        agent = group.members[group.first]
         if agent.id not in barred:
             return agent
         others = (other for other in group.members.values() if other.id not in barred)

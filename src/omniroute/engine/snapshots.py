@@ -180,7 +180,7 @@ def _restore_agent(state: State, saved: _Agent) -> None:
     record.idle = saved.idle
     record.last_offer = saved.last_offer
     state.agents[record.id] = record
-    state.market.by_idle[record.idle] = record
+    state.market.in_idle_order[record] = None
     state.market.enter(record)
 
 

@@ -137,13 +137,11 @@ class State:
 
     def touch(self, agent: AgentRecord) -> None:
         """He is now the least idle of all."""
-        by_idle = self.market.by_idle
-        if agent.idle:
-            del by_idle[agent.idle]
-        self.idle = agent.idle = idle = self.idle + 1
-        by_idle[idle] = agent
+        self.idle = agent.idle = self.idle + 1
+        market = self.market
+        market.in_idle_order.move_to_end(agent)
         if not agent.stale:
-            self.market.mark(agent)
+            market.mark(agent)
 
     def give_back(self, record: InteractionRecord) -> AgentRecord:
         """The agent does not carry it any more; returns him."""
