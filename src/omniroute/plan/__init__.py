@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from .expression import Expression, Names, Scope, all_of, parse
+from .checking import check
+from .drawing import draw
+from .expression import Expression, Names, Scope, all_of, has_skill, parse
+from .findings import Code, Finding, Severity
+from .loading import load, loads
 from .model import (
     Capacity,
     HeadStart,
@@ -22,10 +26,13 @@ from .model import (
     WrapUp,
     WrapUpKind,
 )
+from .writing import dumps
 
 __all__ = [
     "Capacity",
+    "Code",
     "Expression",
+    "Finding",
     "HeadStart",
     "Limits",
     "Names",
@@ -37,6 +44,7 @@ __all__ = [
     "RefusalRule",
     "Scope",
     "ServiceLevel",
+    "Severity",
     "Skill",
     "Step",
     "Strategy",
@@ -45,5 +53,11 @@ __all__ = [
     "WrapUp",
     "WrapUpKind",
     "all_of",
+    "check",
+    "draw",
+    "dumps",
+    "has_skill",
+    "load",
+    "loads",
     "parse",
 ]

@@ -32,6 +32,7 @@ __all__ = [
     "Names",
     "Scope",
     "all_of",
+    "has_skill",
     "parse",
 ]
 
@@ -192,6 +193,11 @@ def _all_of(expressions: tuple[Expression | None, ...]) -> Expression | None:
     if len(given) == 1:
         return given[0]
     return Expression(conjunction(e.tree for e in given), scope)
+
+
+def has_skill(name: str, level: int = 1) -> Expression:
+    """The requirement of one skill, made without text: safe for a name from outside."""
+    return Expression(Compare(Kind.LEVEL, name, ">=", level), Scope.AGENT)
 
 
 def _mentioned(found: tuple[Compare, ...], field: str) -> frozenset[str]:

@@ -1,0 +1,134 @@
+"""A plan as a Mermaid flowchart: triage, queues, the steps of their ladders, who takes it.
+
+Node ids are made here (``rule0``, ``queue1``, ``step1_0``, ``agents0``); names of the plan
+stand only in labels, where everything but letters, digits and a few harmless marks is
+written as a character code, so no name can break the drawing or run in a browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .expression import Expression
+from .model import Plan, Queue, Step, Strict, TriageRule
+from .survey import Survey
+
+__all__ = ["draw"]
+
+_HARMLESS = frozenset(" _-.:,=!()[]/+*'")
+_LONGEST = 120
+_NAMED = 4
+
+
+def draw(plan: Plan) -> str:
+    """The Mermaid text of ``plan``, ending in a newline; the same plan, the same text."""
+    drawing = _Drawing(plan)
+    return "\n".join(["flowchart LR", *(f"    {line}" for line in drawing.lines())]) + "\n"
+
+
+def label(*lines: str) -> str:
+    """A quoted Mermaid label of one or more lines, safe for any text."""
+    return '"' + "<br>".join(map(_escaped, lines)) + '"'
+
+
+def _escaped(text: str) -> str:
+    if len(text) > _LONGEST:
+        text = text[: _LONGEST - 3] + "..."
+    return "".join(c if c.isalnum() or c in _HARMLESS else f"#{ord(c)};" for c in text)
+
+
+def _seconds(duration_ms: int) -> str:
+    return f"{duration_ms / 1000:g} s"
+
+
+class _Drawing:
+    """The parts of one drawing; agent nodes are shared by the steps they stand behind."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.survey = Survey(plan)
+        self.queue_ids = {name: f"queue{n}" for n, name in enumerate(plan.queues)}
+        self.agent_ids: dict[tuple[str, ...], str] = {}
+
+    def lines(self) -> Iterator[str]:
+        edges: list[str] = []
+        yield from self.triage(edges)
+        for number, queue in enumerate(self.plan.queues.values()):
+            yield from self.queue(number, queue, edges)
+        for shown, node in self.agent_ids.items():
+            yield f"{node}([{label(*shown)}])"
+        yield from edges
+
+    def triage(self, edges: list[str]) -> Iterator[str]:
+        if not self.plan.triage:
+            return
+        yield f"message([{label('message')}])"
+        before = "message"
+        for number, rule in enumerate(self.plan.triage):
+            node = f"rule{number}"
+            if rule.when is None:
+                yield f"{node}[{label('any message')}]"
+            else:
+                yield f"{node}{{{{{label(str(rule.when))}}}}}"
+            edges.append(f"{before} --> {node}" if number == 0 else f"{before} -->|no| {node}")
+            edges.append(f"{node} -->{self.given(rule)} {self.queue_ids[rule.queue]}")
+            before = node
+            if rule.when is None:
+                return
+        yield f"rejected([{label('rejected')}])"
+        edges.append(f"{before} -->|no| rejected")
+
+    def given(self, rule: TriageRule) -> str:
+        """What a rule adds on the way to its queue, as the label of the edge."""
+        parts = []
+        if rule.priority is not None:
+            parts.append(f"priority {rule.priority}")
+        if rule.requirement is not None:
+            parts.append(f"needs {rule.requirement}")
+        if rule.match_language:
+            parts.append("needs the language of the message")
+        return f"|{label(*parts)}|" if parts else ""
+
+    def queue(self, number: int, queue: Queue, edges: list[str]) -> Iterator[str]:
+        node = self.queue_ids[queue.name]
+        order = "strict" if isinstance(queue.order, Strict) else "head_start"
+        lines = [queue.name, f"{order}, {queue.strategy}"]
+        if queue.members is not None:
+            lines.append(f"members: {queue.members}")
+        yield f"{node}[({label(*lines)})]"
+        before, end = node, ""
+        for at, (step, wanted) in enumerate(
+            zip(queue.ladder, self.survey.steps(queue), strict=True)
+        ):
+            here = f"step{number}_{at}"
+            yield f"{here}[{label(*self.step(at, step))}]"
+            edges.append(f"{before} -->{end} {here}")
+            edges.append(f"{here} --> {self.agents(wanted)}")
+            before, end = here, f"|{label(_end(step))}|"
+
+    def step(self, number: int, step: Step) -> list[str]:
+        wanted = "any member" if step.requirement is None else str(step.requirement)
+        lines = [f"step {number}: {wanted}"]
+        if step.drop:
+            lines.append(f"drops {', '.join(step.drop)}")
+        if step.skip_if_nobody:
+            lines.append("skipped if nobody is signed in")
+        return lines
+
+    def agents(self, wanted: Expression | None) -> str:
+        """The node of those who may take it: named where the plan lists agents."""
+        if not self.survey.agents:
+            shown: tuple[str, ...] = ("agents", "any" if wanted is None else str(wanted))
+        else:
+            found = self.survey.members([wanted])
+            names = [agent.name or agent.id for agent in found[:_NAMED]]
+            more = [f"and {len(found) - _NAMED} more"] if len(found) > _NAMED else []
+            count = "1 agent" if len(found) == 1 else f"{len(found)} agents"
+            shown = (count, *names, *more)
+        return self.agent_ids.setdefault(shown, f"agents{len(self.agent_ids)}")
+
+
+def _end(step: Step) -> str:
+    if step.for_ms is not None:
+        return f"after {_seconds(step.for_ms)}"
+    return f"at {_seconds(step.until_ms or 0)} of waiting"
