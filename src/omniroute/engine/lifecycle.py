@@ -3,7 +3,7 @@
 Two machines run side by side. An *interaction* moves by events about it; an *agent*'s
 presence moves by events about him. They meet only in offers: what an agent carries is
 his load, which is kept apart from his presence. The diagrams of the documentation are
-drawn from these tables (`python -m omniroute draw --lifecycle`).
+drawn from these tables by `mermaid`.
 
 A row is indexed by the state before; a missing entry is an illegal move and raises
 `KeyError` in `apply`, which means that the journal or the engine is wrong.
