@@ -1,0 +1,53 @@
+"""The table of channels: a name, its adapter, and what else people call it.
+
+Adding a channel is one file beside this one and one row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..errors import UnknownNameError
+from ..model import Channel
+from .email import Email
+from .meta import Meta
+from .protocol import Adapter
+from .twilio_voice import TwilioVoice
+
+__all__ = ["CHANNELS", "adapter_named", "canonical_name"]
+
+#: (adapter with its default configuration, other names it answers to)
+_ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
+    (Email(), ("mail", "e_mail", "smtp", "imap")),
+    (
+        Meta(name="facebook", channel=Channel.FACEBOOK),
+        ("facebook_page", "facebook_comment", "fb", "page", "meta"),
+    ),
+    (Meta(name="messenger", channel=Channel.MESSENGER), ("facebook_messenger",)),
+    (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
+)
+
+#: Name -> adapter with its default configuration. Configured ones are made by the caller.
+CHANNELS: Mapping[str, Adapter] = MappingProxyType({row[0].name: row[0] for row in _ROWS})
+
+_ALIASES = {alias: adapter.name for adapter, aliases in _ROWS for alias in aliases}
+
+
+def canonical_name(name: str) -> str:
+    """The name in `CHANNELS` for a name or an alias, in any case, "-" like "_".
+
+    Raises:
+        UnknownNameError: no such channel; the message names the closest.
+    """
+    wanted = name.strip().lower().replace("-", "_").replace(" ", "_")
+    if wanted in CHANNELS:
+        return wanted
+    if wanted in _ALIASES:
+        return _ALIASES[wanted]
+    raise UnknownNameError("channel", name, [*CHANNELS, *_ALIASES])
+
+
+def adapter_named(name: str) -> Adapter:
+    """The adapter of a channel, by name or alias; raises `UnknownNameError`."""
+    return CHANNELS[canonical_name(name)]
