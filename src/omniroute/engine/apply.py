@@ -161,7 +161,7 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
     record = _stop_waiting(state, event)
     tally = record.tally
     tally.abandoned += 1
-    if event.at_ms - record.enqueued_at_ms <= record.queue.plan.service_level.target_ms:
+    if event.at_ms - record.enqueued_at_ms <= record.queue.target_ms:
         tally.abandoned_in_time += 1
 
 
@@ -232,7 +232,7 @@ def accepted(state: State, event: ev.Accepted) -> None:
     tally = record.tally
     tally.accepted += 1
     tally.wait_ms += waited_ms
-    if waited_ms <= queue.plan.service_level.target_ms:
+    if waited_ms <= queue.target_ms:
         tally.accepted_in_time += 1
 
 

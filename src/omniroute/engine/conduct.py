@@ -146,7 +146,7 @@ def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
     number = command.assignment_id
     found = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
     if found is not None:
-        finish(state, *found, command.code, at_ms, out)
+        finish(state, found[0], found[1], command.code, at_ms, out)
 
 
 def finish(

@@ -29,14 +29,12 @@ def check_submit(state: State, command: Submit) -> None:
     """Find a caller's mistakes before anything changes."""
     if command.priority is not None:
         check_priority(state, command)
-    queue = None
-    if command.queue is not None:
-        queue = state.queues.get(command.queue)
-        if queue is None:
-            raise UnknownNameError("queue", command.queue, state.queues, where="submit")
+    if command.queue is not None and command.queue not in state.queues:
+        raise UnknownNameError("queue", command.queue, state.queues, where="submit")
     own = command.requirement
-    if own is not None and (queue is None or (0, own, command.message.channel) not in queue.lanes):
+    if own is not None and own not in state.known_requirements:
         check_skills(state.plan, parse(own, Scope.AGENT).skills, "requirement")
+        state.know_requirement(own)
 
 
 def check_priority(state: State, command: Submit | Reprioritize) -> None:
@@ -69,18 +67,19 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     if queue is None:
         queue, priority, requirement = _triage(state.plan, command)
     reason = _refused_at_door(state, message, queue, requirement)
-    if reason is not None or queue is None:
+    if queue is None or reason is not None:
         reason = reason or RejectReason.NO_QUEUE
         rejected = Rejected(at_ms, interaction_id, message, reason, queue)
         apply.rejected(state, rejected)
         out.append(rejected)
         return
+    plan = state.queues[queue].plan
     if priority is None:
-        priority = state.plan.queues[queue].priority
+        priority = plan.priority
     event = Queued(at_ms, interaction_id, state.seq + 1, message, queue, priority, requirement)
     record = apply.queued(state, event)
     out.append(event)
-    if record.queue.plan.ladder[0].skip_if_nobody:
+    if plan.ladder[0].skip_if_nobody:
         ladder.step(state, record, 0, at_ms, out)
     place(state, record, at_ms, out)
 
@@ -156,7 +155,7 @@ def _refused_at_door(
         return RejectReason.QUEUE_FULL
     market = state.market
     if (
-        market.lane_count >= limits.max_lanes
+        len(market.lanes) >= limits.max_lanes
         and market.lanes_in_use() >= limits.max_lanes
         and not market.has_lane(queue, state.effective(queue.plan, 0, requirement), message.channel)
     ):

@@ -49,7 +49,7 @@ class Market:
         #: all signed-in agents, longest idle first
         self.in_idle_order: OrderedDict[AgentRecord, None] = OrderedDict()
         self._heads: list[int] = [EMPTY]
-        self._lanes: dict[_LaneKey, Lane] = {}
+        self.lanes: dict[_LaneKey, Lane] = {}
         self._free_slots: list[int] = []
         self._needs: dict[Expression | None, Need] = {}
         self._profiles: dict[ProfileKey, Profile] = {}
@@ -134,9 +134,9 @@ class Market:
     def lane(self, queue: QueueRecord, expression: Expression | None, channel: Channel) -> Lane:
         """The lane of this queue, effective requirement and channel; made when first needed."""
         key = (queue.plan.name, expression, channel)
-        lane = self._lanes.get(key)
+        lane = self.lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = self._new_lane(queue, expression, channel)
+            lane = self.lanes[key] = self._new_lane(queue, expression, channel)
         return lane
 
     def need(self, expression: Expression | None) -> Need:
@@ -152,17 +152,12 @@ class Market:
 
     def has_lane(self, queue: QueueRecord, expression: Expression | None, channel: Channel) -> bool:
         """Whether that lane exists already."""
-        return (queue.plan.name, expression, channel) in self._lanes
+        return (queue.plan.name, expression, channel) in self.lanes
 
     def lanes_in_use(self) -> int:
         """How many lanes hold a waiting interaction; empty lanes are swept. O(lanes)."""
         self._sweep()
-        return len(self._lanes)
-
-    @property
-    def lane_count(self) -> int:
-        """How many lanes exist, empty ones included. O(1)."""
-        return len(self._lanes)
+        return len(self.lanes)
 
     def put(self, record: InteractionRecord) -> None:
         """It waits in its lane."""
@@ -212,12 +207,12 @@ class Market:
 
     def _sweep(self) -> None:
         """Forget empty lanes, the needs only they had, and every row."""
-        kept = {key: lane for key, lane in self._lanes.items() if len(lane)}
-        for key, lane in self._lanes.items():
+        kept = {key: lane for key, lane in self.lanes.items() if len(lane)}
+        for key, lane in self.lanes.items():
             if key not in kept:
                 self._free_slots.append(lane.index)
                 lane.queue.lanes.clear()
-        self._lanes = kept
+        self.lanes = kept
         used = {lane.need.expression for lane in kept.values()}
         self._needs = {e: need for e, need in self._needs.items() if e in used}
         for profile in self._profiles.values():
@@ -228,7 +223,7 @@ class Market:
         if row is None:
             lanes = [
                 lane
-                for lane in self._lanes.values()
+                for lane in self.lanes.values()
                 if lane.bit & open_channels and profile.index in lane.need.profiles
             ]
             row = profile.rows[open_channels] = Row(open_channels, lanes)

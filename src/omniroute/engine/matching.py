@@ -70,7 +70,7 @@ def place(state: State, record: InteractionRecord, at_ms: int, out: Events) -> N
 def _offer(
     state: State, record: InteractionRecord, agent: AgentRecord, at_ms: int, out: Events
 ) -> None:
-    expires_at_ms = at_ms + record.queue.plan.offer_timeout_ms
+    expires_at_ms = at_ms + record.queue.offer_timers.duration_ms
     event = Offered(at_ms, state.last_offer + 1, record.id, agent.id, expires_at_ms)
     apply.offered(state, event)
     out.append(event)

@@ -74,11 +74,22 @@ class Tally:
 class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
-    __slots__ = ("_base", "_weight", "lanes", "name", "offer_timers", "plan", "tallies", "waiting")
+    __slots__ = (
+        "_base",
+        "_weight",
+        "lanes",
+        "name",
+        "offer_timers",
+        "plan",
+        "tallies",
+        "target_ms",
+        "waiting",
+    )
 
     def __init__(self, plan: Queue, offer_timers: Fifo) -> None:
         self.plan = plan
         self.name = plan.name
+        self.target_ms = plan.service_level.target_ms
         self.offer_timers = offer_timers
         self.waiting = 0
         self._base = plan.tier << _BAND_BITS << _TIME_BITS

@@ -47,10 +47,18 @@ class State:
         self.quarantined = 0
         self.duplicates = 0
         self.unrouted = 0
+        #: own requirements whose names were checked against the plan; a cache
+        self.known_requirements: set[str] = set()
         self.market = Market(self.agents)
         self.loads = Loads()
 
     # --- requirements ---------------------------------------------------------------------
+
+    def know_requirement(self, own: str) -> None:
+        """Need not be checked again; the cache is bounded by the limit on lanes."""
+        if len(self.known_requirements) >= self.plan.limits.max_lanes:
+            self.known_requirements.clear()
+        self.known_requirements.add(own)
 
     def effective(self, queue: Queue, step: int, own: str | None) -> Expression | None:
         """The requirement in force: members, step, and the own one less what the step drops."""
