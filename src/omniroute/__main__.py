@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("check", "omniroute.cli.check", "find the faults of a routing plan"),
     ("draw", "omniroute.cli.draw", "print a routing plan as a Mermaid flowchart"),
     ("normalize", "omniroute.cli.normalize", "print what a provider's payload means, as JSON"),
+    ("verify", "omniroute.cli.verify", "check recorded signatures of providers"),
 )
 
 _UNUSABLE = 2

@@ -65,10 +65,7 @@ def handshake(request: WebhookRequest, secrets: Secrets) -> Reply | None:
 
 @attrs.frozen(kw_only=True)
 class Meta:
-    """Webhooks of a Meta app. `Secrets.signing` holds the app secret.
-
-    ``channel`` is what a delivery that cannot be read at all counts as.
-    """
+    """Webhooks of a Meta app. `Secrets.signing` holds the app secret."""
 
     name: str = "messenger"
     channel: Channel = Channel.MESSENGER

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from ..model import Inbound
+from ..model import Channel, Inbound
 
 __all__ = ["Adapter", "Reply", "Secrets", "WebhookRequest"]
 
@@ -102,14 +102,17 @@ class Secrets:
 class Adapter(Protocol):
     """One channel: a value with these attributes and methods, nothing more.
 
-    ``name`` is its name in the registry and in URLs. ``content_types`` are the media types
-    the provider sends; an empty tuple means any. ``limit_bytes`` is the largest body it
-    can honestly send.
+    Frozen attributes serve as the properties below.
     """
 
     @property
     def name(self) -> str:
         """The name in the registry and in URLs."""
+        ...
+
+    @property
+    def channel(self) -> Channel:
+        """What a delivery that cannot be read at all counts as."""
         ...
 
     @property

@@ -94,6 +94,7 @@ class TwilioVoice:
     """
 
     name: str = "twilio_voice"
+    channel: Channel = Channel.VOICE
     content_types: tuple[str, ...] = ("application/x-www-form-urlencoded",)
     limit_bytes: int = 1_048_576
     default_region: str | None = None

@@ -1,0 +1,80 @@
+"""``verify FILE...``: check signature vectors, one JSON file each.
+
+A vector is an object with ``provider``, ``method``, ``url``, ``headers``, ``secret``,
+``body_b64`` (or ``body_text``), ``now_unix`` (or null) and ``expect_valid``; a handshake also
+has ``expected_response_text``. It is how to try one's own secret on a recorded delivery.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import json
+from pathlib import Path
+
+from ..channels import Secrets, WebhookRequest, adapter_named
+from ..channels.payloads import as_dict, as_text, seconds
+from ..errors import OmnirouteError, PayloadError, SignatureError
+
+__all__ = ["configure", "run"]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="signature vectors, JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line per vector; 0 when each came out as it says it should."""
+    failed = 0
+    for path in args.files:
+        try:
+            verdict, as_expected = _check(path)
+        except (OmnirouteError, OSError) as error:
+            verdict, as_expected = f"error: {error}", False
+        failed += not as_expected
+        print(f"{path}: {'ok' if as_expected else 'FAILED'}: {verdict}")
+    return 1 if failed else 0
+
+
+def _request(vector: dict[str, object]) -> WebhookRequest:
+    """The delivery that a vector describes."""
+    encoded = as_text(vector.get("body_b64"))
+    try:
+        body = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise PayloadError("body_b64 is not base64") from None
+    headers = as_dict(vector.get("headers"))
+    return WebhookRequest(
+        method=as_text(vector.get("method")) or "POST",
+        url=as_text(vector.get("url")),
+        headers={name: as_text(value) for name, value in headers.items()},
+        body=body or as_text(vector.get("body_text")).encode(),
+        received_at_ms=seconds(vector.get("now_unix")),
+    )
+
+
+def _check(path: str) -> tuple[str, bool]:
+    """(what the adapter says, whether the vector expects that)."""
+    try:
+        vector = as_dict(json.loads(Path(path).read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"not a vector: {error}") from None
+    if not isinstance(vector.get("expect_valid"), bool):
+        raise PayloadError("not a vector: expect_valid is missing")
+    adapter = adapter_named(as_text(vector.get("provider")))
+    secret = as_text(vector.get("secret"))
+    secrets = Secrets(secret, verify_token=secret)
+    request = _request(vector)
+    try:
+        reply = adapter.handshake(request, secrets)
+        if reply is None:
+            adapter.verify(request, secrets)
+    except SignatureError as error:
+        return f"refused: {error}", vector["expect_valid"] is False
+    wanted = vector.get("expected_response_text")
+    if isinstance(wanted, str):
+        answered = reply.body.decode("utf-8", "replace") if reply else ""
+        return f"answered {answered!r}", vector["expect_valid"] is True and answered == wanted
+    return "authentic", vector["expect_valid"] is True
