@@ -28,13 +28,14 @@ EMPTY = 1 << 160
 class Need:
     """One effective requirement and who satisfies it, as indexes and as one bit mask."""
 
-    __slots__ = ("expression", "mask", "profiles", "required_skills")
+    __slots__ = ("expression", "lanes", "mask", "profiles", "required_skills")
 
     def __init__(self, expression: Expression | None) -> None:
         self.expression = expression
         self.required_skills = expression.required_skills if expression is not None else ()
         self.profiles: dict[int, Profile] = {}
         self.mask = 0
+        self.lanes: list[Lane] = []
 
     def consider(self, profile: Profile) -> bool:
         """Take the profile in if it satisfies the requirement: the one place that asks."""

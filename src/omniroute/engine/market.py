@@ -36,6 +36,9 @@ from .records import AgentRecord, InteractionRecord, QueueRecord
 
 __all__ = ["Market"]
 
+#: Fewer lanes than this are not worth sweeping.
+_SWEEP_AT_LEAST = 1_024
+
 _LaneKey = tuple[str, Expression | None, Channel]
 
 
@@ -51,6 +54,8 @@ class Market:
         self._heads: list[int] = [EMPTY]
         self.lanes: dict[_LaneKey, Lane] = {}
         self._free_slots: list[int] = []
+        #: how many lanes there must be before the empty ones are looked for
+        self._sweep_at = _SWEEP_AT_LEAST
         self._needs: dict[Expression | None, Need] = {}
         self._profiles: dict[ProfileKey, Profile] = {}
         self._by_index: list[Profile | None] = []
@@ -136,6 +141,8 @@ class Market:
         key = (queue.plan.name, expression, channel)
         lane = self.lanes.get(key)
         if lane is None:
+            if len(self.lanes) >= self._sweep_at:
+                self._sweep()
             lane = self.lanes[key] = self._new_lane(queue, expression, channel)
         return lane
 
@@ -199,6 +206,7 @@ class Market:
             index = len(self._heads)
             self._heads.append(EMPTY)
         lane = Lane(index, queue, need, channel)
+        need.lanes.append(lane)
         for profile in need.profiles.values():
             for row in profile.rows.values():
                 if row.open & lane.bit:
@@ -207,24 +215,26 @@ class Market:
 
     def _sweep(self) -> None:
         """Forget empty lanes, the needs only they had, and every row."""
-        kept = {key: lane for key, lane in self.lanes.items() if len(lane)}
-        for key, lane in self.lanes.items():
-            if key not in kept:
-                self._free_slots.append(lane.index)
+        for key, lane in list(self.lanes.items()):
+            if not len(lane):
+                del self.lanes[key]
+                lane.need.lanes.remove(lane)
                 lane.queue.lanes.clear()
-        self.lanes = kept
-        used = {lane.need.expression for lane in kept.values()}
-        self._needs = {e: need for e, need in self._needs.items() if e in used}
+                self._free_slots.append(lane.index)
+        self._needs = {e: need for e, need in self._needs.items() if need.lanes}
         for profile in self._profiles.values():
             profile.rows.clear()
+        self._sweep_at = max(_SWEEP_AT_LEAST, 4 * len(self.lanes))
 
     def _row(self, profile: Profile, open_channels: int) -> Row:
         row = profile.rows.get(open_channels)
         if row is None:
             lanes = [
                 lane
-                for lane in self.lanes.values()
-                if lane.bit & open_channels and profile.index in lane.need.profiles
+                for need in self._needs.values()
+                if profile.index in need.profiles
+                for lane in need.lanes
+                if lane.bit & open_channels
             ]
             row = profile.rows[open_channels] = Row(open_channels, lanes)
         return row
