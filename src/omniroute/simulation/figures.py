@@ -1,0 +1,90 @@
+"""Counts folded from events, under the names of the engine's statistics.
+
+The engine folds the same; the auditor does it again, from events alone, so that the two can be
+compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import events as ev
+from ..plan import Plan
+
+if TYPE_CHECKING:
+    from .books import Work
+
+__all__ = ["Figures"]
+
+_COUNTED: Final[dict[type, str]] = {
+    ev.Queued: "queued",
+    ev.Offered: "offered",
+    ev.Accepted: "accepted",
+    ev.Declined: "declined",
+    ev.Expired: "expired",
+    ev.Revoked: "revoked",
+    ev.Requeued: "requeued",
+    ev.Completed: "completed",
+    ev.Abandoned: "abandoned",
+    ev.Cancelled: "cancelled",
+    ev.MessageAppended: "messages",
+}
+_TIMED: Final = ("rejected", "accepted_in_time", "abandoned_in_time", "wait_ms", "handle_ms")
+
+
+class Figures:
+    """Counts per queue and channel, and of what reached no queue."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, dict[str, Counter[str]]] = {}
+        self.quarantined = 0
+        self.duplicates = 0
+        self.unrouted = 0
+
+    def _row(self, queue: str, channel: str) -> Counter[str]:
+        rows = self._counts.setdefault(queue, {})
+        return rows.setdefault(channel, Counter())
+
+    def reject(self, event: ev.Rejected) -> None:
+        """Count a message that was refused at the door."""
+        if event.queue is None:
+            self.unrouted += 1
+        else:
+            self._row(event.queue, event.message.channel)["rejected"] += 1
+
+    def count(self, event: Any, work: Work) -> None:
+        """Count an event about ``work``; an assignment still knows when it was accepted."""
+        row = self._row(work.queue.name, work.channel)
+        row[_COUNTED[type(event)]] += 1
+        waited_ms = event.at_ms - work.enqueued_at_ms
+        in_time = waited_ms <= work.queue.service_level.target_ms
+        if isinstance(event, ev.Accepted):
+            row["wait_ms"] += waited_ms
+            row["accepted_in_time"] += in_time
+        elif isinstance(event, ev.Abandoned):
+            row["abandoned_in_time"] += in_time
+        elif isinstance(event, ev.Completed | ev.Requeued):
+            row["handle_ms"] += event.at_ms - work.accepted_at_ms
+
+    def totals(self, plan: Plan, in_line: Mapping[str, int]) -> dict[str, Any]:
+        """All of them; ``in_line`` says how many wait or are offered in each queue."""
+        names = (*_COUNTED.values(), *_TIMED)
+        queues = {
+            name: {
+                "queue": name,
+                "waiting": in_line.get(name, 0),
+                "channels": {
+                    str(channel): {n: row[n] for n in names}
+                    for channel, row in self._counts.get(name, {}).items()
+                },
+            }
+            for name in plan.queues
+        }
+        return {
+            "quarantined": self.quarantined,
+            "duplicates": self.duplicates,
+            "unrouted": self.unrouted,
+            "queues": queues,
+        }

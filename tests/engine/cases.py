@@ -1,0 +1,221 @@
+"""Plans and commands drawn from small worlds, so that limits are hit and moments coincide.
+
+`choose` takes a sequence and returns one of its elements. It is Hypothesis's hand in the state
+machine (readable, shrinkable) and a seeded `random.Random` in long walks (fast). Everything is
+tiny on purpose: few agents, few threads, durations of some milliseconds.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from engine.naive import NaiveEngine
+from omniroute import events as ev
+from omniroute.events import Command
+from omniroute.model import Agent, Channel, InteractionState, Message
+from omniroute.plan import (
+    Capacity,
+    HeadStart,
+    Limits,
+    OnExpiry,
+    Plan,
+    Queue,
+    Refusal,
+    RefusalRule,
+    Skill,
+    Step,
+    Strategy,
+    Strict,
+    TriageRule,
+    WrapUp,
+    WrapUpKind,
+)
+
+Choose = Callable[[Sequence[Any]], Any]
+
+NAMES = ("p1", "p2", "p3", "p4")
+CHANNELS = (Channel.VOICE, Channel.CHAT, Channel.EMAIL)
+GAPS_MS = (*(0,) * 12, *(1,) * 12, *(2, 3, 5, 10) * 2, 20, 30, 50, 1_000, 100_000)
+_SKILLS = ("a", "b", "lang:de", "lang:en")
+_MEMBERS = (None, None, "a or b", "a", 'groups has "g"')
+_STEPS = (None, "a >= 2", "b", "a and b >= 2", 'agent == "p1"', 'agent in ["p1", "p2"]', "not a")
+_OWN = (None, None, None, "a", "b >= 2", "a and lang:de", 'attr.site == "x"', "a >= 3 or b")
+_BIG = 10_000
+
+
+def draw_plan(choose: Choose) -> Plan:
+    """A plan of one to three queues in which anything may be set."""
+    count = choose((1, 2, 2, 3))
+    return Plan(
+        queues=[_draw_queue(choose, f"q{number}") for number in range(count)],
+        skills=choose(((), [Skill(name, 3) for name in _SKILLS])),
+        capacities=[
+            Capacity(),
+            Capacity(name="many", budget=3, costs={"voice": 3, "*": 1}, maxima={"chat": 2}),
+            Capacity(name="odd", budget=4, costs={"chat": 1, "email": 2}, maxima={"*": 3}),
+        ],
+        triage=_draw_triage(choose, count),
+        limits=Limits(
+            max_priority=9,
+            max_waiting=choose((_BIG, 8, 4)),
+            max_offers=choose((50, 3, 2, 1)),
+            max_messages=choose((1_000, 3, 2, 1)),
+            max_agents=choose((10, 3, 2)),
+            max_lanes=choose((_BIG, _BIG, 3)),
+            dedupe_ms=choose((_BIG, 20, 1)),
+            max_dedupe_keys=choose((_BIG, 2)),
+        ),
+    )
+
+
+def _draw_queue(choose: Choose, name: str) -> Queue:
+    return Queue(
+        name=name,
+        members=choose(_MEMBERS),
+        ladder=_draw_ladder(choose),
+        order=choose((HeadStart(10), HeadStart(0), HeadStart(1), Strict())),
+        strategy=choose(tuple(Strategy)),
+        tier=choose((0, 0, 1)),
+        priority=choose((0, 3)),
+        offer_timeout_ms=choose((20, 50, 100)),
+        on_expiry=choose(tuple(OnExpiry)),
+        refusal=Refusal(choose(tuple(RefusalRule)), after_ms=choose((10, 30))),
+        wrap_up=WrapUp(choose(tuple(WrapUpKind)), duration_ms=choose((10, 20, 0))),
+        max_waiting=choose((_BIG, 5, 2)),
+    )
+
+
+def _draw_ladder(choose: Choose) -> list[Step]:
+    steps = [
+        Step(
+            choose(_STEPS),
+            **choose(({"for_ms": 10}, {"for_ms": 30}, {"until_ms": 20}, {"until_ms": 50})),
+            drop=choose(((), (), ("a",), ("*",))),
+            skip_if_nobody=choose((False, True)),
+        )
+        for _ in range(choose((0, 0, 1, 2, 3)))
+    ]
+    last = Step(choose(_STEPS), drop=choose(((), ("lang:de", "b"), ("*",))))
+    return [*steps, last]
+
+
+def _draw_triage(choose: Choose, count: int) -> list[TriageRule]:
+    queues = [f"q{number}" for number in range(count)]
+    return [
+        TriageRule(
+            queue=choose(queues),
+            when=when,
+            priority=choose((None, 5)),
+            requirement=choose(_OWN),
+            match_language=choose((False, True)),
+        )
+        for when in choose((("is_live", None), ('channel == "email"',), (None,)))
+    ]
+
+
+def draw_agent(choose: Choose, agent_id: str) -> Agent:
+    return Agent(
+        id=agent_id,
+        skills={skill: level for skill in _SKILLS if (level := choose((0, 1, 2, 3)))},
+        groups=choose(((), ("g",))),
+        attributes=choose(({}, {"site": "x"})),
+        capacity=choose(("default", "many", "odd")),
+    )
+
+
+def draw_message(choose: Choose) -> Message:
+    return Message(
+        channel=choose(CHANNELS),
+        thread_id=choose((*(None,) * 8, "t1", "t2")),
+        message_id=choose((*(None,) * 12, "m1", "m2", "m3", "m4")),
+        language=choose((None, "de", "fr")),
+        text=choose(("", "hello")),
+    )
+
+
+def _submit(choose: Choose, naive: NaiveEngine) -> Command:
+    return ev.Submit(
+        draw_message(choose),
+        queue=choose((None, *naive.plan.queues)),
+        priority=choose((None, None, 0, 1, 9)),
+        requirement=choose(_OWN),
+        interaction_id=choose((*(None,) * 8, "x1", "x2")),
+    )
+
+
+def _quarantine(choose: Choose, naive: NaiveEngine) -> Command:
+    return ev.Quarantine(draw_message(choose), "odd", choose((None, "x1")))
+
+
+def _interaction(choose: Choose, naive: NaiveEngine) -> str:
+    return str(choose((*naive.items, "i1", "unknown")))
+
+
+def open_offers(naive: NaiveEngine) -> list[int]:
+    return [i.offer_id for i in naive.items.values() if i.state is InteractionState.OFFERED]
+
+
+def assignments(naive: NaiveEngine) -> list[int]:
+    states = (InteractionState.WAITING, InteractionState.OFFERED)
+    return [i.offer_id for i in naive.items.values() if i.state not in states]
+
+
+def _offer(choose: Choose, naive: NaiveEngine) -> int:
+    """An open offer nearly always; else an old, a future or an accepted one."""
+    return int(choose((*open_offers(naive) * 3, naive.last_offer)))
+
+
+def _assignment(choose: Choose, naive: NaiveEngine) -> int:
+    return int(choose((*assignments(naive) * 3, naive.last_offer)))
+
+
+#: What can be asked, with a weight for walks.
+COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
+    "submit": (30, _submit),
+    "quarantine": (1, _quarantine),
+    "abandon": (2, lambda c, n: ev.Abandon(_interaction(c, n), c(("", "hung up")))),
+    "cancel": (2, lambda c, n: ev.Cancel(_interaction(c, n), c(("", "spam")))),
+    "reprioritize": (3, lambda c, n: ev.Reprioritize(_interaction(c, n), c((0, 1, 5, 9)))),
+    "sign_in": (8, lambda c, n: ev.SignIn(draw_agent(c, c(NAMES)), ready=c((True, True, False)))),
+    "sign_out": (2, lambda c, n: ev.SignOut(c(NAMES), c(("", "home")))),
+    "set_ready": (10, lambda c, n: ev.SetReady(c(NAMES))),
+    "set_not_ready": (3, lambda c, n: ev.SetNotReady(c(NAMES), c(("", "lunch")))),
+    "change_agent": (4, lambda c, n: ev.ChangeAgent(draw_agent(c, c(NAMES)))),
+    "accept": (20, lambda c, n: ev.Accept(_offer(c, n))),
+    "decline": (8, lambda c, n: ev.Decline(_offer(c, n), c(("", "busy")))),
+    "revoke": (2, lambda c, n: ev.Revoke(_offer(c, n))),
+    "hold": (3, lambda c, n: ev.Hold(_assignment(c, n))),
+    "resume": (3, lambda c, n: ev.Resume(_assignment(c, n))),
+    "requeue": (4, lambda c, n: ev.Requeue(_assignment(c, n), c(("", "wrong desk")))),
+    "complete": (12, lambda c, n: ev.Complete(_assignment(c, n), c(("", "done")))),
+    "finish_wrap_up": (5, lambda c, n: ev.FinishWrapUp(_assignment(c, n))),
+    "tick": (2, lambda c, n: ev.Tick()),
+}
+
+
+#: What a walk mostly leaves out while there is nothing to name.
+_NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
+    **dict.fromkeys(("accept", "decline", "revoke"), open_offers),
+    **dict.fromkeys(("hold", "resume", "requeue", "complete", "finish_wrap_up"), assignments),
+    **dict.fromkeys(("set_ready", "set_not_ready", "change_agent"), lambda naive: naive.people),
+}
+
+
+def walk(seed: int, length: int) -> tuple[Plan, list[tuple[Command, int]], list[list[ev.Event]]]:
+    """A plan, commands with their times, and what the naive engine answers to each."""
+    dice = random.Random(seed)
+    plan = draw_plan(dice.choice)
+    naive = NaiveEngine(plan)
+    names, weights = list(COMMANDS), [weight for weight, _ in COMMANDS.values()]
+    now_ms, commands, batches = 0, [], []
+    for name in dice.choices(names, weights, k=length):
+        if name in _NEEDS and not _NEEDS[name](naive) and dice.random() < 0.9:
+            continue
+        now_ms += dice.choice(GAPS_MS)
+        command = COMMANDS[name][1](dice.choice, naive)
+        commands.append((command, now_ms))
+        batches.append(naive.receive(command, now_ms))
+        assert not naive.offerable()
+    return plan, commands, batches

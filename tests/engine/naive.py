@@ -1,0 +1,718 @@
+"""The meaning of the engine: docs/explanation/semantics.md as the slowest program that says it.
+
+Plain dicts and lists, loops over all pairs, no index. The sections stand in the order of that
+page, so the two can be read side by side. The real engine must answer every list of commands
+with the same events. Only open interactions are kept; everything is looked up by loops.
+
+Not on the page, decided here:
+- what raises (a bad value) is found before any timer fires, so "nothing has changed" is true;
+- seen "within the dedupe time" is at most `dedupe_ms` ago;
+- a guard (`skip_if_nobody`) is looked at when its step would be entered, never later;
+- an interaction that runs out of offers is cancelled right after the event that ends the last one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+import attrs
+
+from omniroute import events as ev
+from omniroute.errors import CommandError, UnknownNameError
+from omniroute.events import Command, Event, RejectReason, RevokeReason
+from omniroute.model import Agent, Interaction, InteractionState, Message
+from omniroute.plan import (
+    Expression,
+    HeadStart,
+    OnExpiry,
+    Plan,
+    Queue,
+    RefusalRule,
+    Strategy,
+    TriageRule,
+    WrapUpKind,
+    all_of,
+    parse,
+)
+from omniroute.plan.syntax import quoted
+
+WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
+ENDED = InteractionState.COMPLETED  # whatever the way
+ENGAGED, HELD, WRAP_UP = InteractionState.ENGAGED, InteractionState.HELD, InteractionState.WRAP_UP
+
+
+@attrs.define(eq=False)
+class Item:
+    """An open interaction. `offer_id` is its open offer or its assignment."""
+
+    queue: Queue
+    priority: int
+    requirement: Expression | None
+    messages: list[Message]
+    enqueued_at_ms: int
+    id: str = ""
+    seq: int = 0
+    state: InteractionState = WAITING
+    step: int = 0
+    step_began_ms: int = 0
+    agent_id: str | None = None
+    offer_id: int = 0
+    offers: int = 0  # since it began to wait or was last given back
+    barred: set[str] = attrs.field(factory=set)
+    code: str = ""
+
+
+@attrs.define(eq=False)
+class Person:
+    """A signed-in agent."""
+
+    agent: Agent
+    ready: bool = False
+    idle: int = 0
+    last_offer: int = 0
+
+
+class NaiveEngine:
+    """The slow definition, with the same calls as `omniroute.engine.Engine`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.now_ms = 0
+        self.items: dict[str, Item] = {}
+        self.people: dict[str, Person] = {}
+        self.seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self.timers: dict[tuple[Any, ...], tuple[int, int]] = {}  # what: (deadline, order set)
+        self.last_seq = self.last_offer = self.last_idle = self.last_timer = 0
+        self.events: list[Event] = []
+
+    # --- Time -----------------------------------------------------------------------------
+
+    def receive(self, command: Command, now_ms: int) -> list[Event]:
+        self.check(command, now_ms)
+        self.events = []
+        while (deadline := self.next_deadline()) is not None and deadline <= now_ms:
+            self.now_ms = deadline
+            self.fire(min(self.timers, key=lambda what: self.timers[what]))
+        self.now_ms = now_ms
+        getattr(self, f"on_{type(command).__struct_config__.tag}")(command)
+        return self.events
+
+    def next_deadline(self) -> int | None:
+        return min((deadline for deadline, _ in self.timers.values()), default=None)
+
+    def set_timer(self, what: tuple[Any, ...], deadline_ms: int) -> None:
+        self.last_timer += 1
+        self.timers[what] = (deadline_ms, self.last_timer)
+
+    def fire(self, what: tuple[Any, ...]) -> None:
+        del self.timers[what]
+        kind, item = what[0], what[1]
+        if kind == "offer":
+            self.expire(item)
+        elif kind == "step":
+            self.climb(item, item.step + 1)
+            self.match(items=[item, *self.reset_refusals()])
+        elif kind == "refusal":
+            item.barred.discard(what[2])
+            self.tell(ev.RefusalsReset, interaction_id=item.id, agent_id=what[2])
+            self.match(items=[item])
+        elif kind == "wrap_up":
+            self.match(people=[self.finish(item)])
+
+    def tell(self, kind: Any, **fields: Any) -> None:
+        self.events.append(kind(at_ms=self.now_ms, **fields))
+
+    def refuse(self, command: Command, subject: object, reason: str) -> None:
+        name, why = type(command).__struct_config__.tag, RejectReason(reason)
+        self.tell(ev.CommandRejected, command=name, subject=str(subject), reason=why)
+
+    def check(self, command: Command, now_ms: int) -> None:
+        """The caller's mistakes: they raise and change nothing."""
+        if now_ms < self.now_ms:
+            raise CommandError(f"time goes back from {self.now_ms} to {now_ms}")
+        if isinstance(command, ev.Submit) and command.queue is not None:
+            self.plan.queue(command.queue)
+        if isinstance(command, ev.Submit) and command.requirement is not None:
+            parse(command.requirement)
+        priority = getattr(command, "priority", None)
+        if priority is not None and not 0 <= priority <= self.plan.limits.max_priority:
+            raise CommandError(f"priority {priority}")
+        if isinstance(command, ev.SignIn | ev.ChangeAgent):
+            if command.agent.capacity not in self.plan.capacities:
+                raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
+            for skill in command.agent.skills:
+                if self.plan.skills and skill not in self.plan.skills:
+                    raise UnknownNameError("skill", skill, self.plan.skills)
+
+    def on_tick(self, command: Any) -> None:
+        pass
+
+    # --- A message comes in ---------------------------------------------------------------
+
+    def on_submit(self, command: Any) -> None:
+        message, limits = command.message, self.plan.limits
+        if self.is_duplicate(message):
+            return
+        if (item := self.open_thread(message)) is not None:
+            item.messages.append(message)
+            if len(item.messages) > limits.max_messages:
+                del item.messages[1]
+            self.remember(message, item.id)
+            self.tell(
+                ev.MessageAppended, interaction_id=item.id, message=message, agent_id=item.agent_id
+            )
+            return
+        if command.interaction_id in self.items:
+            self.refuse(command, command.interaction_id, "id_in_use")
+            return
+        rule = self.triage(message)
+        if command.queue is not None:
+            rule = TriageRule(queue=command.queue)
+        if rule is None:
+            self.reject(command, "no_queue", None)
+            return
+        queue = self.plan.queue(rule.queue)
+        own = parse(command.requirement) if command.requirement is not None else None
+        requirement = all_of(own, rule.requirement, self.language(rule, message))
+        backlog = [i for i in self.items.values() if i.state in (WAITING, OFFERED)]
+        here = [i for i in backlog if i.queue is queue]
+        if len(here) >= queue.max_waiting or len(backlog) >= limits.max_waiting:
+            self.reject(command, "queue_full", queue.name)
+            return
+        priorities = (command.priority, rule.priority, queue.priority)
+        item = Item(
+            queue=queue,
+            priority=next(p for p in priorities if p is not None),
+            requirement=requirement,
+            messages=[message],
+            enqueued_at_ms=self.now_ms,
+        )
+        lanes = {self.lane(i) for i in self.waiting()}
+        if self.lane(item) not in lanes and len(lanes) >= limits.max_lanes:
+            self.reject(command, "lanes_exhausted", queue.name)
+            return
+        item.id = self.number(command.interaction_id, always=True)
+        item.seq = self.last_seq
+        self.items[item.id] = item
+        self.remember(message, item.id)
+        self.tell(
+            ev.Queued,
+            interaction_id=item.id,
+            seq=item.seq,
+            message=message,
+            queue=queue.name,
+            priority=item.priority,
+            requirement=None if requirement is None else str(requirement),
+        )
+        self.climb(item, 0)
+        self.match(items=[item])
+
+    def on_quarantine(self, command: Any) -> None:
+        if self.is_duplicate(command.message):
+            return
+        if command.interaction_id in self.items:
+            self.refuse(command, command.interaction_id, "id_in_use")
+            return
+        number = self.number(command.interaction_id)
+        self.remember(command.message, number)
+        self.tell(
+            ev.Quarantined, interaction_id=number, message=command.message, reason=command.reason
+        )
+
+    def reject(self, command: Any, reason: str, queue: str | None) -> None:
+        number = self.number(command.interaction_id)
+        self.remember(command.message, number)
+        self.tell(
+            ev.Rejected,
+            interaction_id=number,
+            message=command.message,
+            reason=RejectReason(reason),
+            queue=queue,
+        )
+
+    def number(self, given: str | None, *, always: bool = False) -> str:
+        if given is None or always:
+            self.last_seq += 1
+        return given if given is not None else f"i{self.last_seq}"
+
+    def is_duplicate(self, message: Message) -> bool:
+        found = self.seen.get((message.channel, message.message_id or ""))
+        if found is None or self.now_ms - found[0] > self.plan.limits.dedupe_ms:
+            return False
+        self.tell(
+            ev.Duplicate,
+            channel=str(message.channel),
+            message_id=message.message_id,
+            interaction_id=found[1],
+        )
+        return True
+
+    def remember(self, message: Message, interaction_id: str) -> None:
+        if message.message_id:
+            key = (message.channel, message.message_id)
+            self.seen.pop(key, None)
+            self.seen[key] = (self.now_ms, interaction_id)
+            known = [k for k in self.seen if k[0] == message.channel]
+            if len(known) > self.plan.limits.max_dedupe_keys:
+                del self.seen[known[0]]
+
+    def open_thread(self, message: Message) -> Item | None:
+        thread = (message.channel, message.thread_id)
+        for item in self.items.values():
+            first = item.messages[0]
+            same = message.thread_id and (first.channel, first.thread_id) == thread
+            if same and item.state in (WAITING, OFFERED, ENGAGED, HELD):
+                return item
+        return None
+
+    def triage(self, message: Message) -> TriageRule | None:
+        for rule in self.plan.triage:
+            if rule.when is None or rule.when.matches(message):
+                return rule
+        return None
+
+    def language(self, rule: TriageRule, message: Message) -> Expression | None:
+        skill = f"lang:{message.language}"
+        if not rule.match_language or not message.language:
+            return None
+        if self.plan.skills and skill not in self.plan.skills:
+            return None
+        return parse(f"skill({quoted(skill)}) >= 1")
+
+    # --- Who may take it ------------------------------------------------------------------
+
+    def effective(self, item: Item, step: int | None = None) -> Expression | None:
+        current = item.queue.ladder[item.step if step is None else step]
+        own = item.requirement and item.requirement.without(current.drop)
+        return all_of(item.queue.members, current.requirement, own)
+
+    def satisfies(self, person: Person, item: Item, step: int | None = None) -> bool:
+        requirement = self.effective(item, step)
+        return requirement is None or requirement.matches(person.agent)
+
+    def load(self, person: Person) -> list[Item]:
+        return [i for i in self.items.values() if i.agent_id == person.agent.id]
+
+    def used(self, person: Person) -> int:
+        capacity = self.plan.capacities[person.agent.capacity]
+        return sum(capacity.cost(i.messages[0].channel) or 0 for i in self.load(person))
+
+    def has_room(self, person: Person, item: Item) -> bool:
+        capacity, channel = self.plan.capacities[person.agent.capacity], item.messages[0].channel
+        cost = capacity.cost(channel)
+        same = [i for i in self.load(person) if i.messages[0].channel == channel]
+        return (
+            cost is not None
+            and self.used(person) + cost <= capacity.budget
+            and len(same) + 1 <= capacity.maximum(channel)
+        )
+
+    def eligible(self, person: Person, item: Item) -> bool:
+        return (
+            person.ready
+            and self.satisfies(person, item)
+            and self.has_room(person, item)
+            and person.agent.id not in item.barred
+        )
+
+    def lane(self, item: Item) -> tuple[str, str, str]:
+        return item.queue.name, str(self.effective(item)), item.messages[0].channel
+
+    # --- Order ----------------------------------------------------------------------------
+
+    def key(self, item: Item) -> tuple[int, int, int, int]:
+        if isinstance(item.queue.order, HeadStart):
+            time = item.enqueued_at_ms - item.priority * item.queue.order.ms_per_point
+            return item.queue.tier, 0, time, item.seq
+        return item.queue.tier, -item.priority, item.enqueued_at_ms, item.seq
+
+    def rank(self, person: Person, item: Item) -> tuple[Fraction, int]:
+        capacity = self.plan.capacities[person.agent.capacity]
+        requirement = self.effective(item)
+        skills = requirement.required_skills if requirement else ()
+        score = {
+            Strategy.LONGEST_IDLE: Fraction(0),
+            Strategy.LEAST_OCCUPIED: Fraction(self.used(person), capacity.budget),
+            Strategy.ROUND_ROBIN: Fraction(person.last_offer),
+            Strategy.MOST_SKILLED: Fraction(-sum(person.agent.skills.get(s, 0) for s in skills)),
+        }[item.queue.strategy]
+        return score, person.idle
+
+    def touch(self, person: Person) -> None:
+        self.last_idle += 1
+        person.idle = self.last_idle
+
+    # --- Matching -------------------------------------------------------------------------
+
+    def match(self, people: Iterable[Person] = (), items: Iterable[Item] = ()) -> None:
+        for person in sorted(people, key=lambda p: p.idle):
+            while found := [i for i in self.waiting() if self.eligible(person, i)]:
+                self.offer(person, min(found, key=self.key))
+        for item in sorted(items, key=self.key):
+            able = [p for p in self.people.values() if self.eligible(p, item)]
+            if item.state is WAITING and able:
+                self.offer(min(able, key=lambda p: self.rank(p, item)), item)
+
+    def waiting(self) -> list[Item]:
+        return [i for i in self.items.values() if i.state is WAITING]
+
+    def offerable(self) -> list[tuple[str, str]]:
+        """Pairs that must not exist at rest."""
+        people = self.people.values()
+        pairs = [(p, i) for p in people for i in self.waiting() if self.eligible(p, i)]
+        return [(p.agent.id, i.id) for p, i in pairs]
+
+    def on_reprioritize(self, command: Any) -> None:
+        if (item := self.items.get(command.interaction_id)) is None:
+            self.refuse(command, command.interaction_id, "unknown_interaction")
+            return
+        if item.state is WRAP_UP:
+            self.refuse(command, command.interaction_id, "illegal_state")
+            return
+        item.priority = command.priority
+        self.tell(ev.Reprioritized, interaction_id=item.id, priority=item.priority)
+
+    # --- Ladder ---------------------------------------------------------------------------
+
+    def step_end(self, item: Item) -> int | None:
+        step = item.queue.ladder[item.step]
+        if step.for_ms is not None:
+            return item.step_began_ms + step.for_ms
+        return None if step.until_ms is None else item.enqueued_at_ms + step.until_ms
+
+    def climb(self, item: Item, step: int) -> None:
+        """Enter `step`, or the first one after it that is not passed over at once."""
+        ladder = item.queue.ladder
+        while step < len(ladder) - 1:
+            until = ladder[step].until_ms
+            over = until is not None and item.enqueued_at_ms + until <= self.now_ms
+            somebody = any(self.satisfies(p, item, step) for p in self.people.values())
+            if not over and (somebody or not ladder[step].skip_if_nobody):
+                break
+            step += 1
+        if step != item.step:
+            self.tell(ev.StepReached, interaction_id=item.id, step=step)
+        item.step, item.step_began_ms = step, self.now_ms
+        if (end := self.step_end(item)) is not None:
+            self.set_timer(("step", item), end)
+
+    # --- Offer ----------------------------------------------------------------------------
+
+    def offer(self, person: Person, item: Item) -> None:
+        self.last_offer += 1
+        item.state, item.agent_id, item.offer_id = OFFERED, person.agent.id, self.last_offer
+        item.offers += 1
+        person.last_offer = self.last_offer
+        expires_at_ms = self.now_ms + item.queue.offer_timeout_ms
+        self.set_timer(("offer", item), expires_at_ms)
+        self.tell(ev.Offered, **self.about_offer(item), expires_at_ms=expires_at_ms)
+
+    def about_offer(self, item: Item) -> dict[str, Any]:
+        return {
+            "offer_id": item.offer_id,
+            "interaction_id": item.id,
+            "agent_id": item.agent_id,
+        }
+
+    def end_offer(self, item: Item, kind: Any, **fields: Any) -> Person:
+        """Without acceptance: back to waiting, or cancelled when it was the last allowed."""
+        person = self.people[item.agent_id]
+        self.tell(kind, **self.about_offer(item), **fields)
+        self.timers.pop(("offer", item), None)
+        item.state, item.agent_id = WAITING, None
+        leaves = fields.get("reason") in (RevokeReason.CANCELLED, RevokeReason.CUSTOMER_LEFT)
+        if item.offers >= self.plan.limits.max_offers and not leaves:
+            self.tell(ev.Cancelled, interaction_id=item.id, reason="offers_exhausted")
+            self.forget(item)
+        return person
+
+    def forget(self, item: Item) -> None:
+        """It has ended."""
+        del self.items[item.id]
+        item.state = ENDED
+        self.timers = {what: when for what, when in self.timers.items() if what[1] is not item}
+
+    def offered(self, command: Any) -> Item | None:
+        for item in self.items.values():
+            if item.state is OFFERED and item.offer_id == command.offer_id:
+                return item
+        self.refuse(command, command.offer_id, "unknown_offer")
+        return None
+
+    def expire(self, item: Item) -> None:
+        person = self.end_offer(item, ev.Expired)
+        self.touch(person)
+        on_expiry = item.queue.on_expiry
+        if on_expiry is OnExpiry.NOT_READY:
+            self.match(items=[item, *self.make_not_ready(person, "no_answer")])
+        elif on_expiry is OnExpiry.SIGN_OUT:
+            self.match(items=[item, *self.leave(person, "no_answer")])
+        else:
+            self.match(people=[person], items=[item])
+
+    def again_at(self, item: Item) -> int | None:
+        """How long the refusal rule bars: None not at all, -1 until reset."""
+        refusal = item.queue.refusal
+        if refusal.rule is RefusalRule.AT_ONCE:
+            return None
+        return self.now_ms + refusal.after_ms if refusal.rule is RefusalRule.AFTER else -1
+
+    def bar(self, item: Item, person: Person) -> None:
+        again_at_ms = self.again_at(item)
+        if again_at_ms is not None and item.state is WAITING:
+            item.barred.add(person.agent.id)
+            if again_at_ms >= 0:
+                self.set_timer(("refusal", item, person.agent.id), again_at_ms)
+
+    def forget_refusals(self, item: Item, agent_id: str | None = None) -> None:
+        """Of one agent, or of all."""
+        for who in list(item.barred):
+            if agent_id in (None, who):
+                item.barred.discard(who)
+                self.timers.pop(("refusal", item, who), None)
+
+    def reset_refusals(self) -> list[Item]:
+        """Clear each memory of `all_declined` that bars everyone; whatever made it so."""
+        found = []
+        for item in sorted(self.items.values(), key=self.key):
+            able = [p for p in self.people.values() if self.satisfies(p, item)]
+            by_all = item.queue.refusal.rule is RefusalRule.ALL_DECLINED
+            if by_all and item.barred and all(p.agent.id in item.barred for p in able):
+                self.tell(ev.RefusalsReset, interaction_id=item.id)
+                self.forget_refusals(item)
+                found.append(item)
+        return found
+
+    def on_accept(self, command: Any) -> None:
+        if (item := self.offered(command)) is None:
+            return
+        item.state, item.offers = ENGAGED, 0
+        self.timers.pop(("offer", item), None)
+        self.timers.pop(("step", item), None)
+        self.forget_refusals(item)
+        self.touch(self.people[item.agent_id])
+        self.tell(ev.Accepted, **self.about_offer(item))
+
+    def on_decline(self, command: Any) -> None:
+        if (item := self.offered(command)) is None:
+            return
+        again_at_ms = self.again_at(item)
+        person = self.end_offer(item, ev.Declined, reason=command.reason, again_at_ms=again_at_ms)
+        self.touch(person)
+        self.bar(item, person)
+        self.match(people=[person], items=[item, *self.reset_refusals()])
+
+    def on_revoke(self, command: Any) -> None:
+        if (item := self.offered(command)) is None:
+            return
+        person = self.end_offer(
+            item, ev.Revoked, reason=RevokeReason.WITHDRAWN, again_at_ms=self.again_at(item)
+        )
+        self.bar(item, person)
+        self.match(people=[person], items=[item, *self.reset_refusals()])
+
+    # --- After acceptance -----------------------------------------------------------------
+
+    def assigned(self, command: Any, *states: InteractionState) -> Item | None:
+        for item in self.items.values():
+            if item.offer_id == command.assignment_id and item.state in (ENGAGED, HELD, WRAP_UP):
+                if item.state in states:
+                    return item
+                self.refuse(command, command.assignment_id, "illegal_state")
+                return None
+        self.refuse(command, command.assignment_id, "unknown_assignment")
+        return None
+
+    def about(self, item: Item) -> dict[str, Any]:
+        return {"assignment_id": item.offer_id, "interaction_id": item.id}
+
+    def on_hold(self, command: Any) -> None:
+        if (item := self.assigned(command, ENGAGED)) is not None:
+            item.state = HELD
+            self.tell(ev.Held, **self.about(item))
+
+    def on_resume(self, command: Any) -> None:
+        if (item := self.assigned(command, HELD)) is not None:
+            item.state = ENGAGED
+            self.tell(ev.Resumed, **self.about(item))
+
+    def on_complete(self, command: Any) -> None:
+        if (item := self.assigned(command, ENGAGED, HELD)) is not None:
+            self.complete(item, command.code)
+
+    def complete(self, item: Item, code: str) -> None:
+        item.code = code
+        wrap_up = item.queue.wrap_up
+        if wrap_up.kind is WrapUpKind.NONE:
+            self.match(people=[self.finish(item)])
+            return
+        item.state = WRAP_UP
+        until_ms = None
+        if wrap_up.kind is not WrapUpKind.OPTIONAL:
+            until_ms = self.now_ms + wrap_up.duration_ms
+            self.set_timer(("wrap_up", item), until_ms)
+        about = {**self.about(item), "agent_id": item.agent_id}
+        self.tell(ev.WrapUpStarted, **about, until_ms=until_ms, code=code)
+
+    def finish(self, item: Item) -> Person:
+        self.tell(ev.Completed, **self.about(item), agent_id=item.agent_id, code=item.code)
+        person = self.people[item.agent_id]
+        self.touch(person)
+        self.forget(item)
+        return person
+
+    def on_finish_wrap_up(self, command: Any) -> None:
+        if (item := self.assigned(command, WRAP_UP)) is None:
+            return
+        if item.queue.wrap_up.kind is WrapUpKind.FORCED:
+            self.refuse(command, command.assignment_id, "illegal_state")
+            return
+        self.match(people=[self.finish(item)])
+
+    def on_requeue(self, command: Any) -> None:
+        if (item := self.assigned(command, ENGAGED, HELD)) is None:
+            return
+        person = self.people[item.agent_id]
+        self.requeue(item, command.reason, again_at_ms=self.again_at(item))
+        self.match(people=[person], items=[item, *self.reset_refusals()])
+
+    def requeue(self, item: Item, reason: str, again_at_ms: int | None) -> None:
+        person = self.people[item.agent_id]
+        about = {**self.about(item), "agent_id": item.agent_id}
+        self.tell(ev.Requeued, **about, reason=reason, again_at_ms=again_at_ms)
+        item.state, item.agent_id = WAITING, None
+        self.touch(person)
+        end = self.step_end(item)
+        over = end is not None and end <= self.now_ms
+        if end is not None and not over:
+            self.set_timer(("step", item), end)
+        if again_at_ms is not None:
+            self.bar(item, person)
+        if over:
+            self.climb(item, item.step + 1)
+
+    def on_abandon(self, command: Any) -> None:
+        item = self.items.get(command.interaction_id)
+        if item is None:
+            self.refuse(command, command.interaction_id, "unknown_interaction")
+        elif item.state is WRAP_UP:
+            self.refuse(command, command.interaction_id, "illegal_state")
+        elif item.state in (ENGAGED, HELD):
+            self.complete(item, "customer_left")
+        else:
+            self.take_out(item, ev.Abandoned, command.reason, RevokeReason.CUSTOMER_LEFT)
+
+    def on_cancel(self, command: Any) -> None:
+        item = self.items.get(command.interaction_id)
+        if item is None:
+            self.refuse(command, command.interaction_id, "unknown_interaction")
+        else:
+            self.take_out(item, ev.Cancelled, command.reason, RevokeReason.CANCELLED)
+
+    def take_out(self, item: Item, kind: Any, reason: str, revoked: RevokeReason) -> None:
+        freed = [self.people[item.agent_id]] if item.agent_id is not None else []
+        if item.state is OFFERED:
+            self.end_offer(item, ev.Revoked, reason=revoked)
+        else:
+            for person in freed:
+                self.touch(person)
+        self.tell(kind, interaction_id=item.id, reason=reason)
+        self.forget(item)
+        self.match(people=freed)
+
+    # --- Agents ---------------------------------------------------------------------------
+
+    def signed_in(self, command: Any, agent_id: str) -> Person | None:
+        if agent_id not in self.people:
+            self.refuse(command, agent_id, "not_signed_in")
+        return self.people.get(agent_id)
+
+    def on_sign_in(self, command: Any) -> None:
+        agent = command.agent
+        if agent.id in self.people:
+            self.refuse(command, agent.id, "already_signed_in")
+            return
+        if len(self.people) >= self.plan.limits.max_agents:
+            self.refuse(command, agent.id, "agents_exhausted")
+            return
+        self.people[agent.id] = person = Person(agent, ready=command.ready)
+        self.touch(person)
+        self.tell(ev.SignedIn, agent=agent)
+        if command.ready:
+            self.tell(ev.BecameReady, agent_id=agent.id)
+        self.match(people=[person])
+
+    def on_set_ready(self, command: Any) -> None:
+        person = self.signed_in(command, command.agent_id)
+        if person is not None and not person.ready:
+            person.ready = True
+            self.tell(ev.BecameReady, agent_id=person.agent.id)
+            self.match(people=[person])
+
+    def on_set_not_ready(self, command: Any) -> None:
+        person = self.signed_in(command, command.agent_id)
+        if person is not None and person.ready:
+            self.match(items=self.make_not_ready(person, command.reason))
+
+    def make_not_ready(self, person: Person, reason: str) -> list[Item]:
+        person.ready = False
+        self.tell(ev.BecameNotReady, agent_id=person.agent.id, reason=reason)
+        freed = self.in_offer_order(person, OFFERED)
+        for item in freed:
+            self.end_offer(item, ev.Revoked, reason=RevokeReason.NOT_READY)
+        return freed
+
+    def in_offer_order(self, person: Person, *states: InteractionState) -> list[Item]:
+        found = [i for i in self.load(person) if i.state in states]
+        return sorted(found, key=lambda i: i.offer_id)
+
+    def on_change_agent(self, command: Any) -> None:
+        person = self.signed_in(command, command.agent.id)
+        if person is None:
+            return
+        person.agent = command.agent
+        self.tell(ev.AgentChanged, agent=command.agent)
+        freed = [i for i in self.in_offer_order(person, OFFERED) if not self.satisfies(person, i)]
+        for item in freed:
+            self.end_offer(item, ev.Revoked, reason=RevokeReason.NOT_ELIGIBLE)
+        self.match(people=[person], items=[*freed, *self.reset_refusals()])
+
+    def on_sign_out(self, command: Any) -> None:
+        person = self.signed_in(command, command.agent_id)
+        if person is not None:
+            self.match(items=self.leave(person, command.reason))
+
+    def leave(self, person: Person, reason: str) -> list[Item]:
+        freed = self.in_offer_order(person, OFFERED, ENGAGED, HELD, WRAP_UP)
+        for item in freed:
+            if item.state is OFFERED:
+                self.end_offer(item, ev.Revoked, reason=RevokeReason.SIGNED_OUT)
+            elif item.state is WRAP_UP:
+                self.finish(item)
+            else:
+                self.requeue(item, "signed_out", again_at_ms=None)
+        self.tell(ev.SignedOut, agent_id=person.agent.id, reason=reason)
+        del self.people[person.agent.id]
+        for item in self.items.values():
+            self.forget_refusals(item, person.agent.id)
+        return [*freed, *self.reset_refusals()]
+
+    # --- Pictures -------------------------------------------------------------------------
+
+    def interaction(self, interaction_id: str) -> Interaction | None:
+        item = self.items.get(interaction_id)
+        if item is None:
+            return None
+        return Interaction(
+            id=item.id,
+            state=item.state,
+            queue=item.queue.name,
+            priority=item.priority,
+            messages=tuple(item.messages),
+            enqueued_at_ms=item.enqueued_at_ms,
+            step=item.step,
+            requirement=None if item.requirement is None else str(item.requirement),
+            agent_id=item.agent_id,
+        )
