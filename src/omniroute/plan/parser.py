@@ -181,9 +181,8 @@ class _Parser:
             return self.bare(kind, name, token)
         place = self.token
         value = self.list_literal() if operator in ("in", "not in") else self.literal()
-        self.check_type(kind, operator, value, place)
+        self.check_type(kind, name, operator, value, place)
         if kind is Kind.NAMES and name == "skills":
-            self.check_name("skill", str(value), self.names.skills, place)
             return Compare(Kind.LEVEL, str(value), ">=", 1)
         if kind is Kind.FLAG:
             flag = Compare(kind, name, "==", True)
@@ -307,7 +306,9 @@ class _Parser:
 
     # -- types and names
 
-    def check_type(self, kind: Kind, operator: str, value: Literal, place: Token) -> None:
+    def check_type(
+        self, kind: Kind, field: str, operator: str, value: Literal, place: Token
+    ) -> None:
         sample = value[0] if isinstance(value, tuple) else value
         if kind is Kind.LEVEL:
             if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
@@ -324,10 +325,10 @@ class _Parser:
         elif not isinstance(sample, str):
             self.fail(f"{kind.value} is compared with a quoted text", place)
         else:
-            self.check_values(kind, value, place)
+            self.check_values(kind, field, value, place)
 
-    def check_values(self, kind: Kind, value: Literal, place: Token) -> None:
-        """Unknown channels, agents and groups; the place is that of the value itself."""
+    def check_values(self, kind: Kind, field: str, value: Literal, place: Token) -> None:
+        """Unknown channels, agents, groups and skills; the place is that of the value."""
         values = value if isinstance(value, tuple) else (value,)
         for one in map(str, values):
             token = self.find(one, place)
@@ -335,8 +336,12 @@ class _Parser:
                 self.check_name("channel", one, _CHANNELS, token)
             elif kind is Kind.IDENTIFIER and self.scope is Scope.AGENT:
                 self.check_name("agent", one, self.names.agents, token)
-            elif kind is Kind.NAMES and self.names.groups is not None:
+            elif kind is Kind.NAMES and field == "groups":
                 self.check_name("group", one, self.names.groups, token)
+            elif kind is Kind.NAMES:
+                if not one:
+                    self.fail("the name of a skill is not empty", token)
+                self.check_name("skill", one, self.names.skills, token)
 
     def find(self, value: str, place: Token) -> Token:
         later = (t for t in self.tokens if t.position >= place.position)
