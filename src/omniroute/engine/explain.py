@@ -115,7 +115,7 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
         requirement=None if expression is None else str(expression),
         reason=reason,
         change=_CHANGE[reason],
-        position=_position(state, record) if waits else None,
+        position=state.market.position(record) if waits else None,
         waited_ms=state.now_ms - record.enqueued_at_ms,
         next_step_at_ms=record.step_ends_at_ms if record.step_timer else None,
         candidates=candidates,
@@ -148,10 +148,3 @@ def _why_waiting(candidates: tuple[Candidate, ...]) -> Reason:
     if found[Verdict.NOT_READY]:
         return Reason.NO_AGENT_READY
     return Reason.NO_AGENT_QUALIFIED
-
-
-def _position(state: State, record: InteractionRecord) -> int:
-    return 1 + sum(
-        other.queue is record.queue and key < record.key
-        for key, other in state.market.waiting.items()
-    )

@@ -16,9 +16,10 @@ the head of a lane looks deeper into that lane. Many different agents available 
 longest idle: agents are then tried in idle order, which finds one after A/n trials when
 n of A satisfy the need; since the other way costs n, the cheaper is at most sqrt(A).
 
-Agents whose availability changed are only noted (`mark`); the groups are brought up to date
-when somebody next looks for an agent. A freed agent who takes work at once, the common case
-under load, never enters a group at all.
+Both sides are brought up to date when somebody next looks: agents who changed are only
+noted (`mark`), and so is the interaction that began to wait last (`put`). A freed agent who takes
+work at once, the common case under load, never enters a group; an arrival that is
+offered at once, the common case without load, never enters a lane.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ class Market:
 
     def __init__(self, agents: dict[str, AgentRecord]) -> None:
         self._agents = agents
-        #: order key -> interaction, for all that wait
-        self.waiting: dict[int, InteractionRecord] = {}
+        #: order key -> interaction, for all that are filed in a lane
+        self._waiting: dict[int, InteractionRecord] = {}
+        #: the interaction that began to wait last, while it is not filed yet
+        self._arrived: InteractionRecord | None = None
         #: all signed-in agents, longest idle first
         self.in_idle_order: OrderedDict[AgentRecord, None] = OrderedDict()
         self._heads: list[int] = [EMPTY]
@@ -167,18 +170,28 @@ class Market:
         return len(self.lanes)
 
     def put(self, record: InteractionRecord) -> None:
-        """It waits in its lane."""
-        key = record.key
-        lane = record.lane
-        self.waiting[key] = record
-        lane.put(key)
-        self._heads[lane.index] = lane.heap[0]
+        """It waits in its lane; filed there when somebody next looks."""
+        if self._arrived is not None:
+            self._file()
+        self._arrived = record
+
+    def _file(self) -> None:
+        record = self._arrived
+        if record is not None:
+            self._arrived = None
+            lane = record.lane
+            self._waiting[record.key] = record
+            lane.put(record.key)
+            self._heads[lane.index] = lane.heap[0]
 
     def take(self, record: InteractionRecord) -> None:
         """It does not wait any more."""
+        if record is self._arrived:
+            self._arrived = None
+            return
         key = record.key
         lane = record.lane
-        del self.waiting[key]
+        del self._waiting[key]
         heap = lane.heap
         if heap[0] == key and not lane.gone:
             heappop(heap)
@@ -186,6 +199,13 @@ class Market:
             lane.take(key)
             heap = lane.heap
         self._heads[lane.index] = heap[0] if heap else EMPTY
+
+    def position(self, record: InteractionRecord) -> int:
+        """The 1-based place of a waiting interaction in its queue. O(waiting)."""
+        self._file()
+        return 1 + sum(
+            other.queue is record.queue and key < record.key for key, other in self._waiting.items()
+        )
 
     def _set_apart(self, agent_ids: frozenset[str]) -> None:
         """From now on each of these agents is a profile of his own."""
@@ -215,6 +235,7 @@ class Market:
 
     def _sweep(self) -> None:
         """Forget empty lanes, the needs only they had, and every row."""
+        self._file()
         for key, lane in list(self.lanes.items()):
             if not len(lane):
                 del self.lanes[key]
@@ -243,13 +264,15 @@ class Market:
 
     def best_interaction(self, record: AgentRecord) -> InteractionRecord | None:
         """The first in order among the waiting that this ready agent may take, or None."""
+        if self._arrived is not None:
+            self._file()
         open_channels = record.load.open
         row = record.profile.rows.get(open_channels) or self._row(record.profile, open_channels)
         pick = row.pick or row.build()
         key = min(pick(self._heads))
         if key == EMPTY:
             return None
-        found = self.waiting[key]
+        found = self._waiting[key]
         if found.id not in record.barred:
             return found
         return self._best_not_barred(record, row)
@@ -260,7 +283,7 @@ class Market:
             if best is not None and self._heads[lane.index] > best.key:
                 continue
             for key in lane.in_order():
-                found = self.waiting[key]
+                found = self._waiting[key]
                 if found.id not in record.barred:
                     if best is None or key < best.key:
                         best = found
