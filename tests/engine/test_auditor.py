@@ -1,0 +1,385 @@
+"""The auditor finds what it should: planted faults in true streams, and engines that are wrong."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from engine.cases import walk
+from engine.naive import WAITING, NaiveEngine
+from omniroute import events as ev
+from omniroute.events import RejectReason, RevokeReason
+from omniroute.model import Agent, Channel, Message
+from omniroute.plan import (
+    Limits,
+    OnExpiry,
+    Plan,
+    Queue,
+    Refusal,
+    RefusalRule,
+    Step,
+    WrapUp,
+    WrapUpKind,
+)
+from omniroute.simulation import AuditError, Auditor, Law
+
+ANN, BOB = Agent(id="ann", skills={"a": 2}), Agent(id="bob", skills={"a": 1})
+
+
+def plan(limits=None, **queue):
+    queue.setdefault("offer_timeout_ms", 100)
+    return Plan(queues=[Queue(name="q", **queue)], limits=limits or Limits())
+
+
+def submit(**fields):
+    return ev.Submit(Message(channel=Channel.VOICE, **fields), queue="q")
+
+
+def story(the_plan, *commands):
+    """The events of commands: the n-th at n milliseconds, or where its pair says."""
+    engine, events = NaiveEngine(the_plan), []
+    for number, given in enumerate(commands):
+        command, now_ms = given if isinstance(given, tuple) else (given, number)
+        events += engine.receive(command, now_ms)
+    return events
+
+
+def fault(the_plan, events, now_ms=None):
+    """The law that the auditor says is broken, None when all is well."""
+    auditor = Auditor(the_plan)
+    try:
+        auditor.audit(events)
+        auditor.at_rest(now_ms)
+    except AuditError as error:
+        return error.law
+    return None
+
+
+# --- what is done to a true stream ------------------------------------------------------
+
+
+def index(events, kind, which=0):
+    return [number for number, event in enumerate(events) if isinstance(event, kind)][which]
+
+
+def lose(kind, which=0):
+    return lambda events: [*events[: (i := index(events, kind, which))], *events[i + 1 :]]
+
+
+def double(kind, which=0):
+    return lambda events: [*events[: (i := index(events, kind, which) + 1)], *events[i - 1 :]]
+
+
+def cut(kind, which=0):
+    """Lose it and all that came after."""
+    return lambda events: events[: index(events, kind, which)]
+
+
+def change(kind, which=0, **fields):
+    def changed(events):
+        at = index(events, kind, which)
+        return [
+            msgspec.structs.replace(event, **fields) if number == at else event
+            for number, event in enumerate(events)
+        ]
+
+    return changed
+
+
+def add(*added):
+    return lambda events: [*events, *added]
+
+
+WORKING = (ev.SignIn(ANN), submit(), submit(), ev.Accept(1), ev.Complete(1))
+LADDER = {"ladder": [Step("a >= 3", for_ms=20), Step("a >= 4", for_ms=20), Step("a >= 5")]}
+WRAPPING = {"wrap_up": WrapUp(WrapUpKind.FORCED, 50)}
+AFTER = {"refusal": Refusal(RefusalRule.AFTER, 30)}
+ALL = {"refusal": Refusal(RefusalRule.ALL_DECLINED)}
+OUT = {"on_expiry": OnExpiry.SIGN_OUT}
+MESSAGE = Message(channel=Channel.VOICE)
+TICK = (ev.Tick(), 60)
+LATE = (ev.Tick(), 101)
+
+FAULTS = [
+    # time
+    ("time goes back", plan(), WORKING, change(ev.Accepted, at_ms=1), Law.TIME),
+    # states
+    ("an arrival is lost", plan(), WORKING, lose(ev.Queued), Law.STATE),
+    ("an arrival is doubled", plan(), WORKING, double(ev.Queued), Law.STATE),
+    ("seq falls", plan(), WORKING, change(ev.Queued, 1, seq=1), Law.STATE),
+    ("held twice", plan(), (*WORKING[:4], ev.Hold(1)), double(ev.Held), Law.STATE),
+    ("resumed unheld", plan(), (*WORKING[:4], ev.Hold(1), ev.Resume(1)), lose(ev.Held), Law.STATE),
+    ("completed twice", plan(), WORKING, double(ev.Completed), Law.STATE),
+    ("requeued by another", plan(), (*WORKING[:4], ev.Requeue(1)), change(ev.Requeued, agent_id="bob"), Law.STATE),
+    ("wrap-up is skipped", plan(**WRAPPING), (*WORKING, TICK), lose(ev.WrapUpStarted), Law.STATE),
+    ("wrap-up is invented", plan(), WORKING[:4], add(ev.WrapUpStarted(4, 1, "i1", "ann", None)), Law.STATE),
+    ("cancelled under an offer", plan(), (*WORKING[:2], ev.Cancel("i1")), lose(ev.Revoked), Law.STATE),
+    ("a closed id gets a message", plan(), WORKING, add(ev.MessageAppended(4, "i1", MESSAGE)), Law.STATE),
+    # agents
+    ("signed in twice", plan(), WORKING, double(ev.SignedIn), Law.PRESENCE),
+    ("ready twice", plan(), WORKING, double(ev.BecameReady), Law.PRESENCE),
+    ("not ready twice", plan(), (ev.SignIn(ANN), ev.SetNotReady("ann")), double(ev.BecameNotReady), Law.PRESENCE),
+    ("leaves with work", plan(), WORKING[:4], add(ev.SignedOut(3, "ann")), Law.PRESENCE),
+    ("changed unknown", plan(), WORKING, add(ev.AgentChanged(4, BOB)), Law.PRESENCE),
+    # offers
+    ("accepted twice", plan(), WORKING, double(ev.Accepted), Law.OFFER),
+    ("an offer is lost", plan(), WORKING, lose(ev.Offered), Law.OFFER),
+    ("an offer number is left out", plan(), WORKING, change(ev.Offered, offer_id=2), Law.OFFER),
+    ("accepted by another", plan(), WORKING, change(ev.Accepted, agent_id="bob"), Law.OFFER),
+    ("declined and accepted", plan(), WORKING, lambda e: [*e[: (i := index(e, ev.Accepted))], ev.Declined(3, 1, "i1", "ann", "", -1), e[i]], Law.OFFER),
+    ("two open offers", plan(), (ev.SignIn(ANN), ev.SignIn(BOB), submit()), add(ev.Offered(2, 2, "i1", "bob", 102)), Law.OFFER),
+    ("offered too often", plan(Limits(max_offers=1)), (*WORKING[:2],), add(ev.Revoked(2, 1, "i1", "ann", RevokeReason.NOT_READY), ev.Offered(2, 2, "i1", "ann", 102)), Law.OFFER),
+    # who
+    ("offered to nobody", plan(), WORKING, change(ev.Offered, agent_id="bob"), Law.READY),
+    ("offered to one not ready", plan(), WORKING[:3], lose(ev.BecameReady), Law.READY),
+    ("offered to one who may not", plan(members="a >= 2"), (ev.SignIn(BOB), submit()), add(ev.Offered(1, 1, "i1", "bob", 101)), Law.REQUIREMENT),
+    ("offered over capacity", plan(), WORKING[:4], add(ev.Offered(3, 2, "i2", "ann", 103)), Law.CAPACITY),
+    ("capacity is freed in secret", plan(), WORKING, lose(ev.Completed), Law.CAPACITY),
+    ("order is inverted", plan(), (submit(), submit(), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i2"), Law.ORDER),
+    ("a change of order is lost", plan(), (submit(), submit(), ev.Reprioritize("i2", 1), ev.SignIn(ANN)), lose(ev.Reprioritized), Law.ORDER),
+    # refusals
+    ("offered to one who declined", plan(), (*WORKING[:2], ev.Decline(1)), add(ev.Offered(2, 2, "i1", "ann", 102)), Law.REFUSAL),
+    ("barred for too short", plan(**AFTER), (*WORKING[:2], ev.Decline(1)), change(ev.Declined, again_at_ms=5), Law.REFUSAL),
+    ("not barred", plan(), (*WORKING[:2], ev.Decline(1)), change(ev.Declined, again_at_ms=None), Law.REFUSAL),
+    ("reset early", plan(**AFTER), (*WORKING[:2], ev.Decline(1), TICK), change(ev.RefusalsReset, at_ms=20), Law.REFUSAL),
+    ("reset for all, some did not decline", plan(**ALL), (ev.SignIn(ANN), ev.SignIn(BOB), submit(), ev.Decline(1)), add(ev.RefusalsReset(3, "i1")), Law.REFUSAL),
+    ("never reset though all declined", plan(**ALL), (*WORKING[:2], ev.Decline(1)), cut(ev.RefusalsReset), Law.REFUSAL),
+    # deadlines
+    ("an endless offer", plan(), WORKING, change(ev.Offered, expires_at_ms=10_000), Law.DEADLINE),
+    ("accepted after the deadline", plan(), WORKING[:2], add(ev.Accepted(101, 1, "i1", "ann")), Law.DEADLINE),
+    ("expired early", plan(), WORKING[:2], add(ev.Expired(9, 1, "i1", "ann")), Law.DEADLINE),
+    ("never expired", plan(), (*WORKING[:2], LATE, (ev.SetReady("ann"), 102)), lambda e: [*e[:4], e[-1]], Law.DEADLINE),
+    ("a step never ends", plan(**LADDER), (submit(), TICK, (submit(), 61)), lambda e: [e[0], e[-1]], Law.DEADLINE),
+    ("a refusal never ends", plan(**AFTER), (*WORKING[:2], ev.Decline(1), TICK, (submit(), 61)), lambda e: [*e[:5], e[-1]], Law.DEADLINE),
+    ("a wrap-up never ends", plan(**WRAPPING), (*WORKING[:2], ev.Accept(1), ev.Complete(1), TICK, (submit(), 61)), lose(ev.Completed), Law.DEADLINE),
+    ("a wrap-up is longer than planned", plan(**WRAPPING), WORKING, change(ev.WrapUpStarted, until_ms=1_000), Law.DEADLINE),
+    # ladder
+    ("a step too early", plan(**LADDER), (submit(), TICK), change(ev.StepReached, at_ms=19), Law.LADDER),
+    ("a step is left out", plan(**LADDER), (submit(), TICK), lose(ev.StepReached), Law.DEADLINE),
+    ("a step is jumped over", plan(**LADDER), (submit(), (ev.Tick(), 20)), change(ev.StepReached, step=2), Law.LADDER),
+    ("a step beyond the last", plan(**LADDER), (submit(), TICK), change(ev.StepReached, 1, step=3), Law.LADDER),
+    ("an overdue step", plan(ladder=[Step(for_ms=2), Step()]), (*WORKING[:4], ev.Requeue(1)), lose(ev.StepReached), Law.DUTY),
+    # limits
+    ("over the limit of the queue", plan(max_waiting=1), (submit(), submit()), lambda e: [e[0], ev.Queued(1, "i2", 2, MESSAGE, "q", 0)], Law.ADMISSION),
+    ("rejected though there is room", plan(), (submit(),), add(ev.Rejected(1, "i2", MESSAGE, RejectReason.QUEUE_FULL, "q")), Law.ADMISSION),
+    ("over the limit of agents", plan(Limits(max_agents=1)), (ev.SignIn(ANN),), add(ev.SignedIn(1, BOB)), Law.ADMISSION),
+    ("a queue that is not", plan(), (submit(),), change(ev.Queued, queue="nowhere"), Law.ADMISSION),
+    ("a priority that is not", plan(), (submit(),), change(ev.Queued, priority=100), Law.ADMISSION),
+    # messages
+    ("a repeat is routed", plan(), (submit(message_id="m"), submit()), change(ev.Queued, 1, message=Message(channel=Channel.VOICE, message_id="m")), Law.MESSAGE),
+    ("a repeat of nothing", plan(), (submit(message_id="m"), submit(message_id="m")), change(ev.Duplicate, message_id="n"), Law.MESSAGE),
+    ("an open thread is opened again", plan(), (submit(thread_id="t"), submit()), change(ev.Queued, 1, message=Message(channel=Channel.VOICE, thread_id="t")), Law.MESSAGE),
+    ("a message joins a stranger", plan(), (submit(), submit(thread_id="t"), submit(thread_id="t")), change(ev.MessageAppended, interaction_id="i1"), Law.MESSAGE),
+    ("a message is shown to a stranger", plan(), (*WORKING[:1], submit(thread_id="t"), submit(thread_id="t")), change(ev.MessageAppended, agent_id="bob"), Law.MESSAGE),
+    # answers
+    *[
+        (f"a false {reason}", plan(), WORKING[:4], add(ev.CommandRejected(3, "any", subject, reason)), Law.ANSWER)
+        for reason, subject in [
+            (RejectReason.UNKNOWN_ASSIGNMENT, "1"),
+            (RejectReason.UNKNOWN_INTERACTION, "i1"),
+            (RejectReason.NOT_SIGNED_IN, "ann"),
+            (RejectReason.ALREADY_SIGNED_IN, "bob"),
+            (RejectReason.AGENTS_EXHAUSTED, "bob"),
+            (RejectReason.ID_IN_USE, "i9"),
+        ]
+    ],
+    ("a false unknown_offer", plan(), WORKING[:2], add(ev.CommandRejected(3, "accept", "1", RejectReason.UNKNOWN_OFFER)), Law.ANSWER),
+    # duties
+    ("cancelled, but not", plan(), (*WORKING[:2], ev.Cancel("i1")), cut(ev.Cancelled), Law.DUTY),
+    ("abandoned, but not", plan(), (*WORKING[:2], ev.Abandon("i1")), cut(ev.Abandoned), Law.DUTY),
+    ("out of offers, but not", plan(Limits(max_offers=1)), (*WORKING[:2], ev.Decline(1)), cut(ev.Cancelled), Law.DUTY),
+    ("no answer, and still ready", plan(), (*WORKING[:2], LATE), cut(ev.BecameNotReady), Law.DUTY),
+    ("no answer, and still signed in", plan(**OUT), (*WORKING[:2], LATE), cut(ev.SignedOut), Law.DUTY),
+    ("not ready, and still offered", plan(), (*WORKING[:2], ev.SetNotReady("ann")), cut(ev.Revoked), Law.DUTY),
+    ("not eligible, and still offered", plan(members="a >= 2"), (*WORKING[:2], ev.ChangeAgent(Agent(id="ann"))), cut(ev.Revoked), Law.DUTY),
+    ("requeued unbarred, and stays", plan(), (*WORKING[:2], ev.Accept(1), ev.Requeue(1)), change(ev.Requeued, again_at_ms=None), Law.DUTY),
+    ("a forced wrap-up ends early", plan(**WRAPPING), (*WORKING[:4], ev.Complete(1)), add(ev.Completed(4, 1, "i1", "ann")), Law.DUTY),
+    # at rest
+    ("a free agent beside work", plan(), (submit(), ev.SignIn(ANN)), cut(ev.Offered), Law.WORK),
+    ("a freed agent beside work", plan(), WORKING, lambda e: e[:-1], Law.WORK),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("the_plan", "commands", "mutate", "law"),
+    [pytest.param(*case, id=name) for name, *case in FAULTS],
+)
+def test_a_planted_fault_is_found(the_plan, commands, mutate, law):
+    events = story(the_plan, *commands)
+    assert fault(the_plan, events) is None
+    assert fault(the_plan, mutate(events)) == law
+
+
+def test_every_law_but_the_books_own_is_planted():
+    assert {law for *_, law in FAULTS} == set(Law) - {Law.COUNT}
+
+
+def test_the_books_must_balance():
+    the_plan = plan()
+    auditor = Auditor(the_plan)
+    auditor.audit(story(the_plan, *WORKING))
+    auditor.at_rest()
+    auditor._books.ended -= 1
+    with pytest.raises(AuditError, match="admitted 2, open 1, ended 0") as caught:
+        auditor.at_rest()
+    assert caught.value.law is Law.COUNT
+
+
+def test_a_deadline_that_passed_in_silence_is_found_at_rest():
+    the_plan = plan()
+    events = story(the_plan, *WORKING[:2])
+    assert fault(the_plan, events, now_ms=101) is None
+    assert fault(the_plan, events, now_ms=102) is Law.DEADLINE
+
+
+def test_the_error_says_law_event_and_detail():
+    the_plan = plan()
+    events = [*story(the_plan, *WORKING[:1]), ev.Queued(9, "i1", 1, MESSAGE, "q", 0)]
+    auditor = Auditor(the_plan)
+    auditor.audit(events)
+    with pytest.raises(AuditError) as caught:
+        auditor.at_rest()
+    assert caught.value.event == events[-1]
+    assert str(caught.value).startswith("law 'work': 'ann' is free and 'i1' waits; at Queued(")
+
+
+# --- generated ----------------------------------------------------------------------------
+
+#: Those that may truly come twice in a row.
+REPEATABLE = (
+    ev.Quarantined,
+    ev.Rejected,
+    ev.Duplicate,
+    ev.MessageAppended,
+    ev.Reprioritized,
+    ev.AgentChanged,
+    ev.CommandRejected,
+)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_any_other_event_that_comes_twice_is_found(seed):
+    the_plan, _, batches = walk(seed, 100)
+    events = [event for batch in batches for event in batch]
+    for number, event in enumerate(events):
+        if not isinstance(event, REPEATABLE) and number % 5 == seed % 5:
+            assert fault(the_plan, [*events[: number + 1], event]) is not None, event
+
+
+class IgnoresCapacity(NaiveEngine):
+    def has_room(self, person, item):
+        return len(self.load(person)) < 5
+
+
+class IgnoresPresence(NaiveEngine):
+    def eligible(self, person, item):
+        ready, person.ready = person.ready, True
+        found = super().eligible(person, item)
+        person.ready = ready
+        return found
+
+
+class IgnoresRefusals(NaiveEngine):
+    def eligible(self, person, item):
+        barred, item.barred = item.barred, set()
+        found = super().eligible(person, item)
+        item.barred = barred
+        return found
+
+
+class IgnoresRequirements(NaiveEngine):
+    def satisfies(self, person, item, step=None):
+        return True
+
+
+class LastComeFirstServed(NaiveEngine):
+    def key(self, item):
+        return tuple(-part for part in super().key(item))
+
+
+class ForgetsTheFreed(NaiveEngine):
+    def match(self, people=(), items=()):
+        super().match(items=items)
+
+
+class ForgetsTheArrived(NaiveEngine):
+    def match(self, people=(), items=()):
+        super().match(people=people)
+
+
+class NeverExpires(NaiveEngine):
+    def expire(self, item):
+        pass
+
+
+class NeverClimbs(NaiveEngine):
+    def fire(self, what):
+        if what[0] == "step":
+            del self.timers[what]
+        else:
+            super().fire(what)
+
+
+class NeverResets(NaiveEngine):
+    def reset_refusals(self):
+        return []
+
+
+class NeverTiresOfOffering(NaiveEngine):
+    def offer(self, person, item):
+        super().offer(person, item)
+        item.offers = 0
+
+
+class NoMemoryForMessages(NaiveEngine):
+    def is_duplicate(self, message):
+        return False
+
+
+class NoMemoryForThreads(NaiveEngine):
+    def open_thread(self, message):
+        return None
+
+
+class LosesTheOffered(NaiveEngine):
+    """Whoever is not ready any more takes his offers with him."""
+
+    def end_offer(self, item, kind, **fields):
+        person = super().end_offer(item, kind, **fields)
+        if fields.get("reason") is RevokeReason.NOT_READY and item.state is WAITING:
+            self.forget(item)
+        return person
+
+
+#: Each with the law that names its fault best; it may break others on the way.
+WRONG = [
+    (IgnoresCapacity, Law.CAPACITY),
+    (IgnoresPresence, Law.READY),
+    (IgnoresRefusals, Law.REFUSAL),
+    (IgnoresRequirements, Law.REQUIREMENT),
+    (LastComeFirstServed, Law.ORDER),
+    (ForgetsTheFreed, Law.WORK),
+    (ForgetsTheArrived, Law.WORK),
+    (NeverExpires, Law.DEADLINE),
+    (NeverClimbs, Law.DEADLINE),
+    (NeverResets, Law.REFUSAL),
+    (NeverTiresOfOffering, Law.DUTY),
+    (LosesTheOffered, Law.WORK),
+    (NoMemoryForMessages, Law.MESSAGE),
+    (NoMemoryForThreads, Law.MESSAGE),
+]
+
+
+@pytest.mark.parametrize(("wrong", "law"), WRONG)
+def test_an_engine_that_is_wrong_is_caught(wrong, law):
+    found = set()
+    for seed in range(40):
+        the_plan, commands, batches = walk(seed, 120, wrong)
+        auditor = Auditor(the_plan)
+        try:
+            for (_, now_ms), batch in zip(commands, batches, strict=True):
+                auditor.audit(batch)
+                auditor.at_rest(now_ms)
+        except AuditError as error:
+            found.add(error.law)
+    assert law in found
