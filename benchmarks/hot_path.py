@@ -25,7 +25,7 @@ from time import perf_counter_ns
 from typing import Any
 
 import msgspec
-from rivals import heap_per_set, naive_scan, priority_queue
+from rivals import bare_events, heap_per_set, naive_scan, priority_queue
 from workload import Loop, Shape, World
 
 from omniroute.events import Accept, Complete
@@ -194,7 +194,7 @@ def rivals(steps: int) -> list[dict[str, Any]]:
     for waiting in (1_000, 100_000):
         shape = Shape(name="canonical", waiting=waiting, agents=1_000)
         pair = HeapPair(waiting)
-        for run in (naive_scan, heap_per_set, priority_queue):
+        for run in (bare_events, naive_scan, heap_per_set, priority_queue):
             count = max(50, steps // 100) if run is naive_scan else steps
             taken_ns = run(World(shape), count)
             pair_ns = pair.run(steps) / steps

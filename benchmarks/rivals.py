@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 from time import perf_counter_ns
+from typing import cast
 
 from workload import Need, World
 
-__all__ = ["heap_per_set", "naive_scan", "priority_queue"]
+from omniroute.events import Accept, Accepted, Complete, Completed, Event, Offered, Queued, Submit
+
+__all__ = ["bare_events", "heap_per_set", "naive_scan", "priority_queue"]
 
 _MS_PER_POINT = 60_000
 
@@ -71,6 +74,49 @@ def heap_per_set(world: World, steps: int) -> int:
             heapq.heappop(best)
         number += 1
         heapq.heappush(heaps[arrival], (number, number, arrival))
+    return perf_counter_ns() - began
+
+
+def bare_events(world: World, steps: int) -> int:
+    """The floor: a step's commands and events made and two dicts kept, nothing decided.
+
+    What any engine in pure Python pays before it matches anybody.
+    """
+    submits = world.submissions(1_000)
+    interactions: dict[str, Submit] = {}
+    offers: dict[int, str] = {}
+    handlers: dict[type[object], int] = {Submit: 0, Complete: 1, Accept: 2}
+    number = 0
+
+    def receive(command: Submit | Complete | Accept, now_ms: int) -> list[Event]:
+        nonlocal number
+        kind = handlers[type(command)]
+        if kind == 0:
+            submit = cast("Submit", command)
+            number += 1
+            name = f"i{number}"
+            interactions[name] = submit
+            queue, priority = submit.queue or "", submit.priority or 0
+            return [Queued(now_ms, name, number, submit.message, queue, priority)]
+        if kind == 1:
+            offer_id = cast("Complete", command).assignment_id
+            name = offers.pop(offer_id)
+            del interactions[name]
+            offers[offer_id + 1] = f"i{number}"
+            return [
+                Completed(now_ms, offer_id, name, "anna"),
+                Offered(now_ms, offer_id + 1, f"i{number}", "anna", now_ms + 20_000),
+            ]
+        offer_id = cast("Accept", command).offer_id
+        return [Accepted(now_ms, offer_id, offers[offer_id], "anna")]
+
+    receive(submits[0], 0)
+    offers[0] = "i1"
+    began = perf_counter_ns()
+    for step in range(steps):
+        receive(submits[step % 1_000], step)
+        receive(Complete(step), step)
+        receive(Accept(step + 1), step)
     return perf_counter_ns() - began
 
 

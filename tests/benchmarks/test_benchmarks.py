@@ -44,7 +44,6 @@ def test_the_loop_keeps_its_numbers() -> None:
     assert after.total.completed == 1_000
 
 
-@pytest.mark.parametrize("rival", [rivals.naive_scan, rivals.heap_per_set, rivals.priority_queue])
-def test_the_rivals_run(rival: object) -> None:
-    assert callable(rival)
-    assert rival(World(Shape(name="canonical", waiting=200, agents=20)), 50) > 0
+@pytest.mark.parametrize("rival", rivals.__all__)
+def test_the_rivals_run(rival: str) -> None:
+    assert getattr(rivals, rival)(World(Shape(name="canonical", waiting=200, agents=20)), 50) > 0
