@@ -342,11 +342,11 @@ class NoMemoryForThreads(NaiveEngine):
 
 
 class LosesTheOffered(NaiveEngine):
-    """Whoever is not ready any more takes his offers with him."""
+    """What was not answered is never seen again."""
 
     def end_offer(self, item, kind, **fields):
         person = super().end_offer(item, kind, **fields)
-        if fields.get("reason") is RevokeReason.NOT_READY and item.state is WAITING:
+        if kind is ev.Expired and item.state is WAITING:
             self.forget(item)
         return person
 
