@@ -78,9 +78,7 @@ def percentiles(loop: Loop, steps: int) -> dict[str, float]:
         assignments[index] = assignments[-1]
         assignments.pop()
         events = timed(Complete(done))
-        submit = kinds.pop(events[0].interaction_id)
-        submitted = timed(submit)
-        kinds[submitted[0].interaction_id] = submit
+        submitted = timed(kinds[events[0].interaction_id])
         for event in [*events[1:], *submitted[1:]]:
             timed(Accept(event.offer_id))
             assignments.append(event.offer_id)

@@ -101,6 +101,7 @@ class World:
         self.agents = make_agents(self.shape, self.rng)
         self._texts = [text(need) for need in self.needs]
         weights = (1 / (rank + 1) for rank in range(len(self.needs)))
+        self._numbers = itertools.count(1)
         self._cumulative = list(itertools.accumulate(weights))
 
     def picks(self, count: int) -> list[int]:
@@ -108,7 +109,7 @@ class World:
         return self.rng.choices(range(len(self.needs)), cum_weights=self._cumulative, k=count)
 
     def submissions(self, count: int) -> list[Submit]:
-        """That many submissions; the engine numbers the interactions."""
+        """That many submissions, each with an id of its own."""
         shape, rng = self.shape, self.rng
         picks = self.picks(count)
         channels = rng.choices(CHANNELS, CHANNEL_WEIGHTS, k=count)
@@ -126,6 +127,7 @@ class World:
                     f"q{pick % QUEUES}",
                     rng.randrange(10),
                     requirement,
+                    f"n{next(self._numbers)}",
                 )
             )
         return made
@@ -135,7 +137,8 @@ class Loop:
     """Drives an engine through a closed network: what is completed arrives anew.
 
     The numbers in the system and their kinds never change, so W waiting stays W but for the
-    few that change places with the engaged.
+    few that change places with the engaged. An id is used again once it is free, so that the
+    loop itself costs little.
     """
 
     def __init__(self, world: World, engine: Engine | None = None) -> None:
@@ -143,7 +146,7 @@ class Loop:
         self.engine = engine if engine is not None else Engine(plan())
         self.assignments: list[int] = []
         self.now_ms = 1_700_000_000_000
-        #: interaction id -> how to submit its kind again
+        #: interaction id -> its submission
         self.kinds: dict[str, Submit] = {}
 
     def fill(self) -> None:
@@ -170,7 +173,7 @@ class Loop:
         """Submit one and accept what is offered; returns how many were."""
         now_ms = self.now_ms
         events = self.engine.receive(submit, now_ms)
-        self.kinds[events[0].interaction_id] = submit  # type: ignore[union-attr]
+        self.kinds[submit.interaction_id or ""] = submit
         for event in events[1:]:
             offer_id = event.offer_id  # type: ignore[union-attr]
             self.engine.receive(Accept(offer_id), now_ms)
@@ -196,13 +199,12 @@ class Loop:
             assignments[index] = assignments[-1]
             assignments.pop()
             events = receive(Complete(done), now_ms)
-            submit = kinds.pop(events[0].interaction_id)  # type: ignore[union-attr]
+            submit = kinds[events[0].interaction_id]  # type: ignore[union-attr]
             for event in events[1:]:
                 offer_id = event.offer_id  # type: ignore[union-attr]
                 receive(Accept(offer_id), now_ms)
                 assignments.append(offer_id)
             events = receive(submit, now_ms)
-            kinds[events[0].interaction_id] = submit  # type: ignore[union-attr]
             for event in events[1:]:
                 offer_id = event.offer_id  # type: ignore[union-attr]
                 receive(Accept(offer_id), now_ms)

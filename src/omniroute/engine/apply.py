@@ -1,7 +1,8 @@
 """Folding: one function per event writes down what the event says. Nothing here decides.
 
 The engine calls these functions with the events it has just decided, and a replay calls them
-through `apply` with the events of a journal, so live and replayed state cannot differ. Each
+through `apply` with the events of a journal, so live and replayed state cannot differ. The three
+on the hot path are handed the records that the event names, which the engine has at hand. Each
 state transition goes through the table in `lifecycle`; counts are folded here and nowhere else.
 """
 
@@ -190,10 +191,8 @@ def _stop_waiting(state: State, event: ev.Abandoned | ev.Cancelled) -> Interacti
 # --- offers -------------------------------------------------------------------------------
 
 
-def offered(state: State, event: ev.Offered) -> None:
+def offered(state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord) -> None:
     """Held out to an agent; it holds his capacity."""
-    record = state.interactions[event.interaction_id]
-    agent = state.agents[event.agent_id]
     offer_id = event.offer_id
     record.state = _OFFERED[record.state]
     state.market.take(record)
@@ -209,11 +208,10 @@ def offered(state: State, event: ev.Offered) -> None:
     record.timer = record.queue.offer_timers.set(event.at_ms, record)
 
 
-def accepted(state: State, event: ev.Accepted) -> None:
+def accepted(
+    state: State, event: ev.Accepted, record: InteractionRecord, agent: AgentRecord
+) -> None:
     """The agent has it."""
-    record = state.offers[event.offer_id]
-    agent = record.agent
-    assert agent is not None
     record.state = _ACCEPTED[record.state]
     record.offers = 0
     state.timers.cancel(record.timer)
@@ -309,11 +307,13 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
         record.timer = fifo.set(event.at_ms, record)
 
 
-def completed(state: State, event: ev.Completed) -> None:
+def completed(
+    state: State, event: ev.Completed, record: InteractionRecord, agent: AgentRecord
+) -> None:
     """Finished."""
-    record = state.offers[event.assignment_id]
     record.state = _COMPLETED[record.state]
-    state.touch(state.give_back(record))
+    state.give_back(record)
+    state.touch(agent)
     state.end(record)
     tally = record.tally
     tally.completed += 1
@@ -364,6 +364,22 @@ def agent_changed(state: State, event: ev.AgentChanged) -> None:
     state.market.enter(record)
 
 
+# --- replay: the same functions, with the records looked up by the ids of the event -----------
+
+
+def _replay_offered(state: State, event: ev.Offered) -> None:
+    record = state.interactions[event.interaction_id]
+    offered(state, event, record, state.agents[event.agent_id])
+
+
+def _replay_accepted(state: State, event: ev.Accepted) -> None:
+    accepted(state, event, state.offers[event.offer_id], state.agents[event.agent_id])
+
+
+def _replay_completed(state: State, event: ev.Completed) -> None:
+    completed(state, event, state.offers[event.assignment_id], state.agents[event.agent_id])
+
+
 def _command_rejected(_state: State, _event: ev.CommandRejected) -> None:
     """Nothing has changed."""
 
@@ -379,8 +395,8 @@ _APPLY: dict[type[Event], Callable[[State, Any], object]] = {
     ev.RefusalsReset: refusals_reset,
     ev.Abandoned: abandoned,
     ev.Cancelled: cancelled,
-    ev.Offered: offered,
-    ev.Accepted: accepted,
+    ev.Offered: _replay_offered,
+    ev.Accepted: _replay_accepted,
     ev.Declined: declined,
     ev.Expired: expired,
     ev.Revoked: revoked,
@@ -388,7 +404,7 @@ _APPLY: dict[type[Event], Callable[[State, Any], object]] = {
     ev.Resumed: resumed,
     ev.Requeued: requeued,
     ev.WrapUpStarted: wrap_up_started,
-    ev.Completed: completed,
+    ev.Completed: _replay_completed,
     ev.SignedIn: signed_in,
     ev.SignedOut: signed_out,
     ev.BecameReady: presence_changed,

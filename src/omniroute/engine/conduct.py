@@ -58,8 +58,9 @@ def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     offer_id = command.offer_id
     found = lookup.open_offer(state, command, offer_id, at_ms, out)
     if found is not None:
-        event = Accepted(at_ms, offer_id, found[0].id, found[1].id)
-        apply.accepted(state, event)
+        record, agent = found
+        event = Accepted(at_ms, offer_id, record.id, agent.id)
+        apply.accepted(state, event, record, agent)
         out.append(event)
 
 
@@ -179,7 +180,7 @@ def completed(
 ) -> None:
     """Close it; the agent's capacity is free, but he is not fed yet."""
     event = Completed(at_ms, record.offer_id, record.id, agent.id, code)
-    apply.completed(state, event)
+    apply.completed(state, event, record, agent)
     out.append(event)
 
 

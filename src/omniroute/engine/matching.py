@@ -72,7 +72,7 @@ def _offer(
 ) -> None:
     expires_at_ms = at_ms + record.queue.offer_timers.duration_ms
     event = Offered(at_ms, state.last_offer + 1, record.id, agent.id, expires_at_ms)
-    apply.offered(state, event)
+    apply.offered(state, event, record, agent)
     out.append(event)
 
 

@@ -87,7 +87,7 @@ def let_go(
             freed.append(record)
         elif record.state is InteractionState.WRAP_UP:
             done = Completed(at_ms, offer_id, record.id, agent.id, record.wrap_up_code)
-            apply.completed(state, done)
+            apply.completed(state, done, record, agent)
             out.append(done)
         else:
             requeued = Requeued(at_ms, offer_id, record.id, agent.id, "signed_out")
