@@ -16,7 +16,7 @@ from typing import Any
 from .. import events as ev
 from ..errors import CommandError, UnknownNameError
 from ..events import Command, Event
-from ..model import Interaction, Presence
+from ..model import Interaction, Message, Presence
 from ..plan import Plan
 from . import conduct, intake, ladder, presence, removal, snapshots
 from .apply import apply
@@ -107,6 +107,11 @@ class Engine:
         """A picture of an open interaction, or None when it has ended or never was."""
         record = self._state.interactions.get(interaction_id)
         return None if record is None else record.picture()
+
+    def thread(self, message: Message) -> str | None:
+        """The id of the open interaction that a message of this thread joins, or None."""
+        record = self._state.thread(message)
+        return None if record is None else record.id
 
     def presence(self, agent_id: str) -> Presence:
         """What an agent says of himself; logged out when he is not signed in."""
