@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["EMPTY", "Lane", "Need"]
 
 #: The head of an empty lane: larger than any key.
-EMPTY = 1 << 160
+EMPTY = 1 << 320
 
 
 class Need:

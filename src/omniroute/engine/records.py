@@ -22,9 +22,11 @@ __all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "QueueRecord", "Ta
 #: A refusal without an end.
 UNTIL_RESET = -1
 
+#: Wide enough that no plan and no time can spill from one field of a key into the next:
+#: plans hold integers below 2**53, so a head start stays below 2**106.
 _SEQ_BITS = 40
-_TIME_BITS = 52
-_BAND_BITS = 16
+_TIME_BITS = 128
+_BAND_BITS = 64
 
 
 class Tally:
