@@ -21,7 +21,7 @@ __all__ = ["Mailbox", "mailboxes"]
 _AT = re.compile(r"[ \t]*@[ \t]*")
 _WORD_END = re.compile(r"[,;\s<>]")
 #: Stands for a blank inside a quoted local part, so that splitting at blanks keeps it whole.
-_BLANK = "\x1f"
+_BLANK = "\ue000"
 _WRAPPING = "'\"<>.,;()"
 
 

@@ -130,7 +130,7 @@ def _decode_base64(raw: bytes) -> bytes:
 
 def _decode_uuencode(raw: bytes) -> bytes:
     """The lines between "begin" and "end"; a broken line is skipped."""
-    found: list[bytes] = []
+    found = bytearray()
     inside = False
     for line in raw.split(b"\n"):
         if not inside:
@@ -139,10 +139,10 @@ def _decode_uuencode(raw: bytes) -> bytes:
         if line.strip() in {b"end", b"`"}:
             break
         try:
-            found.append(binascii.a2b_uu(line))
+            found += binascii.a2b_uu(line)
         except binascii.Error:
             continue
-    return b"".join(found)
+    return bytes(found)
 
 
 def decode_transfer(raw: bytes, encoding: str) -> bytes:

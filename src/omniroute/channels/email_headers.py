@@ -88,7 +88,8 @@ def read_head(raw: bytes, start: int, end: int, limits: EmailLimits) -> tuple[He
         line_end = read_to if line_end < 0 else line_end
         line = raw[position:line_end]
         if line[:1] in {b" ", b"\t"}:
-            if not line.strip() and _ends_at_blank(raw, line_end, end):
+            whole = line_end < read_to or not too_large
+            if whole and not line.strip() and _ends_at_blank(raw, line_end, end):
                 return Head(fields, cut, too_large), min(line_end + 1, end)
             if current is not None:
                 current[-1] += line[:room]

@@ -104,9 +104,9 @@ class _Page:
         """Close the current line; an empty one only when ``always``."""
         text = "".join(self.line).strip()
         self.line.clear()
-        self.length += 1
         if not text and not always:
             return
+        self.length += 1
         prefix = "> " * min(self.quoted, 8)
         if self.blank_before_next and self.lines:
             self.lines.append(prefix.rstrip())

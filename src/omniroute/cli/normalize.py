@@ -8,6 +8,7 @@ channel but a view: the files are texts, and the object holds the visible reply.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from collections.abc import Iterator
@@ -57,8 +58,9 @@ def _print(objects: Iterator[dict[str, object]]) -> int:
     return 1 if unreadable else 0
 
 
+@functools.cache
 def _detector() -> Detect | None:
-    """The language detector, when its extra is installed."""
+    """The language detector, when its extra is installed; loaded once."""
     try:
         return language_detector()
     except MissingExtraError:

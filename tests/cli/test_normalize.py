@@ -1,0 +1,126 @@
+"""`normalize` and `verify` on the command line: every file gives an answer."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from omniroute.__main__ import main
+
+DATA = Path(__file__).parents[1] / "data"
+FIELDS = {
+    "file",
+    "channel",
+    "disposition",
+    "customer_id",
+    "thread_id",
+    "message_id",
+    "subject",
+    "text",
+    "language",
+    "attachments",
+    "links",
+    "sent_at_ms",
+}
+
+
+def normalize(capsys, *arguments):
+    code = main(["normalize", *map(str, arguments)])
+    shown = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(set(each) >= FIELDS for each in shown)
+    return code, shown
+
+
+@pytest.mark.parametrize(
+    "channel", ["email", "email_reply_text", "facebook_page", "messenger", "twilio_voice"]
+)
+def test_every_recorded_file_gives_at_least_one_object(channel, capsys):
+    files = sorted((DATA / channel).iterdir())
+    code, shown = normalize(capsys, channel, *files)
+    assert code == 0
+    assert {each["file"] for each in shown} == {str(file) for file in files}
+
+
+def test_one_object_per_contained_event(capsys):
+    file = DATA / "messenger" / "vercel__batch_two_messages_one_echo.json"
+    _, shown = normalize(capsys, "messenger", file)
+    assert [each["disposition"] for each in shown] == ["create", "create", "own"]
+    assert [each["text"] for each in shown][:2] == ["What is Vercel?", "Tell me more"]
+
+
+def test_a_text_gives_its_visible_reply(capsys):
+    file = DATA / "email_reply_text" / "zapier__email_1_4.txt"
+    _, [shown] = normalize(capsys, "email_reply_text", file)
+    assert shown["text"] == "Awesome! I haven't had another problem with it."
+    assert shown["disposition"] == "text-only"
+
+
+def test_a_mail_is_shown_whole_and_by_its_reply(capsys):
+    _, [shown] = normalize(capsys, "email", DATA / "email" / "talon__gmail.eml")
+    assert shown["text"].startswith("Hello")
+    assert "wrote:" in shown["text"]
+    assert shown["reply"] == "Hello"
+
+
+@pytest.mark.parametrize("channel", ["email", "facebook", "twilio_voice", "email_reply_text"])
+@pytest.mark.parametrize("content", [b"", b"\xff\0" * 10, b"[" * 100_000, b"x" * 3_000_000, None])
+def test_unreadable_files_end_in_an_object_not_in_a_traceback(channel, content, capsys, tmp_path):
+    file = tmp_path / "payload"
+    if content is not None:
+        file.write_bytes(content)
+    code, [shown] = normalize(capsys, channel, file)
+    assert code == (0 if content is not None else 1)
+    if channel != "email_reply_text" or content is None:
+        assert shown["disposition"] == "quarantine"
+        assert shown["reason"]
+
+
+def test_a_payload_without_events_gives_an_object(capsys, tmp_path):
+    file = tmp_path / "payload"
+    file.write_bytes(b'{"object": "page", "entry": []}')
+    _, [shown] = normalize(capsys, "meta", file)
+    assert shown["disposition"] == "ignored"
+
+
+def test_an_unknown_channel_is_named_with_the_nearest(capsys):
+    assert main(["normalize", "facebok", "x"]) == 2
+    assert "did you mean 'facebook'?" in capsys.readouterr().err
+
+
+def test_recorded_vectors_come_out_as_they_should(capsys):
+    files = sorted((DATA / "signature_vectors").iterdir())
+    assert main(["verify", *map(str, files)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(files)
+    assert all(": ok: " in line for line in lines)
+
+
+VECTOR = {
+    "provider": "meta",
+    "method": "POST",
+    "url": "",
+    "secret": "s",
+    "headers": {"X-Hub-Signature-256": "sha256=0"},
+    "body_text": "{}",
+    "now_unix": None,
+    "expect_valid": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (json.dumps(VECTOR), "refused: X-Hub-Signature-256 does not match"),
+        (json.dumps({**VECTOR, "provider": "nobody"}), "unknown channel 'nobody'"),
+        (json.dumps({**VECTOR, "body_b64": "???"}), "not base64"),
+        (json.dumps({**VECTOR, "expect_valid": 1}), "expect_valid is missing"),
+        ("{", "not a vector"),
+        (None, "No such file"),
+    ],
+)
+def test_what_does_not_come_out_as_expected_is_said(content, says, capsys, tmp_path):
+    file = tmp_path / "vector.json"
+    if content is not None:
+        file.write_text(content)
+    assert main(["verify", str(file)]) == 1
+    assert says in capsys.readouterr().out
