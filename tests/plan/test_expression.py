@@ -177,6 +177,14 @@ def test_an_expression_is_an_immutable_value():
         del one.scope
 
 
+def test_a_number_is_no_flag_although_python_says_so():
+    zero, false = parse("attr.x == 0"), parse("attr.x == false")
+    assert zero != false
+    assert zero.tree != false.tree
+    assert all_of(zero, false).matches(Agent(id="a", attributes={"x": 0})) is False
+    assert len(all_of(zero, false).conjuncts) == 2
+
+
 def test_the_same_text_in_two_scopes_is_two_expressions():
     assert parse('attr.x == "a"') != parse('attr.x == "a"', Scope.MESSAGE)
 

@@ -27,11 +27,12 @@ from typing import Any
 
 from ..model import Agent, Attachment, Attribute, Channel, Customer, Message
 from .compiler import Predicate, compiled
+from .fields import is_integer
 from .syntax import And, Compare, Kind, Node, Not, Or, Scope
 
 __all__ = ["possible"]
 
-_BUDGET = 4_000
+_BUDGET = 1_000
 
 _Literal = tuple[Compare, bool]
 _Variable = tuple[Kind, str]
@@ -230,7 +231,7 @@ def _integers(literals: Iterable[_Literal]) -> list[int]:
     """Every integer compared with, and its neighbours."""
     found = {0}
     for value in _constants(literals):
-        if isinstance(value, int):
+        if is_integer(value):  # no bool: to a set, True is 1
             found.update((value - 1, value, value + 1))
     return sorted(found)
 

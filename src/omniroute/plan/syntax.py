@@ -102,13 +102,16 @@ _UNESCAPED = {value: "\\" + name for name, value in ESCAPES.items() if name != "
 
 @attrs.frozen
 class Compare:
-    """One comparison. ``name`` is the skill, the attribute or the field."""
+    """One comparison. ``name`` is the skill, the attribute or the field.
+
+    Equal when the kind and the text are: to Python ``0 == False``, to the language not.
+    """
 
     kind: Kind
-    name: str
-    operator: str
-    value: Literal
-    text: str = attrs.field(init=False, eq=False, repr=False)
+    name: str = attrs.field(eq=False)
+    operator: str = attrs.field(eq=False)
+    value: Literal = attrs.field(eq=False)
+    text: str = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "text", _compare_text(self))
