@@ -13,6 +13,7 @@ OmnirouteError
 `-- RouterError               the running router cannot do it now
     |-- RouterClosedError     not started, closed, or stopped by a failure (its cause is chained)
     |-- RouterBusyError       the inbox is full; try again later (also TimeoutError)
+    |-- SignInError           the agent is signed in already, or too many are
     `-- JournalError          an append or a read failed; the router stops
 
 Business outcomes (queue full, a late accept) are events, never exceptions.
@@ -35,6 +36,7 @@ __all__ = [
     "RouterBusyError",
     "RouterClosedError",
     "RouterError",
+    "SignInError",
     "SignatureError",
     "UnknownNameError",
     "UsageError",
@@ -147,6 +149,15 @@ class RouterClosedError(RouterError):
 
 class RouterBusyError(RouterError, TimeoutError):
     """The inbox is full. Nothing was recorded; the sender should try again later."""
+
+
+class SignInError(RouterError):
+    """The agent cannot be signed in now; ``reason`` is the `RejectReason` as text."""
+
+    def __init__(self, agent_id: str, reason: str) -> None:
+        self.agent_id = agent_id
+        self.reason = reason
+        super().__init__(f"agent {agent_id!r} cannot be signed in: {reason}")
 
 
 class JournalError(RouterError):

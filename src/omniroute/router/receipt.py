@@ -1,0 +1,69 @@
+"""What a submitted message became, as a value."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from .. import events as ev
+from ..events import Event
+
+__all__ = ["Outcome", "Receipt", "receipt_of"]
+
+
+class Outcome(enum.StrEnum):
+    """What became of a message. A closed list."""
+
+    QUEUED = "queued"  #: opened an interaction that waits or is already offered
+    APPENDED = "appended"  #: joined the open interaction of its thread
+    DUPLICATE = "duplicate"  #: seen before; nothing was done
+    REJECTED = "rejected"  #: refused at the door, see `Receipt.reason`
+    QUARANTINED = "quarantined"  #: kept aside for a human, never routed
+    ENDED = "ended"  #: told that the customer has gone; the open interaction was ended
+    IGNORED = "ignored"  #: means nothing for routing; only counted
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The answer to `Router.submit` and `Router.deliver`: it is durable when you hold it.
+
+    ``interaction_id`` is what the message opened, joined, repeats or ended (None when it is
+    about no interaction), ``reason`` why it was rejected, quarantined or ignored.
+    """
+
+    outcome: Outcome
+    interaction_id: str | None = None
+    reason: str = ""
+
+
+def _rejected(event: ev.Rejected) -> Receipt:
+    return Receipt(Outcome.REJECTED, event.interaction_id, event.reason.value)
+
+
+def _quarantined(event: ev.Quarantined) -> Receipt:
+    return Receipt(Outcome.QUARANTINED, event.interaction_id, event.reason)
+
+
+def _refused(event: ev.CommandRejected) -> Receipt:
+    return Receipt(Outcome.REJECTED, event.subject, event.reason.value)
+
+
+_BY_EVENT: dict[type[Event], Callable[[Any], Receipt]] = {
+    ev.Queued: lambda event: Receipt(Outcome.QUEUED, event.interaction_id),
+    ev.MessageAppended: lambda event: Receipt(Outcome.APPENDED, event.interaction_id),
+    ev.Duplicate: lambda event: Receipt(Outcome.DUPLICATE, event.interaction_id),
+    ev.Rejected: _rejected,
+    ev.Quarantined: _quarantined,
+    ev.CommandRejected: _refused,
+}
+
+
+def receipt_of(events: Sequence[Event]) -> Receipt:
+    """The receipt of a `Submit` or `Quarantine`; timers may have put other events before."""
+    for event in events:
+        made = _BY_EVENT.get(type(event))
+        if made is not None:
+            return made(event)
+    raise AssertionError("a message left no event")

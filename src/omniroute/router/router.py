@@ -1,0 +1,442 @@
+"""The router: the engine, live. Messages come in, human agents' desks get offers.
+
+Everything is decided by the synchronous engine and goes one way, through the `Ledger`:
+decide, remember, tell. What is here is the front of it, and the life of the background
+work: one task writes the journal, one watches the deadlines. Both live in a hosted task
+(`hosting`), so a router may be opened in one task and closed in another. A failure in the
+background is kept: the next call raises `RouterClosedError` with it as the cause, and
+leaving the router raises it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import msgspec
+from anyio.abc import TaskStatus
+
+from ..engine import Engine, Explanation, Statistics
+from ..errors import (
+    CommandError,
+    RouterBusyError,
+    RouterClosedError,
+    SignInError,
+    UnknownNameError,
+    UsageError,
+)
+from ..events import (
+    Abandon,
+    Cancel,
+    ChangeAgent,
+    Command,
+    CommandRejected,
+    Event,
+    Quarantine,
+    Reprioritize,
+    Revoke,
+    SetReady,
+    SignIn,
+    SignOut,
+    Submit,
+)
+from ..journal import Journal, MemoryJournal
+from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, UpdateKind
+from ..observe import EventLog
+from ..plan import Plan
+from .alarm import Alarm
+from .clock import Clock, wall_clock
+from .desk import Desk, SigningIn
+from .desks import Desks
+from .hosting import host
+from .ledger import Decided, Ledger
+from .offer import done
+from .receipt import Outcome, Receipt, receipt_of
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from ..observe.metrics import Metrics
+
+__all__ = ["Router"]
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Callable[[bytes], Command] = msgspec.msgpack.Decoder(Command).decode
+
+
+def _checked(command: Command) -> Command:
+    """The router's own copy of a command, every field of the right type.
+
+    It goes the way that the journal will take it, so what is accepted can be read back,
+    and what the caller still changes in a dict of his cannot reach the engine. 1 us.
+    """
+    try:
+        return _decode(_encode(command))
+    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+        name = type(command).__name__
+        raise CommandError(f"{name} with an impossible value: {error}") from error
+
+
+class Router:
+    """Routes messages to human agents while it is open: ``async with Router(plan) as router``.
+
+    ``journal`` keeps what happens; a journal that already holds events is replayed first, so
+    a router continues where the one before stopped. Whoever opened the journal closes it.
+    Without one, a `MemoryJournal` that lasts as long as the router.
+    ``clock`` gives integer milliseconds; default is the wall clock, never going backwards.
+    ``registry``: a prometheus-client registry to export metrics on; None: no metrics.
+    ``inbox_limit``: how many commands may wait for a slow journal before `submit` waits.
+    ``message_limit``: how many unread later messages an assignment keeps for its agent.
+
+    A router is opened once. It runs on asyncio and trio, and must be called from the
+    thread of its event loop; `BlockingRouter` is for everybody else.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        journal: Journal | None = None,
+        clock: Clock = wall_clock,
+        registry: CollectorRegistry | None = None,
+        inbox_limit: int = 10_000,
+        message_limit: int = 100,
+    ) -> None:
+        for name, limit in (("inbox_limit", inbox_limit), ("message_limit", message_limit)):
+            if limit < 1:
+                raise UsageError(f"{name} must be at least 1, got {limit!r}")
+        self.plan = plan
+        self.journal: Journal = MemoryJournal() if journal is None else journal
+        self._engine = Engine(plan)
+        self._desks = Desks(self.send, message_limit)
+        self._ledger = Ledger(
+            self._engine,
+            self.journal,
+            clock,
+            inbox_limit=inbox_limit,
+            publish=self._publish,
+            new_desk=lambda agent: Desk(self, agent, orphan=True),
+            stopped=self._failed,
+        )
+        self._log = EventLog()
+        self._metrics: Metrics | None = None
+        self._registry = registry
+        self._delivered: Counter[tuple[Channel, Disposition]] = Counter()
+        self._replaying = True
+        self._entered = False
+        self._stop = anyio.Event()
+        self._started = anyio.Event()
+        self._finished = anyio.Event()
+
+    # --- life -----------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self._enter()
+        host(self._hosted, "omniroute router")
+        try:
+            await self._started.wait()
+        except BaseException:
+            await self._shut_down()
+            raise
+        if self._ledger.failure is not None:
+            raise self._ledger.failure
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._shut_down()
+        failure = self._ledger.failure
+        told = isinstance(error, RouterClosedError) and error.__cause__ is failure
+        if failure is not None and not told:
+            raise failure
+
+    async def serve(self, *, task_status: TaskStatus[Router] = anyio.TASK_STATUS_IGNORED) -> None:
+        """Run in your own task group instead: ``await group.start(router.serve)``.
+
+        Runs until cancelled; what was decided becomes durable before it returns. Raises
+        what made the router fail.
+        """
+        self._enter()
+        await self._run(task_status)
+        if self._ledger.failure is not None:
+            raise self._ledger.failure
+
+    def _enter(self) -> None:
+        if self._entered:
+            raise UsageError("a router is opened once: make a new Router for another run")
+        self._entered = True
+
+    async def _hosted(self) -> None:
+        try:
+            await self._run(anyio.TASK_STATUS_IGNORED)
+        except Exception as error:  # noqa: BLE001 - kept, and raised where somebody listens
+            self._ledger.fail(error)
+        finally:
+            self._started.set()
+            self._finished.set()
+
+    async def _run(self, task_status: TaskStatus[Router]) -> None:
+        ledger = self._ledger
+        try:
+            await self._open()
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._write)
+                alarm = Alarm(ledger)
+                group.start_soon(alarm.run)
+                self._started.set()
+                task_status.started(self)
+                try:
+                    await self._stop.wait()
+                finally:
+                    ledger.close()
+                    group.cancel_scope.cancel()
+        except Exception as error:  # noqa: BLE001 - kept, and raised where somebody listens
+            ledger.fail(error)
+        finally:
+            ledger.close()
+            self._desks.let_go()
+            if self._metrics is not None:
+                self._metrics.unregister()
+            self._log.stopped(ledger.failure)
+
+    async def _open(self) -> None:
+        self._ledger.check_clock()
+        if self._registry is not None:
+            from ..observe.metrics import Metrics
+
+            queues = self.plan.queues.values()
+            targets = {queue.name: queue.service_level.target_ms for queue in queues}
+            self._metrics = Metrics(targets, self._ledger.now_ms, self._delivered)
+            self._metrics.register(self._registry)
+        recovered = await self._ledger.recover()
+        self._replaying = False
+        self._log.started(self.plan.name, recovered)
+
+    async def _write(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._ledger.run()
+
+    async def _shut_down(self) -> None:
+        self._stop.set()
+        with anyio.CancelScope(shield=True):
+            await self._finished.wait()
+
+    def _failed(self) -> None:
+        self._stop.set()
+
+    def _publish(self, decided: Decided) -> None:
+        events = decided.entry.events
+        self._desks.publish(events, decided.pictures, decided.arriving)
+        if self._metrics is not None:
+            self._metrics.observe(events)
+        if not self._replaying:
+            self._log.observe(events)
+
+    # --- messages in ----------------------------------------------------------------------
+
+    async def submit(
+        self,
+        message: Message,
+        *,
+        queue: str | None = None,
+        priority: int | None = None,
+        requirement: str | None = None,
+        interaction_id: str | None = None,
+        wait: bool = True,
+    ) -> Receipt:
+        """Route a message: it opens an interaction, joins an open thread, or is a repeat.
+
+        ``queue`` None lets the plan's triage choose, ``priority`` None takes the rule's or
+        the queue's, ``requirement`` is an expression about agents that is added to the
+        queue's own, ``interaction_id`` None numbers it. When this returns, it is durable.
+
+        With the inbox full it waits; with ``wait=False`` it raises `RouterBusyError`.
+        Cancelled, it has happened once or not at all: submit again with the same
+        ``message_id`` and a repeat answers `Outcome.DUPLICATE`.
+
+        Raises `UnknownNameError`, `CommandError` or `ExpressionError` for a mistake in the
+        arguments, `RouterClosedError` when the router is not running.
+        """
+        command = Submit(message, queue, priority, requirement, interaction_id)
+        return receipt_of(await self.send(command, wait=wait))
+
+    async def deliver(self, inbound: Inbound, *, wait: bool = True) -> Receipt:
+        """Take what a channel made of a provider's event; the door of mail and webhooks.
+
+        A customer's message is submitted, one that cannot be trusted is quarantined. The
+        news that the customer has gone ends the open interaction of the thread. Everything
+        else is only counted (`deliveries`).
+        """
+        disposition = inbound.disposition
+        message = inbound.message
+        if disposition in (Disposition.CREATE, Disposition.APPEND):
+            receipt = await self.submit(message, wait=wait)
+        elif disposition is Disposition.QUARANTINE:
+            quarantine = Quarantine(message, inbound.reason)
+            receipt = receipt_of(await self.send(quarantine, wait=wait))
+        elif inbound.update is UpdateKind.ENDED:
+            receipt = await self._customer_gone(message, inbound.reason, wait=wait)
+        else:
+            receipt = Receipt(Outcome.IGNORED, reason=inbound.reason or disposition.value)
+        self._delivered[message.channel, disposition] += 1
+        return receipt
+
+    async def _customer_gone(self, message: Message, reason: str, *, wait: bool) -> Receipt:
+        await self._acquire(wait=wait)
+        record = self._engine._state.thread(message)  # noqa: SLF001 - read, in the same step
+        if record is None:
+            self._ledger.release()
+            return Receipt(Outcome.IGNORED, reason="no_open_interaction")
+        await self._ledger.wait(self._post(Abandon(record.id, reason)))
+        return Receipt(Outcome.ENDED, record.id)
+
+    @property
+    def deliveries(self) -> Mapping[tuple[Channel, Disposition], int]:
+        """How many provider events `deliver` took, by channel and disposition."""
+        return dict(self._delivered)
+
+    # --- what a supervisor does -----------------------------------------------------------
+
+    async def cancel(self, interaction_id: str, reason: str = "") -> bool:
+        """Take an interaction out, whatever its state. False: it is not open."""
+        return done(await self.send(Cancel(interaction_id, reason)))
+
+    async def abandon(self, interaction_id: str, reason: str = "") -> bool:
+        """The customer has gone. False: it is not open, or in wrap-up already."""
+        return done(await self.send(Abandon(interaction_id, reason)))
+
+    async def reprioritize(self, interaction_id: str, priority: int) -> bool:
+        """Change the priority, at once. False: it is not open, or in wrap-up already.
+
+        Raises `CommandError` for a priority that the plan does not allow.
+        """
+        return done(await self.send(Reprioritize(interaction_id, priority)))
+
+    async def withdraw(self, offer_id: int) -> bool:
+        """Take an open offer back from its agent, as if he had declined. False: it is over."""
+        return done(await self.send(Revoke(offer_id)))
+
+    async def sign_out(self, agent_id: str, reason: str = "") -> bool:
+        """Sign an agent out, wherever he sits. False: he is not signed in."""
+        return done(await self.send(SignOut(agent_id, reason)))
+
+    # --- agents ---------------------------------------------------------------------------
+
+    def sign_in(self, agent: Agent | str, *, ready: bool = True) -> SigningIn:
+        """Give an agent his desk: ``async with router.sign_in("ann") as desk``.
+
+        ``agent`` is an `Agent`, or the id of one of the plan's. Leaving the block signs out
+        whatever happens, also by cancellation: engaged work is requeued at its age. The
+        other form is ``desk = await router.sign_in(...)`` and later ``await
+        desk.sign_out()``.
+
+        An agent who was signed in before a restart gets the desk with the work he had.
+        Raises `UnknownNameError` (agent, skill, capacity), and `SignInError` when he is
+        signed in at another desk or the plan's ``max_agents`` are.
+        """
+        if isinstance(agent, str):
+            found = self.plan.agents.get(agent)
+            if found is None:
+                raise UnknownNameError("agent", agent, self.plan.agents, where="sign_in")
+            agent = found
+        return SigningIn(self, agent, ready=ready)
+
+    async def seat(self, agent: Agent, *, ready: bool) -> Desk:
+        """What `sign_in` does when it is awaited. Cancelled: the agent is not signed in."""
+        command = _checked(SignIn(agent, ready))
+        ledger = self._ledger
+        await self._acquire()
+        left = ledger.seats.get(agent.id)
+        if left is not None and left.orphan:
+            ledger.release()
+            return await self._come_back(left, agent, ready=ready)
+        desk = Desk(self, agent)
+        decided = self._post(command, arriving=desk)
+        try:
+            events = await ledger.wait(decided)
+        except BaseException:
+            self._unseat(desk, "cancelled")
+            raise
+        for event in events:
+            if isinstance(event, CommandRejected):
+                raise SignInError(agent.id, event.reason.value)
+        return desk
+
+    async def _come_back(self, desk: Desk, agent: Agent, *, ready: bool) -> Desk:
+        """He sits down at the desk that he had before a restart."""
+        desk.orphan = False
+        try:
+            if desk.agent != agent:
+                await self.send(ChangeAgent(agent))
+            if ready:
+                await self.send(SetReady(agent.id))
+        except BaseException:
+            self._unseat(desk, "cancelled")
+            raise
+        return desk
+
+    async def unseat(self, desk: Desk, reason: str) -> bool:
+        """What `Desk.sign_out` does."""
+        decided = self._unseat(desk, reason)
+        return decided is not None and done(await self._ledger.wait(decided))
+
+    def _unseat(self, desk: Desk, reason: str) -> Decided | None:
+        """Sign out without waiting for anything, so that nothing can come between."""
+        if not self.is_current(desk) or not self._ledger.is_open:
+            return None
+        return self._ledger.post(SignOut(desk.agent.id, reason))
+
+    def is_current(self, desk: Desk) -> bool:
+        """Whether the agent is signed in at this desk, by the latest decision."""
+        return self._ledger.seats.get(desk.agent.id) is desk
+
+    def failed_error(self) -> RouterClosedError | None:
+        """What a desk raises when the router has failed."""
+        return self._ledger.closed_error() if self._ledger.failure is not None else None
+
+    # --- looking --------------------------------------------------------------------------
+    # These read the engine as it is now, which may be one frame ahead of a slow journal.
+
+    def statistics(self) -> Statistics:
+        """Counts and times per queue and channel."""
+        return self._engine.statistics()
+
+    def explain(self, interaction_id: str) -> Explanation:
+        """Why an open interaction is where it is; raises `UnknownNameError` for another."""
+        return self._engine.explain(interaction_id)
+
+    def interaction(self, interaction_id: str) -> Interaction | None:
+        """A picture of an open interaction; None when it has ended or never was."""
+        return self._engine.interaction(interaction_id)
+
+    # --- the door of the ledger -----------------------------------------------------------
+
+    async def send(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
+        """Send any command of `omniroute.events`; returns its events when they are durable.
+
+        Everything else here is made of this. Raises `CommandError` for a command that
+        holds what it must not, such as text where a number belongs.
+        """
+        checked = _checked(command)
+        await self._acquire(wait=wait)
+        return await self._ledger.wait(self._post(checked))
+
+    async def _acquire(self, *, wait: bool = True) -> None:
+        if not wait and self._ledger.is_full:
+            raise RouterBusyError("the inbox is full: nothing was recorded, try again later")
+        await self._ledger.acquire()
+
+    def _post(self, command: Command, *, arriving: Desk | None = None) -> Decided:
+        """Decide a command for which a place was acquired."""
+        try:
+            return self._ledger.post(command, arriving=arriving, places=1)
+        except BaseException:
+            self._ledger.release()
+            raise
