@@ -290,12 +290,12 @@ class Router:
 
     async def _customer_gone(self, message: Message, reason: str, *, wait: bool) -> Receipt:
         await self._acquire(wait=wait)
-        record = self._engine._state.thread(message)  # noqa: SLF001 - read, in the same step
-        if record is None:
+        interaction_id = self._engine.thread(message)
+        if interaction_id is None:
             self._ledger.release()
             return Receipt(Outcome.IGNORED, reason="no_open_interaction")
-        await self._ledger.wait(self._post(Abandon(record.id, reason)))
-        return Receipt(Outcome.ENDED, record.id)
+        await self._ledger.wait(self._post(Abandon(interaction_id, reason)))
+        return Receipt(Outcome.ENDED, interaction_id)
 
     @property
     def deliveries(self) -> Mapping[tuple[Channel, Disposition], int]:
