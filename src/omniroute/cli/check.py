@@ -28,9 +28,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         for finding in findings:
             print(_line(args.plan, finding))
-        print(f"{args.plan}: {errors} errors, {len(findings) - errors} warnings")
+        warnings = len(findings) - errors
+        print(f"{args.plan}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     return 1 if errors else 0
 
 
 def _line(path: str, finding: Finding) -> str:
     return f"{path}: {finding.where}: {finding.severity}: {finding.message} [{finding.code}]"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,111 @@
+"""Whole plans drawn at random: every field of every value gets its turn."""
+
+from hypothesis import strategies as st
+
+from omniroute.model import Agent, Channel
+from omniroute.plan import (
+    Capacity,
+    HeadStart,
+    Limits,
+    OnExpiry,
+    Plan,
+    Queue,
+    Refusal,
+    RefusalRule,
+    ServiceLevel,
+    Skill,
+    Step,
+    Strategy,
+    Strict,
+    TriageRule,
+    WrapUp,
+    WrapUpKind,
+    parse,
+)
+from plan import worlds
+
+names = st.text(min_size=1, max_size=8)
+milliseconds = st.integers(1, 10**9)
+expressions = st.none() | worlds.agent_trees.map(lambda tree: parse(worlds.source(tree)))
+skills = st.lists(st.sampled_from(worlds.SKILLS), max_size=3, unique=True)
+
+
+@st.composite
+def ladders(draw):
+    steps = [
+        draw(
+            st.builds(
+                Step,
+                requirement=expressions,
+                drop=skills | st.just(["*"]),
+                skip_if_nobody=st.booleans(),
+                **{end: milliseconds},
+            )
+        )
+        for end in draw(st.lists(st.sampled_from(["for_ms", "until_ms"]), max_size=3))
+    ]
+    return [*steps, draw(st.builds(Step, requirement=expressions, drop=skills))]
+
+
+counts = st.integers(1, 10**6)
+queues = st.builds(
+    Queue,
+    name=names,
+    members=expressions,
+    ladder=ladders(),
+    order=st.just(Strict()) | st.builds(HeadStart, st.integers(0, 10**7)),
+    strategy=st.sampled_from(Strategy),
+    tier=st.integers(0, 3),
+    priority=st.integers(0, 99),
+    offer_timeout_ms=milliseconds,
+    on_expiry=st.sampled_from(OnExpiry),
+    refusal=st.builds(Refusal, st.sampled_from(RefusalRule), milliseconds),
+    wrap_up=st.builds(WrapUp, st.sampled_from(WrapUpKind), st.integers(0, 10**6)),
+    service_level=st.builds(ServiceLevel, st.integers(0, 10**6), st.integers(0, 100)),
+    max_waiting=counts,
+)
+channel_tables = st.dictionaries(
+    st.sampled_from(["*", *(channel.value for channel in Channel)]), st.integers(0, 99), max_size=4
+)
+capacities = st.builds(
+    Capacity, name=names, budget=counts, costs=channel_tables, maxima=channel_tables
+)
+attribute_values = st.text(max_size=5) | st.integers() | st.booleans()
+attribute_values |= st.lists(st.text(max_size=5), max_size=3).map(tuple)
+
+
+@st.composite
+def plans(draw):
+    tables = draw(st.lists(queues, max_size=3, unique_by=lambda q: q.name))
+    found = draw(st.lists(capacities, max_size=2, unique_by=lambda c: c.name))
+    agent = st.builds(
+        Agent,
+        id=names,
+        name=st.text(max_size=5),
+        skills=st.dictionaries(st.sampled_from(worlds.SKILLS), st.integers(0, 5)),
+        groups=st.lists(names, max_size=2).map(tuple),
+        attributes=st.dictionaries(st.text(max_size=4), attribute_values, max_size=3),
+        capacity=st.sampled_from([c.name for c in found] or ["default"]),
+    )
+    rules = []
+    if tables:
+        conditions = worlds.message_trees.map(worlds.source)
+        rule = st.builds(
+            TriageRule,
+            queue=st.sampled_from([q.name for q in tables]),
+            when=st.none() | conditions,
+            priority=st.none() | st.integers(0, 99),
+            requirement=expressions,
+            match_language=st.booleans(),
+        )
+        rules = draw(st.lists(rule, max_size=2))
+    declared = [Skill(name, draw(st.integers(5, 10))) for name in worlds.SKILLS]
+    return Plan(
+        name=draw(names),
+        queues=tables,
+        skills=draw(st.sampled_from([[], declared])),
+        capacities=found,
+        agents=draw(st.lists(agent, max_size=2, unique_by=lambda a: a.id)),
+        triage=rules,
+        limits=Limits(dedupe_ms=draw(milliseconds), max_lanes=draw(counts)),
+    )
