@@ -1,0 +1,170 @@
+"""The reference page of the plan is complete and true: every key, every default, every code."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from omniroute.model import Agent
+from omniroute.plan import (
+    Capacity,
+    Code,
+    Limits,
+    OnExpiry,
+    Queue,
+    Refusal,
+    RefusalRule,
+    ServiceLevel,
+    Skill,
+    Step,
+    Strategy,
+    TriageRule,
+    WrapUp,
+    WrapUpKind,
+    loads,
+    schema,
+)
+from omniroute.plan.lexer import ESCAPES
+from omniroute.plan.syntax import FIELDS, KEYWORDS, OPERATORS, Kind, Scope
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+PLAN = (REFERENCE / "plan.md").read_text("utf-8")
+EXPRESSIONS = (REFERENCE / "expressions.md").read_text("utf-8")
+ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", re.MULTILINE)
+
+
+def rows(heading):
+    """{key: default} of the table after a heading, a sentence or a table head."""
+    _, found, rest = PLAN.partition(heading)
+    assert found, heading
+    table = rest[rest.index("| Key |") if heading.startswith("#") else 0 :]
+    return {key: default for key, _, default in ROW.findall(table.partition("\n\n")[0])}
+
+
+#: heading, the keys there are, how to load one key, and the value with every default
+TABLES = [
+    ("## `[plan]`", schema.PLAN, "[plan]\n{}", lambda p: p, None),
+    ("## `[skills]`", {"max_level"}, "[skills.a]\n{}", lambda p: p.skills["a"], Skill("a")),
+    (
+        "## `[[agents]]`",
+        schema.AGENT,
+        "[capacities.default]\n[[agents]]\nid='a'\n{}",
+        lambda p: p.agents["a"],
+        Agent(id="a"),
+    ),
+    (
+        "## `[capacities.NAME]`",
+        schema.CAPACITY,
+        "[capacities.a]\n{}",
+        lambda p: p.capacities["a"],
+        Capacity(name="a"),
+    ),
+    (
+        "## `[queues.NAME]`",
+        schema.QUEUE,
+        "[queues.a]\n{}",
+        lambda p: p.queues["a"],
+        Queue(name="a"),
+    ),
+    (
+        "| Key of `order` |",
+        {"seconds_per_point"},
+        "[queues.a.order]\n{}",
+        lambda p: p.queues["a"].order,
+        None,
+    ),
+    (
+        "| Key of `refusal` |",
+        {"rule", "after_s"},
+        "[queues.a.refusal]\nrule='after'\n{}",
+        lambda p: p.queues["a"].refusal,
+        Refusal("after"),
+    ),
+    (
+        "| Key of `wrap_up` |",
+        {"kind", "duration_s"},
+        "[queues.a.wrap_up]\nkind='timed'\n{}",
+        lambda p: p.queues["a"].wrap_up,
+        WrapUp("timed"),
+    ),
+    (
+        "| Key of `service_level` |",
+        {"percent", "target_s"},
+        "[queues.a.service_level]\n{}",
+        lambda p: p.queues["a"].service_level,
+        ServiceLevel(),
+    ),
+    (
+        "## `[[queues.NAME.ladder]]`",
+        schema.STEP,
+        "[queues.a]\n[[queues.a.ladder]]\n{}",
+        lambda p: p.queues["a"].ladder[0],
+        Step(),
+    ),
+    (
+        "## `[[triage]]`",
+        schema.RULE,
+        "[queues.a]\n[[triage]]\nqueue='a'\n{}",
+        lambda p: p.triage[0],
+        TriageRule(queue="a"),
+    ),
+    ("## `[limits]`", schema.LIMITS, "[limits]\n{}", lambda p: p.limits, Limits()),
+]
+
+
+@pytest.mark.parametrize(("heading", "keys", "_text", "_get", "_whole"), TABLES)
+def test_every_key_is_documented(heading, keys, _text, _get, _whole):
+    assert set(rows(heading)) == set(keys)
+
+
+@pytest.mark.parametrize(("heading", "_keys", "text", "get", "whole"), TABLES)
+def test_every_default_is_as_documented(heading, _keys, text, get, whole):
+    for key, default in rows(heading).items():
+        if default in ("required", "none", "one step for all members"):
+            continue
+        given = loads(text.format(f"{key} = {default.strip('`')}"))
+        assert get(given) == (whole or get(loads(text.format("")))), key
+
+
+def test_every_key_without_a_default_is_required():
+    for heading, _, text, _, _ in TABLES:
+        required = {key for key, default in rows(heading).items() if default == "required"}
+        bare = re.sub(r"\w+='\w+'\n", "", text.format(""))
+        for key in required:
+            with pytest.raises(ValueError, match=f"'{key}' is missing"):
+                loads(bare)
+
+
+def test_every_code_is_documented_with_its_severity():
+    found = re.findall(r"^\| `(\w+)` \| ((?:error|warning)[^|]*) \|", PLAN, re.MULTILINE)
+    assert [code for code, _ in found] == [code.value for code in Code]
+
+
+@pytest.mark.parametrize("choices", [Strategy, OnExpiry, RefusalRule, WrapUpKind])
+def test_every_value_of_a_choice_is_documented(choices):
+    for choice in choices:
+        assert f'`"{choice.value}"`' in PLAN
+
+
+def test_every_word_of_the_language_is_documented():
+    for fields in FIELDS.values():
+        for field in fields:
+            assert f"\n| `{field}` |" in EXPRESSIONS
+    for operator in {operator for found in OPERATORS.values() for operator in found}:
+        assert f'"{operator}"' in EXPRESSIONS
+    assert "and or not in has true false" in EXPRESSIONS
+    assert {"and", "or", "not", "in", "has", "true", "false"} == KEYWORDS
+    assert all(f"\\{name}" in EXPRESSIONS for name in ESCAPES)
+
+
+def test_the_operators_of_each_field_are_as_documented():
+    for scope, heading in ((Scope.AGENT, "## About agents"), (Scope.MESSAGE, "## About messages")):
+        section = EXPRESSIONS.partition(heading)[2].partition("\n## ")[0]
+        before = None
+        for field, kind in FIELDS[scope].items():
+            row = next(r for r in section.split("\n") if r.startswith(f"| `{field}` |"))
+            column = row.split(" | ")[2]
+            shown = re.findall(r"`([^`]+)`", column) if column != "the same" else before
+            before = shown
+            assert shown == list(OPERATORS[kind])
+    assert OPERATORS[Kind.LEVEL] == ("==", "!=", "<", "<=", ">", ">=")
