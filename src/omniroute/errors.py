@@ -7,7 +7,7 @@ OmnirouteError
 |   |   `-- ExpressionError   a requirement or rule that does not parse; carries the position
 |   |-- CommandError          a command with an impossible value (also ValueError)
 |   `-- MissingExtraError     an optional dependency is not installed (also ImportError)
-|-- PayloadError              the sender's fault: bytes that are not what the provider documents (also ValueError)
+|-- PayloadError              the sender's fault: not what the provider documents (also ValueError)
 |   |-- PayloadTooLargeError  over a limit of the plan
 |   `-- SignatureError        not authentic; answer 401
 `-- RouterError               the running router cannot do it now
