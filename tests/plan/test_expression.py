@@ -296,6 +296,7 @@ FAULTS = [
     ("!a", "a", 0, "did you mean 'not'?"),
     ("a <> 3", "a", 2, "did you mean '!='?"),
     ("a AND b", "a", 2, "did you mean 'and'?"),
+    ('a "x"', "a", 2, "found the string 'x'"),
     ("a b", "a", 2, "expected 'and', 'or' or the end, found 'b'"),
     ("a and", "a", 5, "found the end"),
     ("and a", "a", 0, "found 'and'"),

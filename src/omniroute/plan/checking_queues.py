@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .expression import Expression
 from .findings import Code, Finding
 from .model import Queue, Step, Strict, WrapUpKind
 from .survey import Survey, error, queue_path, step_path, warning
@@ -29,18 +28,12 @@ def check_ladders(survey: Survey) -> Iterator[Finding]:
     """Steps that nobody satisfies, that never come, or that admit nobody new."""
     for queue in survey.plan.queues.values():
         if survey.nobody(queue.members):
-            where = queue_path(queue)
-            if queue.members is not None:
-                where += ".members"
-            yield error(Code.NOBODY, where, f"no agent can be a member: {_shown(queue.members)}")
+            where = f"{queue_path(queue)}.members"
+            yield error(Code.NOBODY, where, f"no agent can be a member: {queue.members}")
             continue
         yield from _nobody(survey, queue)
         yield from _unreachable(queue)
         yield from _useless(survey, queue)
-
-
-def _shown(expression: Expression | None) -> str:
-    return "the plan asks for nothing" if expression is None else str(expression)
 
 
 def _nobody(survey: Survey, queue: Queue) -> Iterator[Finding]:

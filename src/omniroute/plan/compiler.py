@@ -135,11 +135,9 @@ def _text(node: Compare, scope: Scope) -> Predicate:
 
 
 def _folded(value: Literal) -> Literal:
-    if isinstance(value, str):
-        return value.casefold()
     if isinstance(value, tuple):
-        return tuple(v.casefold() for v in value if isinstance(v, str))
-    return value
+        return tuple(str(text).casefold() for text in value)
+    return str(value).casefold()
 
 
 _FLAGS: dict[str, Predicate] = {

@@ -84,9 +84,8 @@ def located(error: UsageError, where: str) -> UsageError:
         return UnknownNameError(error.kind, error.name, error.allowed, where=where)
     if isinstance(error, ExpressionError):
         return ExpressionError(error.reason, error.source, error.position, where=where)
-    if isinstance(error, PlanError):
-        return PlanError(error.message, where=where, faults=error.faults)
-    return error
+    assert isinstance(error, PlanError)
+    return PlanError(error.message, where=where, faults=error.faults)
 
 
 def read_table(
