@@ -319,6 +319,10 @@ def _capacities(values: Mapping[str, Capacity] | Iterable[Capacity]) -> Mapping[
     return _by_name(values, "name") or {"default": Capacity()}
 
 
+def _rules(values: Iterable[TriageRule]) -> tuple[TriageRule, ...]:
+    return tuple(values)
+
+
 def _agent_table(values: Mapping[str, Agent] | Iterable[Agent]) -> Mapping[str, Agent]:
     return _by_name(values, "id")
 
@@ -339,7 +343,7 @@ class Plan:
     skills: Mapping[str, Skill] = attrs.field(default=(), converter=_skills)
     capacities: Mapping[str, Capacity] = attrs.field(default=(), converter=_capacities)
     agents: Mapping[str, Agent] = attrs.field(default=(), converter=_agent_table)
-    triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=tuple)
+    triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=_rules)
     limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
 
     def __attrs_post_init__(self) -> None:
