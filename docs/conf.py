@@ -12,7 +12,7 @@ copyright = "the omniroute authors"  # noqa: A001 - the name that Sphinx reads
 release = version_of("omniroute")
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist"]
