@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ..errors import CommandError, UnknownNameError
@@ -17,12 +18,17 @@ from ..events import (
     Submit,
 )
 from ..model import Message
-from ..plan import Plan, Scope, all_of, parse
+from ..plan import Plan, Scope, all_of, has_skill, parse
 from . import apply, ladder, lookup
 from .matching import Events, place
 from .state import State
 
 __all__ = ["check_priority", "check_skills", "check_submit", "quarantine", "submit"]
+
+
+#: A language tag is at most 35 characters (RFC 5646, 4.4.1). It comes from outside: whatever
+#: else stands there says nothing about languages.
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
 def check_submit(state: State, command: Submit) -> None:
@@ -35,6 +41,10 @@ def check_submit(state: State, command: Submit) -> None:
     if own is not None and own not in state.known_requirements:
         check_skills(state.plan, parse(own, Scope.AGENT).skills, "requirement")
         state.know_requirement(own)
+    if own is not None and command.queue is None:
+        joined = _triage(state.plan, command)[2]
+        if joined is not None:
+            parse(joined, Scope.AGENT)
 
 
 def check_priority(state: State, command: Submit | Reprioritize) -> None:
@@ -134,10 +144,10 @@ def _triage(plan: Plan, command: Submit) -> tuple[str | None, int | None, str | 
         wanted = [rule.requirement]
         if command.requirement is not None:
             wanted.append(parse(command.requirement, Scope.AGENT))
-        if rule.match_language and message.language:
+        if rule.match_language and message.language and _LANGUAGE.fullmatch(message.language):
             skill = f"lang:{message.language}"
             if not plan.skills or skill in plan.skills:
-                wanted.append(parse(f"{skill} >= 1", Scope.AGENT))
+                wanted.append(has_skill(skill))
         joined = all_of(*wanted)
         priority = rule.priority if command.priority is None else command.priority
         return rule.queue, priority, None if joined is None else str(joined)
