@@ -45,9 +45,10 @@ __all__ = [
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The allowed name closest to ``name``, or None when nothing is close."""
-    found = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
-    return found[0] if found else None
+    """The allowed name closest to ``name``, case aside, or None when nothing is close."""
+    by_folded = {candidate.casefold(): candidate for candidate in allowed}
+    found = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.6)
+    return by_folded[found[0]] if found else None
 
 
 class OmnirouteError(Exception):
