@@ -41,12 +41,16 @@ class Row(NamedTuple):
         return "policy" in self.note
 
 
-def rows(*channels: str) -> list[Row]:
+def every_row() -> list[Row]:
     with (DATA / "INDEX.tsv").open(encoding="utf-8", newline="") as index:
         reader = csv.reader(index, delimiter="\t")
         header = next(reader)
         assert tuple(header) == Row._fields
-        return [row for row in map(Row._make, reader) if row.channel in channels]
+        return [Row._make(row) for row in reader]
+
+
+def rows(*channels: str) -> list[Row]:
+    return [row for row in every_row() if row.channel in channels]
 
 
 def words(text: str) -> str:
@@ -64,5 +68,6 @@ def vector(name: str) -> tuple[WebhookRequest, dict]:
         url=found["url"],
         headers=found["headers"],
         body=base64.b64decode(found["body_b64"]),
+        received_at_ms=None if found["now_unix"] is None else found["now_unix"] * 1000,
     )
     return request, found

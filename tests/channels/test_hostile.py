@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.rows import Row, rows
+from channels.rows import Row, every_row
 from omniroute.channels import CHANNELS, Email, WebhookRequest, adapter_named, visible_reply
 from omniroute.errors import PayloadError
 from omniroute.model import Disposition, Inbound
@@ -178,8 +178,8 @@ def test_the_visible_reply_is_found_in_linear_time(pattern):
 
 SEEDS = [
     row
-    for row in rows("email", "facebook_page", "messenger", "twilio_voice")
-    if len(row.raw) < 6_000
+    for row in every_row()
+    if row.channel not in {"email_reply_text", "signature_vectors"} and len(row.raw) < 6_000
 ]
 
 
