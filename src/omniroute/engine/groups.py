@@ -74,7 +74,7 @@ class Profile:
         self.index = index
         self.bit = 1 << index
         self.key = key
-        #: any agent of this profile: requirements are evaluated on him
+        #: requirements are evaluated on him; without an id where no requirement names one
         self.example = example
         self.agents: dict[str, AgentRecord] = {}
         self.rows: dict[int, Row] = {}

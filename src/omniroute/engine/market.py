@@ -28,6 +28,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import heappop
 
+import msgspec
+
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Strategy
 from .capacity import Load
@@ -72,10 +74,12 @@ class Market:
     def enter(self, record: AgentRecord) -> None:
         """An agent signed in or changed: give him his profile."""
         agent = record.agent
-        key = profile_key(agent, named=agent.id in self._named)
+        named = agent.id in self._named
+        key = profile_key(agent, named=named)
         profile = self._profiles.get(key)
         if profile is None:
-            profile = self._new_profile(key, agent)
+            example = agent if named else msgspec.structs.replace(agent, id="")
+            profile = self._new_profile(key, example)
         profile.agents[agent.id] = record
         record.profile = profile
         self.mark(record)
@@ -99,13 +103,13 @@ class Market:
             record.stale = True
             self._stale.append(record)
 
-    def _new_profile(self, key: ProfileKey, agent: Agent) -> Profile:
+    def _new_profile(self, key: ProfileKey, example: Agent) -> Profile:
         try:
             index = self._by_index.index(None)
         except ValueError:
             index = len(self._by_index)
             self._by_index.append(None)
-        profile = self._by_index[index] = self._profiles[key] = Profile(index, key, agent)
+        profile = self._by_index[index] = self._profiles[key] = Profile(index, key, example)
         for need in self._needs.values():
             need.consider(profile)
         return profile
