@@ -2,6 +2,53 @@
 
 from __future__ import annotations
 
+from .arrivals import Logged, Poisson, Renewal
 from .auditor import AuditError, Auditor, Law
+from .distributions import (
+    Deterministic,
+    Distribution,
+    Empirical,
+    Erlang,
+    Exponential,
+    Gamma,
+    Lognormal,
+    Mixture,
+    Uniform,
+    Weibull,
+)
+from .outcome import GroupTime, Outcome, Row, Served, WaitHistogram
+from .run import simulate
+from .scenario import AgentGroup, Break, ByTime, CustomerKind, Next, Retrial, Scenario, Shift
 
-__all__ = ["AuditError", "Auditor", "Law"]
+__all__ = [
+    "AgentGroup",
+    "AuditError",
+    "Auditor",
+    "Break",
+    "ByTime",
+    "CustomerKind",
+    "Deterministic",
+    "Distribution",
+    "Empirical",
+    "Erlang",
+    "Exponential",
+    "Gamma",
+    "GroupTime",
+    "Law",
+    "Logged",
+    "Lognormal",
+    "Mixture",
+    "Next",
+    "Outcome",
+    "Poisson",
+    "Renewal",
+    "Retrial",
+    "Row",
+    "Scenario",
+    "Served",
+    "Shift",
+    "Uniform",
+    "WaitHistogram",
+    "Weibull",
+    "simulate",
+]
