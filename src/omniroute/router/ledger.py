@@ -18,7 +18,7 @@ be cancelled: everything has happened, only the answer is lost. There is no awai
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -64,6 +64,13 @@ class _Collected:
         self.places = 0
         self.durable = anyio.Event()
         self.lost = False
+
+
+def _journal_error(call: str, error: Exception) -> JournalError:
+    """What a journal raised, as the one type that it may raise."""
+    if isinstance(error, JournalError):
+        return error
+    return JournalError(f"{call} failed: {type(error).__name__}: {error}")
 
 
 class Ledger:
@@ -117,22 +124,33 @@ class Ledger:
 
     async def recover(self) -> int:
         """Fold the journal in, then open; returns how many events there were."""
-        engine = self.engine
-        async for frame in self._journal.read(self._next_seq):
-            if frame.first_seq != self._next_seq:
-                raise JournalError(
-                    f"the journal has a gap: event {self._next_seq} is missing, "
-                    f"the next frame begins at {frame.first_seq}"
-                )
-            for entry in frame.entries:
-                for event in entry.events:
-                    engine.apply(event)
-                    decided = Decided(Entry(entry.command, entry.now_ms, (event,)))
-                    self._note(decided, None)
-                    self._publish(decided)
-            self._next_seq = frame.next_seq
+        frames = self._journal.read(self._next_seq)
+        try:
+            async for frame in frames:
+                self._fold(frame)
+        except UsageError:
+            raise
+        except Exception as error:
+            raise _journal_error("recovery", error) from error
+        finally:
+            if isinstance(frames, AsyncGenerator):
+                await frames.aclose()
         self._why_closed = None
         return self._next_seq - 1
+
+    def _fold(self, frame: Frame) -> None:
+        if frame.first_seq != self._next_seq:
+            raise JournalError(
+                f"the journal has a gap: event {self._next_seq} is missing, "
+                f"the next frame begins at {frame.first_seq}"
+            )
+        for entry in frame.entries:
+            for event in entry.events:
+                self.engine.apply(event)
+                decided = Decided(Entry(entry.command, entry.now_ms, (event,)))
+                self._note(decided, None)
+                self._publish(decided)
+        self._next_seq = frame.next_seq
 
     def close(self) -> None:
         """Take nothing new; what is decided still becomes durable."""
@@ -246,7 +264,10 @@ class Ledger:
     def _remember(self, decided: Decided, places: int) -> None:
         if self._append_nowait is not None:
             entry = decided.entry
-            self._append_nowait(Frame(self._next_seq, (entry,)))
+            try:
+                self._append_nowait(Frame(self._next_seq, (entry,)))
+            except Exception as error:
+                raise _journal_error("append", error) from error
             self._next_seq += len(entry.events)
             self._publish(decided)
             return
@@ -283,7 +304,10 @@ class Ledger:
         self._appending, self._collecting = frame, None
         written = Frame(self._next_seq, tuple(decided.entry for decided in frame.decided))
         try:
-            await self._journal.append(written)
+            try:
+                await self._journal.append(written)
+            except Exception as error:
+                raise _journal_error("append", error) from error
             self._next_seq = written.next_seq
             for decided in frame.decided:
                 self._publish(decided)

@@ -127,6 +127,7 @@ class Router:
         self._delivered: Counter[tuple[Channel, Disposition]] = Counter()
         self._replaying = True
         self._entered = False
+        self._opening: anyio.CancelScope | None = None
         self._stop = anyio.Event()
         self._started = anyio.Event()
         self._finished = anyio.Event()
@@ -185,7 +186,10 @@ class Router:
     async def _run(self, task_status: TaskStatus[Router]) -> None:
         ledger = self._ledger
         try:
-            await self._open()
+            with anyio.CancelScope() as self._opening:
+                await self._open()
+            if self._stop.is_set():
+                return
             async with anyio.create_task_group() as group:
                 group.start_soon(self._write)
                 alarm = Alarm(ledger)
@@ -225,6 +229,8 @@ class Router:
 
     async def _shut_down(self) -> None:
         self._stop.set()
+        if self._opening is not None and not self._started.is_set():
+            self._opening.cancel()
         with anyio.CancelScope(shield=True):
             await self._finished.wait()
 
