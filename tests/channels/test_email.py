@@ -53,6 +53,11 @@ ADDRESSES = [
     ('"unclosed <a@example.org>', [("a@example.org", "unclosed")]),
     ("=?utf-8?Q?J=C3=BCrgen=2C_M.?= <j@example.org>", [("j@example.org", "Jürgen, M.")]),
     ("=?utf-8?B?SmFuZSA8amFuZUBleGFtcGxlLm9yZz4=?=", [("jane@example.org", "Jane")]),
+    (
+        "Pete(A wonderful \\) chap) <pete(his account)@silly.test(his host)>",
+        [("pete@silly.test", "Pete")],
+    ),
+    ("John <jdoe@machine(comment).  example>", [("jdoe@machine.example", "John")]),
     ("jdöe@mächine.example", [("jdöe@mächine.example", "")]),
 ]
 
@@ -134,6 +139,8 @@ def test_parameters(value, main, found):
         ('Your message of "Mon" <a@b>', ["<a@b>"]),
         ("a@b", ["a@b"]),
         ("<a@b@c>", ["<a@b@c>"]),
+        ("<1 @ local(x) .example>", ["<1 @ local(x) .example>"]),
+        ("<> < > <a@b>", ["<a@b>"]),
         ("nothing here", []),
     ],
 )
@@ -275,6 +282,9 @@ MACHINES = [
     (("Subject: Undelivered parcel",), {"body": "The courier was unable to deliver it"}, None),
     (("List-Unsubscribe: <mailto:x@y>",), {}, None),
     # Failed deliveries.
+    ((), {"body": FORMULA}, Disposition.BOUNCE),
+    ((), {"body": "I got this: " + FORMULA}, None),
+    ((), {"body": "------- Failure Reasons  --------\n\nUser not listed"}, Disposition.BOUNCE),
     ((), {"sender": "MAILER-DAEMON@example.org"}, Disposition.BOUNCE),
     ((), {"sender": "Postmaster <postmaster@example.org>"}, Disposition.BOUNCE),
     (("X-Failed-Recipients: b@example.org",), {}, Disposition.BOUNCE),
@@ -363,6 +373,11 @@ def test_html_is_read_when_the_plain_text_is_empty():
     )
     found = read("Content-Type: multipart/alternative; boundary=b", body=body).message
     assert found.text == "Hi & bye\nyou"
+
+
+def test_html_may_name_its_charset_itself():
+    raw = b"From: a@x\nContent-Type: text/html\n\n<meta charset=koi8-r><p>" + "ф".encode("koi8-r")
+    assert EMAIL.read(raw).message.text == "ф"
 
 
 def test_attachments_are_references_with_name_type_and_size():

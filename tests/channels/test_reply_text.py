@@ -27,6 +27,7 @@ INTRODUCTIONS = [
     "Von: Jane Doe <jane@example.org>\nGesendet: Montag, 2. April 2012\nAn: Joe\nBetreff: x",
     "De : Jane Doe\nEnvoyé : lundi 2 avril 2012\nÀ : Joe\nObjet : x",
     "________________________________\nFrom: Jane\nDate: Monday\nTo: Joe",
+    "------------------------------\n*From:* Jane\n*Sent:* Monday\n*To:* Joe",
 ]
 
 

@@ -245,7 +245,7 @@ def _own_id(head: Head, lines: bytes) -> str:
     value = head.value("message-id")
     if value:
         found = message_ids(value, 1)
-        return clean(found[0] if found else " ".join(value.split()))[:998]
+        return clean(found[0] if found else value)[:998]
     body = lines.partition(b"\n\n")[2]
     return stable_id(head.value("from"), head.value("date"), head.value("subject"), body)
 

@@ -19,6 +19,7 @@ from .email_decode import decode_words
 __all__ = ["Mailbox", "mailboxes"]
 
 _AT = re.compile(r"[ \t]*@[ \t]*")
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
 _WORD_END = re.compile(r"[,;\s<>]")
 #: Stands for a blank inside a quoted local part, so that splitting at blanks keeps it whole.
 _BLANK = "\ue000"
@@ -170,7 +171,7 @@ def _close(entry: _Entry, found: list[Mailbox]) -> None:
 
 def _address(text: str) -> str:
     """A bare address in lower case; "" when nothing is left of it."""
-    address = "".join(text.split())
+    address = "".join(_COMMENT.sub("", text).split())
     if address.startswith("@"):  # an obsolete source route: <@relay,@relay:user@host>
         address = address.rpartition(":")[2]
     if address[:7].lower() == "mailto:":

@@ -27,7 +27,7 @@ _KNOWN = re.compile(
     rb"|in-reply-to|return-path|reply-to|sender|x-[a-z-]+)[ \t]*:",
     re.IGNORECASE,
 )
-_ID = re.compile(r"<([^<>\s]{1,998})>")
+_ID = re.compile(r"<[^<>]{0,997}[^<>\s][^<>]{0,997}>")
 _MAX_ID = 998
 
 

@@ -85,6 +85,14 @@ _BOUNCE_FORMULA = re.compile(
     r"|\b[45]\d\d[ -]+#?[45]\.\d{1,3}\.\d{1,3}\b|\bremote (?:host|server) said\b",
     re.IGNORECASE,
 )
+#: How the notices begin of mail systems that give no other sign.
+_BOUNCE_OPENING = re.compile(
+    r"^\W*(?:this (?:message|mail) was created automatically by (?:the )?mail delivery"
+    r"|hi\W+this is the [\w.-]+ program at|failure reasons?\b"
+    r"|each of the following recipients was rejected by a remote mail server"
+    r"|your message\b.{0,200}\bdid not reach the following recipient)",
+    re.IGNORECASE | re.DOTALL,
+)
 #: What a mail system writes, and a customer might.
 _BOUNCE_TEXT = re.compile(
     r"(?:message|mail)\b.{0,80}(?:undeliverable|not (?:be )?(?:delivered|reach)|rejected|failed)"
@@ -193,6 +201,8 @@ def _bounce(
     opening = text[:_LOOKED_AT]
     system = _DAEMON_NAME.search(name) is not None or _is_null_sender(head, envelope_from)
     about = _BOUNCE_SUBJECT.search(subject) is not None
+    if _BOUNCE_OPENING.search(opening):
+        return Disposition.BOUNCE, "the first words of a mail system"
     formula = _BOUNCE_FORMULA.search(opening) is not None
     if formula and (system or about):
         return Disposition.BOUNCE, "the words of a mail system"

@@ -24,6 +24,9 @@ from .email_limits import EmailLimits
 
 __all__ = ["Part", "Tree", "read_tree", "unix_lines"]
 
+_META_CHARSET = re.compile(
+    rb"<meta\b[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9_-]{1,40})", re.IGNORECASE
+)
 _BOUNDARY = re.compile(r"""boundary\*?\s*=\s*("?)([^"\n;]+)\1""", re.IGNORECASE)
 
 
@@ -61,7 +64,12 @@ class Part:
 
     def text(self) -> str:
         """The body as text."""
-        return decode_bytes(self.content(), self.parameters.get("charset", ""))
+        content = self.content()
+        charset = self.parameters.get("charset", "")
+        if not charset and self.content_type == "text/html":
+            declared = _META_CHARSET.search(content[:2048])
+            charset = declared.group(1).decode() if declared else ""
+        return decode_bytes(content, charset)
 
     def disposition(self) -> tuple[str, dict[str, str]]:
         """The Content-Disposition: ("attachment", {"filename": ...})."""

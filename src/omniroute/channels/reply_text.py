@@ -99,6 +99,9 @@ _SENT_FROM = re.compile(
     re.IGNORECASE,
 )
 
+#: A blank line, or one drawn with dashes to set the quotation off.
+_RULE = re.compile(r"^\s*[-_=*]*\s*$")
+
 _MAX_LINE = 400
 _MAX_SIGNATURE = 25
 
@@ -213,4 +216,6 @@ def visible_reply(text: str) -> str:
         else:
             kept.append(lines[index])
             index += 1
+    while kept and _RULE.match(kept[-1][:_MAX_LINE]):
+        kept.pop()
     return "\n".join(kept).strip() or text.strip()
