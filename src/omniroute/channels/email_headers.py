@@ -27,7 +27,7 @@ _KNOWN = re.compile(
     rb"|in-reply-to|return-path|reply-to|sender|x-[a-z-]+)[ \t]*:",
     re.IGNORECASE,
 )
-_ID = re.compile(r"<[^<>]{0,997}[^<>\s][^<>]{0,997}>")
+_ID = re.compile(r"<[^<>]{1,998}>")
 _MAX_ID = 998
 
 
@@ -200,7 +200,7 @@ def message_ids(value: str, limit: int) -> list[str]:
     Senders separate them with blanks, commas and line breaks, and mix in prose. Without any
     bracket, words that look like an id are taken.
     """
-    found = [match.group() for match in _ID.finditer(value)]
+    found = [match for match in _ID.findall(value) if match[1:-1].strip()]
     if not found:
         found = [word for word in re.split(r"[\s,]+", value) if "@" in word[1:_MAX_ID]]
     return found[:limit]
