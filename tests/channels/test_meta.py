@@ -245,7 +245,7 @@ def test_one_bad_event_does_not_lose_the_others(bad):
 
 
 @pytest.mark.parametrize(
-    "payload", [{"object": "instagram", "entry": [{"id": "1"}]}, change("leadgen", x=1)]
+    "payload", [{"object": "permissions", "entry": [{"id": "1"}]}, change("leadgen", x=1)]
 )
 def test_what_is_not_read_here_is_ignored_and_counted(payload):
     found = one(payload)

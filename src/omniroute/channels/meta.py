@@ -2,8 +2,8 @@
 
 A delivery is ``{"object": ..., "entry": [...]}``. An entry holds ``messaging`` (private
 messages), ``standby`` (messages that another app answers) and ``changes`` (comments, posts,
-reviews). One subscription may mix all of them, so one adapter reads them all, whichever
-name its URL has; what each means stands in the file of its channel.
+reviews, all of WhatsApp). One app may subscribe to all of them at one URL, so one adapter
+reads them all, whichever name its URL has; what each means stands in the file of its channel.
 
 Signature: ``X-Hub-Signature-256: sha256=`` and the hexadecimal HMAC-SHA256 of the raw body
 under the app secret. Meta escapes non-ASCII characters before signing and sends those very
@@ -15,20 +15,30 @@ https://developers.facebook.com/docs/graph-api/webhooks/getting-started
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import attrs
 
 from ..errors import PayloadError, SignatureError
 from ..model import Channel, Disposition, Inbound, Message
-from . import facebook, messenger
-from .payloads import as_dict, as_id, as_list, decode_json, each, quarantined
+from . import facebook, instagram, messenger, whatsapp
+from .payloads import as_dict, as_id, as_list, as_text, decode_json, each, quarantined
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import hmac_hex, require_match, same
 
 __all__ = ["SIGNATURE_HEADER", "Meta", "handshake", "verify"]
 
 SIGNATURE_HEADER = "X-Hub-Signature-256"
+
+#: The ``object`` of a delivery, and the channel of its private messages.
+_OBJECTS = {
+    "page": Channel.MESSENGER,
+    "instagram": Channel.INSTAGRAM,
+    "whatsapp_business_account": Channel.WHATSAPP,
+}
+
+#: What a delivery that does not name its object is about, by the adapter's channel.
+_OBJECT_OF = {channel: name for name, channel in _OBJECTS.items()}
 
 
 def verify(request: WebhookRequest, secrets: Secrets) -> None:
@@ -84,54 +94,63 @@ class Meta:
         """Every event of every entry; raises `PayloadError` when there is no ``entry``."""
         payload = decode_json(request.body)
         entries = payload.get("entry")
-        if not isinstance(entries, list):
-            raise PayloadError("the delivery has no list of entries")
-        return [
-            inbound
-            for entry in entries
-            for inbound in self._entry(entry, str(payload.get("object", "page")), request)
-        ]
-
-    def _entry(self, entry: object, kind: str, request: WebhookRequest) -> Iterator[Inbound]:
-        """The events of one entry."""
         at_ms = request.received_at_ms
+        if not isinstance(entries, list):
+            if whatsapp.is_unwrapped(payload):
+                return list(whatsapp.read("messages", payload, at_ms))
+            raise PayloadError("the delivery has no list of entries")
+        kind = as_text(payload.get("object"), 64) or _OBJECT_OF.get(self.channel, "page")
+        return [inbound for entry in entries for inbound in self._entry(entry, kind, at_ms)]
+
+    def _entry(self, entry: object, kind: str, at_ms: int | None) -> Iterator[Inbound]:
+        """The events of one entry."""
         if not isinstance(entry, dict):
             reason = f"an entry must be an object, not {type(entry).__name__}"
             yield quarantined(self.channel, reason, entry, received_at_ms=at_ms)
             return
-        if kind != "page":
-            yield self._ignored(f"object {kind[:40]!r} is not read here", entry, at_ms)
+        if kind not in _OBJECTS:
+            yield self._ignored(f"object {kind!r} is not read here", at_ms)
             return
-        page = as_id(entry.get("id"))
-        yield from each(
-            as_list(entry.get("messaging")),
-            lambda event: messenger.read(event, page, at_ms),
-            channel=Channel.MESSENGER,
-            received_at_ms=at_ms,
-        )
-        yield from each(
-            as_list(entry.get("standby")),
-            lambda event: messenger.standby(event, page, at_ms),
-            channel=Channel.MESSENGER,
-            received_at_ms=at_ms,
-        )
-        yield from each(
-            as_list(entry.get("changes")),
-            lambda change: self._change(change, page, at_ms),
-            channel=Channel.FACEBOOK,
-            received_at_ms=at_ms,
-        )
+        channel = _OBJECTS[kind]
+        account = as_id(entry.get("id"))
+        private = messenger if channel is Channel.MESSENGER else instagram
+        for key, read in (("messaging", private.read), ("standby", private.standby)):
+            yield from each(
+                as_list(entry.get(key)),
+                lambda event, read=read: read(event, account, at_ms),  # type: ignore[misc]
+                channel=channel,
+                received_at_ms=at_ms,
+            )
+        changes = as_list(entry.get("changes"))
+        if channel is Channel.WHATSAPP:
+            for item in changes:
+                yield from _whatsapp(item, at_ms)
+            return
+        one: Callable[[dict[str, object]], Inbound]
+        if channel is Channel.INSTAGRAM:
+            one = lambda change: instagram.change(change, entry, at_ms)  # noqa: E731
+        else:
+            channel = Channel.FACEBOOK
+            one = lambda change: self._change(change, account, at_ms)  # noqa: E731
+        yield from each(changes, one, channel=channel, received_at_ms=at_ms)
 
-    def _change(
-        self, change: dict[str, object], page: str, received_at_ms: int | None
-    ) -> Inbound | None:
+    def _change(self, change: dict[str, object], page: str, received_at_ms: int | None) -> Inbound:
         """One change of a page: its field says what it is about."""
         field = str(change.get("field", ""))
         if field not in facebook.FIELDS:
-            return self._ignored(f"field {field[:40]!r} is not read", change, received_at_ms)
+            return self._ignored(f"field {field[:40]!r} is not read", received_at_ms)
         return facebook.read(field, as_dict(change.get("value")), page, received_at_ms)
 
-    def _ignored(self, reason: str, event: object, received_at_ms: int | None) -> Inbound:
+    def _ignored(self, reason: str, received_at_ms: int | None) -> Inbound:
         """An event of a kind that is not known here: counted, never an error."""
         message = Message(channel=self.channel, received_at_ms=received_at_ms)
         return Inbound(disposition=Disposition.IGNORED, message=message, reason=reason)
+
+
+def _whatsapp(item: object, at_ms: int | None) -> Iterator[Inbound]:
+    """One change of a WhatsApp account, which holds events of its own."""
+    if not isinstance(item, dict) or not isinstance(item.get("value"), dict):
+        reason = "a change must be an object with a value"
+        yield quarantined(Channel.WHATSAPP, reason, item, received_at_ms=at_ms)
+        return
+    yield from whatsapp.read(as_text(item.get("field"), 64), as_dict(item["value"]), at_ms)

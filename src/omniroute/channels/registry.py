@@ -25,6 +25,11 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
         ("facebook_page", "facebook_comment", "fb", "page", "meta"),
     ),
     (Meta(name="messenger", channel=Channel.MESSENGER), ("facebook_messenger",)),
+    (
+        Meta(name="instagram", channel=Channel.INSTAGRAM),
+        ("instagram_comment", "instagram_direct", "ig"),
+    ),
+    (Meta(name="whatsapp", channel=Channel.WHATSAPP), ("whatsapp_cloud", "wa")),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
 )
 
