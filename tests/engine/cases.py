@@ -24,6 +24,7 @@ from omniroute.plan import (
     Queue,
     Refusal,
     RefusalRule,
+    ServiceLevel,
     Skill,
     Step,
     Strategy,
@@ -35,13 +36,17 @@ from omniroute.plan import (
 
 Choose = Callable[[Sequence[Any]], Any]
 
-NAMES = ("p1", "p2", "p3", "p4")
+NAMES = tuple(f"p{number}" for number in range(1, 13))
 CHANNELS = (Channel.VOICE, Channel.CHAT, Channel.EMAIL)
 GAPS_MS = (*(0,) * 12, *(1,) * 12, *(2, 3, 5, 10) * 2, 20, 30, 50, 1_000, 100_000)
 _SKILLS = ("a", "b", "lang:de", "lang:en")
 _MEMBERS = (None, None, "a or b", "a", 'groups has "g"')
-_STEPS = (None, "a >= 2", "b", "a and b >= 2", 'agent == "p1"', 'agent in ["p1", "p2"]', "not a")
+_STEPS = (None, "a >= 2", "b", "a and b >= 2", 'agent == "p1"', 'agent in ["p1", "p2"]', "b == 0")
 _OWN = (None, None, None, "a", "b >= 2", "a and lang:de", 'attr.site == "x"', "a >= 3 or b")
+_KINDS: tuple[dict[str, Any], ...] = (
+    {"skills": {"a": 3, "b": 2, "lang:de": 1}, "groups": ("g",), "capacity": "many"},
+    {"skills": {"a": 1}, "attributes": {"site": "x"}},
+)
 _BIG = 10_000
 
 
@@ -54,7 +59,7 @@ def draw_plan(choose: Choose) -> Plan:
         capacities=[
             Capacity(),
             Capacity(name="many", budget=3, costs={"voice": 3, "*": 1}, maxima={"chat": 2}),
-            Capacity(name="odd", budget=4, costs={"chat": 1, "email": 2}, maxima={"*": 3}),
+            Capacity(name="odd", budget=2, costs={"chat": 1, "email": 2}),
         ],
         triage=_draw_triage(choose, count),
         limits=Limits(
@@ -62,7 +67,7 @@ def draw_plan(choose: Choose) -> Plan:
             max_waiting=choose((_BIG, 8, 4)),
             max_offers=choose((50, 3, 2, 1)),
             max_messages=choose((1_000, 3, 2, 1)),
-            max_agents=choose((10, 3, 2)),
+            max_agents=choose((12, 12, 3, 2)),
             max_lanes=choose((_BIG, _BIG, 3)),
             dedupe_ms=choose((_BIG, 20, 1)),
             max_dedupe_keys=choose((_BIG, 2)),
@@ -83,6 +88,7 @@ def _draw_queue(choose: Choose, name: str) -> Queue:
         on_expiry=choose(tuple(OnExpiry)),
         refusal=Refusal(choose(tuple(RefusalRule)), after_ms=choose((10, 30))),
         wrap_up=WrapUp(choose(tuple(WrapUpKind)), duration_ms=choose((10, 20, 0))),
+        service_level=ServiceLevel(target_ms=choose((0, 10))),
         max_waiting=choose((_BIG, 5, 2)),
     )
 
@@ -116,6 +122,9 @@ def _draw_triage(choose: Choose, count: int) -> list[TriageRule]:
 
 
 def draw_agent(choose: Choose, agent_id: str) -> Agent:
+    """Often one of two kinds, so that several agents differ in nothing."""
+    if choose((True, True, False)):
+        return Agent(id=agent_id, **choose(_KINDS))
     return Agent(
         id=agent_id,
         skills={skill: level for skill in _SKILLS if (level := choose((0, 1, 2, 3)))},
@@ -129,7 +138,7 @@ def draw_message(choose: Choose) -> Message:
     return Message(
         channel=choose(CHANNELS),
         thread_id=choose((*(None,) * 8, "t1", "t2")),
-        message_id=choose((*(None,) * 12, "m1", "m2", "m3", "m4")),
+        message_id=choose((*(None,) * 12, "m1", "m2", "m3", "m4", "m5")),
         language=choose((None, "de", "fr")),
         text=choose(("", "hello")),
     )
@@ -151,6 +160,23 @@ def _quarantine(choose: Choose, naive: NaiveEngine) -> Command:
 
 def _interaction(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*naive.items, "i1", "unknown")))
+
+
+def _agent(choose: Choose, naive: NaiveEngine) -> str:
+    """Mostly somebody who is signed in; the plan may be too small for all."""
+    names = NAMES[: naive.plan.limits.max_agents + 1]
+    return str(choose((*naive.people, *naive.people, *names)))
+
+
+def _absent(choose: Choose, naive: NaiveEngine) -> str:
+    names = NAMES[: naive.plan.limits.max_agents + 1]
+    absent = [name for name in names if name not in naive.people]
+    return str(choose((*absent * 3, *names)))
+
+
+def _idle(choose: Choose, naive: NaiveEngine) -> str:
+    away = [name for name, person in naive.people.items() if not person.ready]
+    return str(choose((*away * 3, _agent(choose, naive))))
 
 
 def open_offers(naive: NaiveEngine) -> list[int]:
@@ -178,11 +204,14 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "abandon": (2, lambda c, n: ev.Abandon(_interaction(c, n), c(("", "hung up")))),
     "cancel": (2, lambda c, n: ev.Cancel(_interaction(c, n), c(("", "spam")))),
     "reprioritize": (3, lambda c, n: ev.Reprioritize(_interaction(c, n), c((0, 1, 5, 9)))),
-    "sign_in": (8, lambda c, n: ev.SignIn(draw_agent(c, c(NAMES)), ready=c((True, True, False)))),
-    "sign_out": (2, lambda c, n: ev.SignOut(c(NAMES), c(("", "home")))),
-    "set_ready": (10, lambda c, n: ev.SetReady(c(NAMES))),
-    "set_not_ready": (3, lambda c, n: ev.SetNotReady(c(NAMES), c(("", "lunch")))),
-    "change_agent": (4, lambda c, n: ev.ChangeAgent(draw_agent(c, c(NAMES)))),
+    "sign_in": (
+        8,
+        lambda c, n: ev.SignIn(draw_agent(c, _absent(c, n)), ready=c((True, True, False))),
+    ),
+    "sign_out": (2, lambda c, n: ev.SignOut(_agent(c, n), c(("", "home")))),
+    "set_ready": (10, lambda c, n: ev.SetReady(_idle(c, n))),
+    "set_not_ready": (3, lambda c, n: ev.SetNotReady(_agent(c, n), c(("", "lunch")))),
+    "change_agent": (4, lambda c, n: ev.ChangeAgent(draw_agent(c, _agent(c, n)))),
     "accept": (20, lambda c, n: ev.Accept(_offer(c, n))),
     "decline": (8, lambda c, n: ev.Decline(_offer(c, n), c(("", "busy")))),
     "revoke": (2, lambda c, n: ev.Revoke(_offer(c, n))),
@@ -194,6 +223,12 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "tick": (2, lambda c, n: ev.Tick()),
 }
 
+
+#: Other weights for quiet hours, in which agents wait for work.
+_QUIET = {"submit": 10, "sign_in": 16, "set_ready": 30, "accept": 30, "complete": 25, "cancel": 6}
+
+#: Commands between two changes of the hour.
+_HOUR = 40
 
 #: What a walk mostly leaves out while there is nothing to name.
 _NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
@@ -210,9 +245,12 @@ def walk(
     dice = random.Random(seed)
     plan = draw_plan(dice.choice)
     naive = make(plan)
-    names, weights = list(COMMANDS), [weight for weight, _ in COMMANDS.values()]
+    busy = {name: weight for name, (weight, _) in COMMANDS.items()}
     now_ms, commands, batches = 0, [], []
-    for name in dice.choices(names, weights, k=length):
+    for number in range(length):
+        if number % _HOUR == 0:
+            hour = dice.choice((busy, busy | _QUIET))
+        (name,) = dice.choices(list(hour), list(hour.values()))
         if name in _NEEDS and not _NEEDS[name](naive) and dice.random() < 0.9:
             continue
         now_ms += dice.choice(GAPS_MS)

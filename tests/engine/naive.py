@@ -142,9 +142,11 @@ class NaiveEngine:
         if isinstance(command, ev.SignIn | ev.ChangeAgent):
             if command.agent.capacity not in self.plan.capacities:
                 raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
-            for skill in command.agent.skills:
+            for skill, level in command.agent.skills.items():
                 if self.plan.skills and skill not in self.plan.skills:
                     raise UnknownNameError("skill", skill, self.plan.skills)
+                if level < 0 or (self.plan.skills and level > self.plan.skills[skill].max_level):
+                    raise CommandError(f"level {level} of skill {skill!r}")
 
     def on_tick(self, command: Any) -> None:
         pass

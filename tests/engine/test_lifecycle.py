@@ -182,6 +182,10 @@ ELIGIBLE = [
     ("a channel without a cost", one(Capacity(costs={"voice": 1})), (ann(),), ask(channel=CHAT),
      ["1 queued i1 1 q 0"]),
     ("not ready", one(), (AWAY,), ask(), ["1 queued i1 1 q 0"]),
+    ("a named agent, not one like him", one(), (AWAY, ask(requirement='agent == "ann"')), bob(),
+     ["2 signed_in bob", "2 became_ready bob"]),
+    ("even when both were there before", one(), (AWAY, ev.SignIn(Agent(id="bob"), ready=False),
+     ask(requirement='agent == "ann"')), ev.SetReady("bob"), ["3 became_ready bob"]),
 ]  # fmt: skip
 
 HEAD_START = {"order": HeadStart(10)}
@@ -256,6 +260,8 @@ LADDERS = [
     ("it stands still while an agent has it", one(**LADDER), (ann(x=1), ask(), ev.Accept(1)), (99, ev.Tick()), []),
     ("an overdue step ends right after the requeue", one(**LADDER), (ann(x=1), ask(), ev.Accept(1)),
      (50, ev.Requeue(1)), ["50 requeued 1 i1 ann -1", "50 step_reached i1 1"]),
+    ("also one that is over at that very moment", one(**LADDER), (ann(x=1), (0, ask()), ev.Accept(1)),
+     (10, ev.Requeue(1)), ["10 requeued 1 i1 ann -1", "10 step_reached i1 1"]),
     ("one that is not yet over goes on", one(**LADDER), (ann(x=1), ask(), ev.Accept(1), ev.Requeue(1)),
      (11, ev.Tick()), ["11 step_reached i1 1"]),
 ]  # fmt: skip
@@ -439,6 +445,8 @@ MISTAKES = [
     (ev.SignIn(Agent(id="cid", capacity="huge")), UnknownNameError),
     (ev.SignIn(Agent(id="cid", skills={"xx": 1})), UnknownNameError),
     (ev.ChangeAgent(Agent(id="ann", skills={"xx": 1})), UnknownNameError),
+    (ev.SignIn(Agent(id="cid", skills={"x": 11})), CommandError),
+    (ev.ChangeAgent(Agent(id="ann", skills={"x": -1})), CommandError),
 ]
 
 
