@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .arrivals import Logged, Poisson, Renewal
 from .auditor import AuditError, Auditor, Law
+from .confidence import Estimate, estimate
 from .distributions import (
     Deterministic,
     Distribution,
@@ -16,7 +17,9 @@ from .distributions import (
     Uniform,
     Weibull,
 )
+from .loading import load, loads
 from .outcome import GroupTime, Outcome, Row, Served, WaitHistogram
+from .report import Line, Precision, Report, compare, replicate, summarize
 from .run import simulate
 from .scenario import AgentGroup, Break, ByTime, CustomerKind, Next, Retrial, Scenario, Shift
 
@@ -31,17 +34,21 @@ __all__ = [
     "Distribution",
     "Empirical",
     "Erlang",
+    "Estimate",
     "Exponential",
     "Gamma",
     "GroupTime",
     "Law",
+    "Line",
     "Logged",
     "Lognormal",
     "Mixture",
     "Next",
     "Outcome",
     "Poisson",
+    "Precision",
     "Renewal",
+    "Report",
     "Retrial",
     "Row",
     "Scenario",
@@ -50,5 +57,11 @@ __all__ = [
     "Uniform",
     "WaitHistogram",
     "Weibull",
+    "compare",
+    "estimate",
+    "load",
+    "loads",
+    "replicate",
     "simulate",
+    "summarize",
 ]

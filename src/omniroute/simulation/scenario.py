@@ -200,6 +200,10 @@ def _customers(values: Iterable[CustomerKind]) -> Mapping[str, CustomerKind]:
     return _by_name(values, "customers")
 
 
+def _groups(values: Iterable[AgentGroup]) -> tuple[AgentGroup, ...]:
+    return tuple(values)
+
+
 @attrs.frozen(kw_only=True)
 class Scenario:
     """A plan, who comes, who works, and the frame of the measurement.
@@ -214,7 +218,7 @@ class Scenario:
 
     plan: Plan
     customers: Mapping[str, CustomerKind] = attrs.field(converter=_customers)
-    groups: tuple[AgentGroup, ...] = attrs.field(default=(), converter=tuple)
+    groups: tuple[AgentGroup, ...] = attrs.field(default=(), converter=_groups)
     name: str = "scenario"
     duration_ms: int = _DAY_MS
     warm_up_ms: int = 0
