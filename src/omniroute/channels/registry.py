@@ -11,9 +11,12 @@ from types import MappingProxyType
 from ..errors import UnknownNameError
 from ..model import Channel
 from .email import Email
+from .line import Line
 from .meta import Meta
 from .protocol import Adapter
+from .telegram import Telegram
 from .twilio_voice import TwilioVoice
+from .viber import Viber
 
 __all__ = ["CHANNELS", "adapter_named", "canonical_name"]
 
@@ -30,6 +33,9 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
         ("instagram_comment", "instagram_direct", "ig"),
     ),
     (Meta(name="whatsapp", channel=Channel.WHATSAPP), ("whatsapp_cloud", "wa")),
+    (Telegram(), ("tg", "telegram_bot")),
+    (Line(), ("line_messaging",)),
+    (Viber(), ("viber_bot",)),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
 )
 
