@@ -56,18 +56,17 @@ def loads(
     for name in document:
         if name not in _TABLES:
             place.add(UnknownNameError("key", name, _TABLES))
-    frame: dict[str, Any] | None = read_table(
-        dict, document.get("scenario", {}), place.at("scenario"), FRAME
-    )
+    header, at = document.get("scenario", {}), place.at("scenario")
+    frame: dict[str, Any] | None = read_table(dict, header, at, FRAME)
     customers = _tables(document, "customers", place)
     groups = _tables(document, "groups", place)
     kinds = [read_table(CustomerKind, v, p, CUSTOMERS, name=n) for n, v, p in customers]
-    crews = [_group(name, value, at) for name, value, at in groups]
+    crews = [_group(*group) for group in groups]
     if frame is not None and plan is None:
         if "plan" in frame:
             plan = load_plan(pathlib.Path(folder) / frame["plan"])
         else:
-            place.at("scenario").add("the key 'plan' is missing")
+            at.add("the key 'plan' is missing")
     if place.faults:
         raise joined(place.faults, where=where)
     assert frame is not None
@@ -81,8 +80,8 @@ def loads(
             groups=[crew for crew in crews if crew is not None],
         )
     except UnknownNameError as error:
-        at = f"{where}: {error.where}"
-        raise UnknownNameError(error.kind, error.name, error.allowed, where=at) from None
+        inner = f"{where}: {error.where}"
+        raise UnknownNameError(error.kind, error.name, error.allowed, where=inner) from None
     except PlanError as error:
         raise PlanError(str(error), where=where) from None
 

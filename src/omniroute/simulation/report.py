@@ -92,9 +92,10 @@ def summarize(outcomes: Sequence[Outcome], confidence: float = 0.95) -> Report:
     if not outcomes:
         raise CommandError("a report needs at least one outcome")
     tables = [dict(_views(outcome)) for outcome in outcomes]
-    lines = []
-    for key in dict.fromkeys(key for table in tables for key in table):
-        lines.append(Line(*key, _estimates([t.get(key, {}) for t in tables], confidence)))
+    lines = [
+        Line(*key, _estimates([t.get(key, {}) for t in tables], confidence))
+        for key in dict.fromkeys(key for table in tables for key in table)
+    ]
     order = ["total", "queue", "channel", "group", "interval"]
     first = outcomes[0]
     return Report(
