@@ -10,10 +10,15 @@ from .email import Email
 from .email_limits import EmailLimits
 from .language import language_detector, with_language
 from .meta import Meta
+from .plivo import Plivo
 from .protocol import Adapter, Reply, Secrets, WebhookRequest
 from .registry import CHANNELS, adapter_named, canonical_name
 from .reply_text import visible_reply
+from .telnyx import Telnyx
+from .twilio_sms import TwilioSms
 from .twilio_voice import TwilioVoice, enqueue
+from .voicemail import Voicemail
+from .vonage import Vonage
 
 __all__ = [
     "CHANNELS",
@@ -21,9 +26,14 @@ __all__ = [
     "Email",
     "EmailLimits",
     "Meta",
+    "Plivo",
     "Reply",
     "Secrets",
+    "Telnyx",
+    "TwilioSms",
     "TwilioVoice",
+    "Voicemail",
+    "Vonage",
     "WebhookRequest",
     "adapter_named",
     "canonical_name",

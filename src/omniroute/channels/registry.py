@@ -13,10 +13,15 @@ from ..model import Channel
 from .email import Email
 from .line import Line
 from .meta import Meta
+from .plivo import Plivo
 from .protocol import Adapter
 from .telegram import Telegram
+from .telnyx import Telnyx
+from .twilio_sms import TwilioSms
 from .twilio_voice import TwilioVoice
 from .viber import Viber
+from .voicemail import Voicemail
+from .vonage import Vonage
 
 __all__ = ["CHANNELS", "adapter_named", "canonical_name"]
 
@@ -37,6 +42,11 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (Line(), ("line_messaging",)),
     (Viber(), ("viber_bot",)),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
+    (TwilioSms(), ("sms", "text_message")),
+    (Voicemail(), ("twilio_voicemail", "recording")),
+    (Vonage(), ("nexmo", "vonage_voice", "vonage_sms")),
+    (Plivo(), ("plivo_voice", "plivo_sms")),
+    (Telnyx(), ("telnyx_voice", "telnyx_sms")),
 )
 
 #: Name -> adapter with its default configuration. Configured ones are made by the caller.

@@ -14,7 +14,23 @@ from urllib.parse import unquote
 from ..errors import MissingExtraError, UnknownNameError
 from ..model import Address, AddressKind, Customer
 
-__all__ = ["caller", "check_region", "is_e164", "to_e164"]
+__all__ = [
+    "WITHHELD_ATTRIBUTE",
+    "caller",
+    "check_region",
+    "international",
+    "is_e164",
+    "thread_of",
+    "to_e164",
+    "trunk_caller",
+]
+
+#: The attribute that marks a call whose caller does not show a number.
+WITHHELD_ATTRIBUTE = "withheld"
+
+#: Digits that trunks send without "+" count as international from this length on: shorter
+#: ones may be an extension or a national number.
+_TRUNK_DIGITS = 11
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _DIGITS = re.compile(r"\+?[0-9][0-9 ()./-]{4,30}")
@@ -90,6 +106,38 @@ def to_e164(raw: str, default_region: str | None = None) -> str | None:
     if not phonenumbers.is_possible_number(parsed):
         return None
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+
+def international(raw: str, shortest: int = 7) -> str:
+    """A number of a provider that sends international numbers as digits: with its "+".
+
+    Anything else passes as it came: a short code, a name, digits that begin with 0.
+
+    Args:
+        raw: the number as it came.
+        shortest: how many digits make it an international number.
+    """
+    number = raw.strip()
+    long_enough = number.isascii() and number.isdigit() and len(number) >= shortest
+    return f"+{number}" if long_enough and is_e164(f"+{number}") else number
+
+
+def trunk_caller(raw: str, name: str = "", default_region: str | None = None) -> Customer:
+    """Who calls, from what a trunk says: national with a default region, else international.
+
+    Eleven digits and more are an international number without its "+"; fewer stay as they
+    came, for they may be an extension.
+    """
+    if default_region is not None and raw.strip().startswith("0"):
+        return caller(raw, name, default_region)
+    number = raw.strip()
+    withheld = number.lower() in _WITHHELD
+    return caller(raw if withheld else international(number, _TRUNK_DIGITS), name, default_region)
+
+
+def thread_of(ours: str, theirs: str) -> str:
+    """The thread of text messages between two numbers."""
+    return f"{ours}:{theirs}"
 
 
 def _sip_user(uri: str) -> tuple[str, str]:

@@ -10,7 +10,6 @@ https://www.twilio.com/docs/voice/twiml#request-parameters
 
 from __future__ import annotations
 
-from email.utils import mktime_tz, parsedate_tz
 from xml.sax.saxutils import escape
 
 import attrs
@@ -18,9 +17,10 @@ import attrs
 from ..errors import PayloadError
 from ..model import Attribute, Channel, Customer, Disposition, Inbound, Message, UpdateKind
 from . import twilio
+from .email_headers import date_ms
 from .payloads import as_text
 from .protocol import Reply, Secrets, WebhookRequest
-from .telephone import caller, check_region
+from .telephone import WITHHELD_ATTRIBUTE, caller, check_region
 
 __all__ = ["TwilioVoice", "enqueue"]
 
@@ -53,15 +53,6 @@ def enqueue(queue: str = "omniroute") -> Reply:
     """
     body = f"<Response><Enqueue>{escape(queue)}</Enqueue></Response>"
     return Reply(content_type="text/xml; charset=utf-8", body=body.encode())
-
-
-def _sent_at_ms(form: dict[str, str]) -> int | None:
-    """``Timestamp`` of a status callback (RFC 2822)."""
-    try:
-        parsed = parsedate_tz(form.get("Timestamp", "")[:64])
-        return None if parsed is None else mktime_tz(parsed) * 1000
-    except (ValueError, OverflowError, TypeError, IndexError):
-        return None
 
 
 def _attributes(form: dict[str, str]) -> dict[str, Attribute]:
@@ -127,7 +118,7 @@ class TwilioVoice:
             disposition, update = self._meaning(status)
         attributes = _attributes(form)
         if not own and not customer.id:
-            attributes["withheld"] = True
+            attributes[WITHHELD_ATTRIBUTE] = True
         message = Message(
             channel=Channel.VOICE,
             customer=customer,
@@ -136,7 +127,7 @@ class TwilioVoice:
             to=as_text(form.get("To") or form.get("Called"), 256).strip(),
             text=as_text(form.get("SpeechResult"), 8192),
             attributes=attributes,
-            sent_at_ms=_sent_at_ms(form),
+            sent_at_ms=date_ms(form.get("Timestamp", "")),
             received_at_ms=request.received_at_ms,
         )
         return [
