@@ -8,7 +8,7 @@ import sys
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.rows import Row, every_row
@@ -242,7 +242,6 @@ def judge(channel: str, raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("channel", [name for name in CHANNELS if seeds_of(name)])
-@settings(max_examples=50)
 @given(data=st.data())
 def test_mutated_inputs_become_values_or_a_payload_error(channel, data):
     judge(channel, data.draw(mutated(channel)))

@@ -15,6 +15,7 @@ from .line import Line
 from .meta import Meta
 from .plivo import Plivo
 from .protocol import Adapter
+from .slack import Slack
 from .telegram import Telegram
 from .telnyx import Telnyx
 from .twilio_sms import TwilioSms
@@ -22,6 +23,7 @@ from .twilio_voice import TwilioVoice
 from .viber import Viber
 from .voicemail import Voicemail
 from .vonage import Vonage
+from .x import XAccount
 
 __all__ = ["CHANNELS", "adapter_named", "canonical_name"]
 
@@ -41,6 +43,8 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (Telegram(), ("tg", "telegram_bot")),
     (Line(), ("line_messaging",)),
     (Viber(), ("viber_bot",)),
+    (XAccount(), ("twitter", "x_mention", "x_account")),
+    (Slack(), ("slack_events",)),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
     (TwilioSms(), ("sms", "text_message")),
     (Voicemail(), ("twilio_voicemail", "recording")),
