@@ -148,7 +148,6 @@ def kinds(journal):
     return [type(event).__name__ for event in events(journal)]
 
 
-
 def submission():
     """A `Submit` to the plain queue."""
     return Submit(message(), "support")

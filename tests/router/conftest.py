@@ -1,6 +1,7 @@
 """The router's tests run on both event loops, in virtual time."""
 
 import pytest
+
 import virtual_time
 
 

@@ -10,11 +10,11 @@ import asyncio
 from collections import Counter
 
 import anyio
-import live
-import virtual_time
 from hypothesis import given
 from hypothesis import strategies as st
 
+import live
+import virtual_time
 from omniroute import (
     Agent,
     Engine,

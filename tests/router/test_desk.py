@@ -1,9 +1,9 @@
 """An agent's desk: what he is offered, what he has, and how each of it ends."""
 
 import anyio
-import live
 import pytest
 
+import live
 from omniroute import (
     Agent,
     CommandError,
@@ -49,7 +49,7 @@ async def test_who_cannot_be_signed_in():
     agents = [Agent(id="ann"), Agent(id="bob")]
     tight = live.plan(agents=agents, limits=Limits(max_agents=2))
     async with live.router(plan=tight) as router, router.sign_in("ann"):
-        with pytest.raises(SignInError, match="'ann'.*already_signed_in"):
+        with pytest.raises(SignInError, match=r"'ann'.*already_signed_in"):
             await router.sign_in("ann")
         with pytest.raises(UnknownNameError, match="did you mean 'bob'"):
             router.sign_in("bobb")
@@ -148,7 +148,7 @@ CLOSINGS = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "close"), CLOSINGS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("reason", "close"), CLOSINGS, ids=str)
 async def test_an_offer_that_is_over_says_why(reason, close):
     plan = live.plan(queues=[Queue(name="support", members='groups has "day"')], triage=[])
     seen = []
@@ -183,6 +183,7 @@ async def test_several_tasks_share_the_offers():
 
     async def work(desk):
         async for offer in desk.offers():
+            assert offer.closed is None
             taken.append(offer.offer_id)
 
     async with live.router() as router, anyio.create_task_group() as group:
@@ -204,13 +205,12 @@ async def test_the_iteration_ends_with_the_desk_and_with_the_router():
             pass
         ended.append(desk.signed_out)
 
-    async with anyio.create_task_group() as group:
-        async with live.router() as router:
-            one, two = await router.sign_in("ann"), await router.sign_in("bob")
-            group.start_soon(work, one)
-            group.start_soon(work, two)
-            await live.settle()
-            await one.sign_out("home")
+    async with anyio.create_task_group() as group, live.router() as router:
+        one, two = await router.sign_in("ann"), await router.sign_in("bob")
+        group.start_soon(work, one)
+        group.start_soon(work, two)
+        await live.settle()
+        await one.sign_out("home")
     assert ended == ["home", "router_closed"]
 
 
@@ -260,8 +260,7 @@ async def test_a_customer_who_leaves_ends_the_messages_and_then_the_wrap_up_ends
     log = []
 
     async def watch(assignment):
-        async for item in assignment.messages:
-            log.append(item.text)
+        log.extend([item.text async for item in assignment.messages])
         log.append(assignment.state)
         log.append(await assignment.wait_closed())
         log.append(assignment.code)
@@ -320,11 +319,10 @@ async def test_when_the_router_closes_nobody_waits_for_ever():
         ended.append([item async for item in assignment.messages])
         ended.append(await assignment.wait_closed())
 
-    async with anyio.create_task_group() as group:
-        async with live.router() as router:
-            desk = await router.sign_in("cy")
-            assignment = await (await offered(router, desk)).accept()
-            offer = await offered(router, desk)
-            group.start_soon(watch, offer, assignment)
-            await live.settle()
+    async with anyio.create_task_group() as group, live.router() as router:
+        desk = await router.sign_in("cy")
+        assignment = await (await offered(router, desk)).accept()
+        offer = await offered(router, desk)
+        group.start_soon(watch, offer, assignment)
+        await live.settle()
     assert ended == [OfferClosed.ROUTER_CLOSED, [], InteractionState.ENGAGED]

@@ -1,9 +1,9 @@
 """Decide, remember, tell: nothing is told before it is durable, and a failure stops it all."""
 
 import anyio
-import live
 import pytest
 
+import live
 from omniroute import (
     Agent,
     Engine,
@@ -78,12 +78,11 @@ async def test_while_one_frame_is_appended_the_next_collects():
 async def test_what_waits_when_the_router_closes_still_becomes_durable():
     journal = live.SlowJournal()
     receipts = []
-    async with anyio.create_task_group() as group:
-        async with live.router(journal) as router:
-            for _ in range(5):
-                group.start_soon(into, receipts, router.submit(live.message(), queue="support"))
-            await live.settle()
-            assert receipts == []
+    async with anyio.create_task_group() as group, live.router(journal) as router:
+        for _ in range(5):
+            group.start_soon(into, receipts, router.submit(live.message(), queue="support"))
+        await live.settle()
+        assert receipts == []
     assert [receipt.outcome for receipt in receipts] == [Outcome.QUEUED] * 5
     assert len(live.events(journal)) == 5
 

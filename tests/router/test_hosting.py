@@ -1,10 +1,10 @@
 """Where a router may live: any fixture, any task, a task group of your own."""
 
 import anyio
-import live
 import pytest
 import pytest_asyncio
 
+import live
 from omniroute import Outcome, Router, RouterClosedError
 from omniroute.router.hosting import _tasks
 
@@ -84,12 +84,11 @@ async def test_serving_in_a_task_group_of_your_own():
     async def submit(router):
         receipts.append(await router.submit(live.message(), queue="support"))
 
-    async with anyio.create_task_group() as outer:
-        async with anyio.create_task_group() as group:
-            router = await group.start(live.router(journal).serve)
-            outer.start_soon(submit, router)
-            await live.settle()
-            group.cancel_scope.cancel()
+    async with anyio.create_task_group() as outer, anyio.create_task_group() as group:
+        router = await group.start(live.router(journal).serve)
+        outer.start_soon(submit, router)
+        await live.settle()
+        group.cancel_scope.cancel()
     assert receipts[0].outcome is Outcome.QUEUED  # what was decided became durable
     with pytest.raises(RouterClosedError):
         await router.submit(live.message(), queue="support")
@@ -138,7 +137,7 @@ async def test_a_desk_whose_task_is_cancelled_signs_out():
 async def test_cancelled_while_it_opens():
     class Slow(live.SlowJournal):
         async def read(self, from_seq=1):
-            await anyio.sleep(1_000_000)
+            await anyio.sleep_forever()
             yield None
 
     router = live.router(Slow())

@@ -157,7 +157,8 @@ class Ledger:
         if self._why_closed is None:
             self._why_closed = "the router is closed"
         self._work.set()
-        self._let_waiters_see()
+        # Who waits for a place gets one, finds the ledger closed, and hands the place on.
+        self._inbox.release()
 
     def fail(self, error: Exception) -> None:
         """Stop for good: nothing that is not durable by now is ever acknowledged."""
@@ -171,7 +172,6 @@ class Ledger:
                 frame.durable.set()
         self._collecting = None
         self._work.set()
-        self._let_waiters_see()
         self._stopped()
 
     def closed_error(self) -> RouterClosedError:
@@ -184,10 +184,6 @@ class Ledger:
     def is_open(self) -> bool:
         """Whether commands are taken."""
         return self._why_closed is None
-
-    def _let_waiters_see(self) -> None:
-        """Wake one who waits for a place; he finds it closed and wakes the next."""
-        self._inbox.release()
 
     # --- decide ---------------------------------------------------------------------------
 
@@ -209,8 +205,6 @@ class Ledger:
                 await checkpoint()
             return
         await self._inbox.acquire()
-        if self._why_closed is not None:
-            self._let_waiters_see()
 
     def release(self) -> None:
         """Give the place back without a command."""
@@ -247,11 +241,15 @@ class Ledger:
         return decided
 
     def _note(self, decided: Decided, arriving: Desk | None) -> None:
-        """Keep what only this moment can see: pictures, and who sits where."""
+        """Keep what only this moment can see: pictures, and who sits where.
+
+        An offer that is over already at the end of its own entry has a later picture or
+        none; nobody will see it.
+        """
         for event in decided.entry.events:
             if isinstance(event, Offered | Accepted):
                 picture = self.engine.interaction(event.interaction_id)
-                if picture is not None and picture.agent_id == event.agent_id:
+                if picture is not None:
                     decided.pictures[event.offer_id] = picture
             elif isinstance(event, SignedIn):
                 desk = arriving or self._new_desk(event.agent)

@@ -1,0 +1,210 @@
+"""Frames as bytes, and the journals that keep them in memory."""
+
+import types
+import typing
+
+import anyio
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omniroute import Channel, JournalError, MemoryJournal, Message, NullJournal
+from omniroute import events as ev
+from omniroute.journal import Entry, Frame, ImmediateJournal, decode, encode
+from omniroute.journal.codec import FORMAT
+from omniroute.model import Attribute
+
+# --- any frame ----------------------------------------------------------------------------
+
+text = st.text(max_size=8)
+numbers = st.integers(-(2**40), 2**60)
+LEAVES = {
+    str: text,
+    int: numbers,
+    bool: st.booleans(),
+    type(None): st.none(),
+    dict[str, Attribute]: st.dictionaries(
+        text, text | st.booleans() | numbers | st.lists(text, max_size=2).map(tuple), max_size=2
+    ),
+    dict[str, int]: st.dictionaries(text, st.integers(0, 10), max_size=2),
+}
+
+
+def values(kind):
+    """Any value of an annotated type of the ground."""
+    if kind in LEAVES:
+        return LEAVES[kind]
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return st.one_of([values(argument) for argument in arguments])
+    if origin is tuple:
+        return st.lists(values(arguments[0]), max_size=2).map(tuple)
+    if issubclass(kind, msgspec.Struct):
+        fields = msgspec.structs.fields(kind)
+        return st.builds(kind, **{field.name: values(field.type) for field in fields})
+    return st.sampled_from(list(kind))
+
+
+commands = st.deferred(lambda: values(ev.Command))
+events = st.deferred(lambda: values(ev.Event))
+entries = st.builds(
+    Entry, command=commands, now_ms=numbers, events=st.lists(events, max_size=3).map(tuple)
+)
+frames = st.builds(
+    Frame, first_seq=st.integers(1, 2**40), entries=st.lists(entries, max_size=3).map(tuple)
+)
+
+
+@given(frames)
+def test_a_frame_comes_back_as_it_went(frame):
+    assert decode(encode(frame)) == frame
+
+
+messages = values(Message)
+
+
+@given(messages, st.sampled_from(["queued", "rejected", "appended", "quarantined"]), text)
+def test_the_message_of_a_command_is_written_once(message, outcome, reason):
+    message = msgspec.structs.replace(message, text="written once")
+    submit = ev.Submit(message, "q", 3, "x >= 1", "i1")
+    quarantine = ev.Quarantine(message, reason, "i1")
+    made = {
+        "queued": (submit, ev.Queued(5, "i1", 1, message, "q", 3, "x >= 1")),
+        "rejected": (submit, ev.Rejected(5, "i1", message, ev.RejectReason.QUEUE_FULL, "q")),
+        "appended": (submit, ev.MessageAppended(5, "i1", message)),
+        "quarantined": (quarantine, ev.Quarantined(5, "i1", message, reason)),
+    }
+    command, event = made[outcome]
+    fired = ev.Expired(4, 1, "i0", "a")
+    frame = Frame(1, (Entry(command, 5, (fired, event)),))
+    data = encode(frame)
+    assert decode(data) == frame
+    assert data.count(b"written once") == 1
+
+
+def test_a_message_that_no_event_repeats_stays_in_its_command():
+    message = Message(channel=Channel.EMAIL, message_id="m", text="Hello")
+    other = msgspec.structs.replace(message, text="Other")
+    for event in (
+        ev.Duplicate(5, "email", "m", "i1"),
+        ev.Queued(5, "i1", 1, other, "q", 0),
+    ):
+        frame = Frame(1, (Entry(ev.Submit(message), 5, (event,)),))
+        assert decode(encode(frame)) == frame
+
+
+@given(frames, st.data())
+def test_bytes_that_are_no_frame_are_a_journal_error(frame, data):
+    good = encode(frame)
+    cut = good[: data.draw(st.integers(0, len(good) - 1))]
+    with pytest.raises(JournalError):
+        decode(cut)
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_a_frame_or_a_journal_error(noise):
+    try:
+        found = decode(bytes((FORMAT,)) + noise)
+    except JournalError:
+        return
+    assert isinstance(found, Frame)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "format nothing"),
+        (b"\x02\x92\x01\x90", "format 2; this version reads format 1"),
+        (b"\x01\x92\x01\x91\x94\x01\x90\xc0\xc0", "without a command"),
+    ],
+)
+def test_what_is_wrong_with_a_frame(data, says):
+    with pytest.raises(JournalError, match=says):
+        decode(data)
+
+
+def test_a_slim_command_that_points_nowhere():
+    message = Message(channel=Channel.EMAIL, text="Hello")
+    queued = ev.Queued(5, "i1", 1, message, "q", 0)
+    good = encode(Frame(1, (Entry(ev.Submit(message), 5, (ev.Expired(4, 1, "i", "a"), queued)),)))
+    for bad in (b"\xabmessage_in\x00", b"\xabmessage_in\x07", b"\xaamessage_in\x09"):
+        broken = good.replace(b"\xaamessage_in\x01", b"\xaamessage_in" + bad[-1:])
+        with pytest.raises(JournalError):
+            decode(broken)
+
+
+# --- memory -------------------------------------------------------------------------------
+
+
+def frame_of(first_seq, *moments):
+    return Frame(
+        first_seq,
+        tuple(Entry(ev.Tick(), at, (ev.Abandoned(at, "i1"),) if at else ()) for at in moments),
+    )
+
+
+def read(journal, *arguments):
+    async def collect():
+        return [frame async for frame in journal.read(*arguments)]
+
+    return anyio.run(collect)
+
+
+def test_frames_are_numbered_by_their_events():
+    frame = frame_of(7, 1, 0, 2)
+    assert frame.next_seq == 9
+    assert [event.at_ms for event in frame.events] == [1, 2]
+
+
+def test_a_memory_journal_gives_back_what_follows():
+    journal = MemoryJournal()
+    frames = [frame_of(1, 1, 2), frame_of(3), frame_of(3, 3), frame_of(4, 4, 5)]
+    for frame in frames:
+        journal.append_nowait(frame)
+    anyio.run(journal.append, frame_of(6, 6))
+    anyio.run(journal.aclose)
+    frames.append(frame_of(6, 6))
+    assert read(journal) == frames
+    assert read(journal, 2) == frames
+    assert read(journal, 3) == frames[1:]
+    assert read(journal, 5) == frames[3:]
+    assert read(journal, 6) == frames[4:]
+    assert read(journal, 7) == []
+
+
+@pytest.mark.parametrize("first_seq", [0, 1, 3, 4])
+def test_a_memory_journal_refuses_a_frame_out_of_turn(first_seq):
+    journal = MemoryJournal()
+    journal.append_nowait(frame_of(1, 1))
+    with pytest.raises(JournalError, match="expects 2"):
+        journal.append_nowait(frame_of(first_seq, 1))
+    assert journal.next_seq == 2
+
+
+def test_a_memory_journal_with_a_limit_forgets_nothing():
+    journal = MemoryJournal(max_events=3)
+    journal.append_nowait(frame_of(1, 1, 2))
+    with pytest.raises(JournalError, match="max_events is 3"):
+        journal.append_nowait(frame_of(3, 3, 4))
+    journal.append_nowait(frame_of(3, 3))
+    assert len(journal.frames) == 2
+
+
+def test_a_null_journal_keeps_nothing():
+    journal = NullJournal()
+    journal.append_nowait(frame_of(1, 1))
+    anyio.run(journal.append, frame_of(9, 1))
+    anyio.run(journal.aclose)
+    assert read(journal) == []
+
+
+def test_which_journals_are_immediate():
+    class Disk:
+        async def append(self, frame): ...
+        def read(self, from_seq=1): ...
+        async def aclose(self): ...
+
+    assert isinstance(MemoryJournal(), ImmediateJournal)
+    assert isinstance(NullJournal(), ImmediateJournal)
+    assert not isinstance(Disk(), ImmediateJournal)
