@@ -1,0 +1,192 @@
+"""Every example runs as its reader would run it, and says what is true.
+
+The demo runs twice, faster than for a person: once in a terminal (a pseudo-terminal), once
+with its output in a pipe and `--serve`.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import smtplib
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEMO = [sys.executable, str(EXAMPLES / "omnichannel_centre.py"), "--speed", "120"]
+
+
+def run(name):
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+# --- the short ones ---------------------------------------------------------------------
+
+
+def test_quickstart_offers_the_mail_to_anna_who_completes_it():
+    assert run("quickstart.py").splitlines() == [
+        "anna is offered: My last bill",
+        "completed: explained",
+    ]
+
+
+def test_the_ladder_relaxes_until_chloe_may_take_the_call():
+    lines = [line.strip() for line in run("relaxing_ladder.py").splitlines()]
+    headings = [line for line in lines if re.match(r"\d+ s ", line)]
+    assert headings == [
+        "0 s  step 0: all_busy; needs claims and claims >= 8 and lang:fr >= 5",
+        "20 s  step 1: all_busy; needs claims and claims >= 4 and lang:fr >= 5",
+        "60 s  step 2: offered; needs claims",
+    ]
+    assert lines[1:4] == ["anna: no_room", "ben: not_qualified", "chloe: not_qualified"]
+    assert lines[-3:] == ["anna: no_room", "ben: not_ready", "chloe: chosen"]
+
+
+def test_the_web_application_takes_what_is_signed_and_explains_what_waits():
+    assert run("fastapi_lifespan.py").splitlines() == [
+        "POST /webhooks/messenger: 401",
+        "POST /webhooks/messenger: 200",
+        "GET /queues: {'social': 1}",
+        "GET /interactions/i1/why: no_agent_signed_in: until an agent signs in",
+        "ines has: Is a cracked phone screen covered?",
+        "GET /queues: {'social': 0}",
+    ]
+
+
+def test_every_example_is_run_here():
+    run_here = Path(__file__).read_text("utf-8")
+    assert [p.name for p in EXAMPLES.glob("*.py") if p.name not in run_here] == []
+
+
+@contextlib.contextmanager
+def running(command, **streams):
+    """A process that outlives neither a failed test nor a minute."""
+    with subprocess.Popen(command, **streams) as process:
+        too_late = threading.Timer(60, process.kill)
+        too_late.start()
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.wait()
+            too_late.cancel()
+
+
+# --- the demo ---------------------------------------------------------------------------
+
+
+def rows(text, title, cells=99):
+    """The cells of one table of the summary, by the first column."""
+    text = "\n".join(line.rstrip() for line in text.splitlines())
+    table = text.partition(f"\n{title}")[2].partition("──\n")[2].partition("\n\n")[0]
+    return [line.split(None, cells - 1) for line in table.splitlines()]
+
+
+def kept_aside(text):
+    """(channel, kind) -> how many were not routed."""
+    found = {}
+    for channel, number, why in rows(text, "not routable, and why", cells=3):
+        found[channel, why.partition(":")[0]] = int(number)
+    return found
+
+
+def check_summary(text):
+    received, routed, ended, waiting = map(
+        int,
+        re.search(r"check: (\d+) .* = (\d+) .* \+ (\d+) .* \+ (\d+) .*: nothing", text).groups(),
+    )
+    assert received == routed + ended + waiting == 129
+    assert waiting == 0
+
+    channels = {row[0]: row[1:] for row in rows(text, "channels")}
+    assert {name: int(row[0]) for name, row in channels.items()} == {
+        "email": 32,
+        "facebook": 14,
+        "messenger": 24,
+        "voice": 59,
+    }
+    for name, (total, aside, taken, _in_time, _level, gone, still, *_waits) in channels.items():
+        assert int(total) == int(aside) + int(taken) + int(gone) + int(still), name
+    assert sum(int(row[2]) for row in channels.values()) == routed
+    assert sum(int(row[2]) for row in rows(text, "queues")) == routed
+
+    assert kept_aside(text) == {
+        ("email", "auto"): 2,
+        ("email", "bounce"): 3,
+        ("email", "bulk"): 2,
+        ("email", "duplicate"): 1,
+        ("email", "quarantine"): 1,
+        ("email", "report"): 1,
+        ("facebook", "update"): 2,
+        ("facebook", "answered 401"): 1,
+        ("messenger", "lifecycle"): 1,
+        ("messenger", "own"): 1,
+        ("messenger", "status"): 1,
+        ("messenger", "update"): 1,
+        ("voice", "duplicate"): 1,
+        ("voice", "own"): 2,
+        ("voice", "update"): 28,
+    }
+    assert re.search(r"why did it wait\?.*\n +after \d+ s: position \d+ of \w+", text)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pseudo-terminal")
+def test_the_demo_in_a_terminal_shows_a_live_table_and_loses_nothing():
+    import pty
+
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50"}
+    with running(DEMO, stdout=theirs, stderr=theirs, stdin=theirs, env=env) as demo:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux reports the end of a terminal as an error
+            while more := os.read(ours, 65536):
+                shown += more
+    os.close(ours)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", "")
+    assert demo.returncode == 0, text
+    assert len(re.findall(r"Lakeside Insurance +\d+:\d\d", text)) > 10, (
+        "it was drawn again and again"
+    )
+    assert re.search(r"anna +call", text)
+    assert "Traceback" not in text
+    check_summary(text)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a signal like Ctrl-C")
+def test_the_demo_in_a_pipe_prints_lines_and_can_stay_open():
+    with running(
+        [*DEMO, "--serve"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as demo:
+        said = ""
+        while "openssl dgst" not in said:
+            line = demo.stdout.readline()
+            assert line, said
+            said += line
+        assert "\x1b" not in said
+        assert re.search(r"^ *\d+:\d\d  waiting +\d+  with agents", said, re.MULTILINE)
+        check_summary(said)
+
+        port = int(re.search(r"smtp://127.0.0.1:(\d+)", said)[1])
+        with smtplib.SMTP("127.0.0.1", port) as customer:
+            mail = "From: Zoe <zoe@example.com>\nSubject: One more thing\n\nHello!"
+            customer.sendmail("zoe@example.com", ["help@lakeside.example"], mail)
+        while "One more thing" not in line:
+            line = demo.stdout.readline()
+            assert line
+        assert re.search(r'accepted "One more thing" by Zoe \(email\)', line)
+        demo.send_signal(signal.SIGINT)
+        rest = demo.stdout.read()
+    assert demo.returncode == 0, rest
+    assert "Traceback" not in rest
