@@ -103,7 +103,11 @@ def _draw_ladder(choose: Choose) -> list[Step]:
         )
         for _ in range(choose((0, 0, 1, 2, 3)))
     ]
-    last = Step(choose(_STEPS), drop=choose(((), ("lang:de", "b"), ("*",))))
+    last = Step(
+        choose(_STEPS),
+        drop=choose(((), ("lang:de", "b"), ("*",))),
+        skip_if_nobody=choose((False, True)),
+    )
     return [*steps, last]
 
 
@@ -127,7 +131,9 @@ def draw_agent(choose: Choose, agent_id: str) -> Agent:
         return Agent(id=agent_id, **choose(_KINDS))
     return Agent(
         id=agent_id,
-        skills={skill: level for skill in _SKILLS if (level := choose((0, 1, 2, 3)))},
+        skills={
+            skill: level for skill in _SKILLS if (level := choose((None, 0, 1, 2, 3))) is not None
+        },
         groups=choose(((), ("g",))),
         attributes=choose(({}, {"site": "x"})),
         capacity=choose(("default", "many", "odd")),
@@ -139,7 +145,7 @@ def draw_message(choose: Choose) -> Message:
         channel=choose(CHANNELS),
         thread_id=choose((*(None,) * 8, "t1", "t2")),
         message_id=choose((*(None,) * 12, "m1", "m2", "m3", "m4", "m5")),
-        language=choose((None, "de", "fr")),
+        language=choose((None, "de", "fr", "de or a")),
         text=choose(("", "hello")),
     )
 

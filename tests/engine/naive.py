@@ -4,15 +4,25 @@ Plain dicts and lists, loops over all pairs, no index. The sections stand in the
 page, so the two can be read side by side. The real engine must answer every list of commands
 with the same events. Only open interactions are kept; everything is looked up by loops.
 
-Not on the page, decided here:
+Where the page leaves something open, this is the reading:
 - what raises (a bad value) is found before any timer fires, so "nothing has changed" is true;
-- seen "within the dedupe time" is at most `dedupe_ms` ago;
+- seen "within the dedupe time" is at most `dedupe_ms` ago, counted from when it was remembered;
+- `Quarantine` asks for a duplicate and for an id in use as `Submit` does;
+- lanes are the distinct (queue, effective requirement, channel) of the waiting; an arrival that
+  needs a new one (at step 0) when there are `max_lanes` is rejected;
+- `Reprioritize` is `illegal_state` in wrap-up, like `Abandon`;
 - a guard (`skip_if_nobody`) is looked at when its step would be entered, never later;
-- an interaction that runs out of offers is cancelled right after the event that ends the last one.
+- a requeue sets the timer of its step anew, then that of the refusal;
+- "every agent who satisfies it is barred" is also true when no agent satisfies it;
+- several `RefusalsReset` at once come in key order, before any offer;
+- a sign-out goes through all that the agent carries, in one pass in order of offer id;
+- `SignedOut` on expiry has the reason `no_answer`; `Completed` has the code of `Complete`;
+- a closed interaction is unknown, and its id may be used again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -36,11 +46,12 @@ from omniroute.plan import (
     all_of,
     parse,
 )
-from omniroute.plan.syntax import quoted
 
 WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
 ENDED = InteractionState.COMPLETED  # whatever the way
 ENGAGED, HELD, WRAP_UP = InteractionState.ENGAGED, InteractionState.HELD, InteractionState.WRAP_UP
+
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 
 @attrs.define(eq=False)
@@ -277,11 +288,11 @@ class NaiveEngine:
 
     def language(self, rule: TriageRule, message: Message) -> Expression | None:
         skill = f"lang:{message.language}"
-        if not rule.match_language or not message.language:
+        if not rule.match_language or not _LANGUAGE_TAG.fullmatch(message.language or ""):
             return None
         if self.plan.skills and skill not in self.plan.skills:
             return None
-        return parse(f"skill({quoted(skill)}) >= 1")
+        return parse(f"{skill} >= 1")
 
     # --- Who may take it ------------------------------------------------------------------
 

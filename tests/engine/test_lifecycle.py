@@ -68,7 +68,7 @@ GUARDED = {
     "ladder": [
         Step("x", for_ms=10, skip_if_nobody=True),
         Step("y", for_ms=20, skip_if_nobody=True),
-        Step("z", skip_if_nobody=False),
+        Step("z", skip_if_nobody=True),
     ]
 }
 TIMED, FORCED = {"wrap_up": WrapUp("timed", 50)}, {"wrap_up": WrapUp("forced", 50)}
@@ -140,6 +140,8 @@ TRIAGE = [
      ["0 queued i1 1 r 3 x and y"]),
     ("the language is required", two(triage=RULES), (), ask(None, text="bill", language="fr"),
      ["0 queued i1 1 r 3 lang:fr and x"]),
+    ("what is no language tag is no language", two(triage=RULES), (), ask(None, language="de or y"),
+     ["0 queued i1 1 q 0"]),
     ("where the plan has that skill", two(triage=RULES, skills=SPOKEN), (), ask(None, language="de"),
      ["0 queued i1 1 q 0 lang:de"]),
     ("and not where it has not", two(triage=RULES, skills=SPOKEN), (), ask(None, language="fr"),

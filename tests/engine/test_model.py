@@ -165,7 +165,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
 
 
 TestEngineAgainstModel = EngineAgainstModel.TestCase
-TestEngineAgainstModel.settings = settings(max_examples=3 * settings().max_examples)
+TestEngineAgainstModel.settings = settings(max_examples=8 * settings().max_examples)
 
 
 @pytest.mark.parametrize("first", range(0, 400, 20))
