@@ -10,12 +10,14 @@ from types import MappingProxyType
 
 from ..errors import UnknownNameError
 from ..model import Channel
+from .discord import Discord
 from .email import Email
 from .line import Line
 from .meta import Meta
 from .plivo import Plivo
 from .protocol import Adapter
 from .slack import Slack
+from .teams import Teams
 from .telegram import Telegram
 from .telnyx import Telnyx
 from .twilio_sms import TwilioSms
@@ -45,6 +47,8 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (Viber(), ("viber_bot",)),
     (XAccount(), ("twitter", "x_mention", "x_account")),
     (Slack(), ("slack_events",)),
+    (Teams(), ("msteams", "microsoft_teams", "bot_framework")),
+    (Discord(), ("discord_interactions",)),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
     (TwilioSms(), ("sms", "text_message")),
     (Voicemail(), ("twilio_voicemail", "recording")),
