@@ -316,3 +316,19 @@ async def test_the_journalled_commands_decide_the_same_again(make):
     ticks = [e for f in journal.frames for e in f.entries if type(e.command) is Tick]
     assert ticks
     assert all(entry.events for entry in ticks)
+
+
+async def test_an_interruption_between_deciding_and_remembering_stops_the_router():
+    class Interrupted(BaseException):
+        pass
+
+    class Interrupting(MemoryJournal):
+        def append_nowait(self, frame):
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        async with live.router(Interrupting()) as router:
+            with pytest.raises(Interrupted):
+                await router.submit(live.message(), queue="support")
+            with pytest.raises(RouterClosedError):
+                await router.submit(live.message(), queue="support")

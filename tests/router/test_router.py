@@ -114,6 +114,13 @@ async def test_what_a_message_can_become():
         (lambda r: r.cancel(1), CommandError, "interaction_id"),
         (lambda r: r.send("cancel i1"), CommandError, "str"),
         (lambda r: r.withdraw(1 << 70), CommandError, "Revoke"),
+        (
+            lambda r: r.deliver(
+                Inbound(disposition=Disposition.UPDATE, message=live.message(thread_id=[]))
+            ),
+            CommandError,
+            "Inbound.*thread_id",
+        ),
     ],
 )
 async def test_a_callers_mistake_raises_and_changes_nothing(call, error, says):

@@ -119,7 +119,7 @@ class EventLog:
         """The router is open."""
         self._log.info("router_started", plan=plan, recovered_events=recovered_events)
 
-    def stopped(self, failure: Exception | None) -> None:
+    def stopped(self, failure: BaseException | None) -> None:
         """The router is closed, or has failed."""
         if failure is None:
             self._log.info("router_stopped")

@@ -89,7 +89,7 @@ class BlockingRouter:
         if self._portal is not None:
             raise UsageError("the router is started already")
         with ExitStack() as exits:
-            portal = exits.enter_context(start_blocking_portal(name="omniroute"))
+            portal = exits.enter_context(start_blocking_portal())
             exits.enter_context(portal.wrap_async_context_manager(self._router))
             self._exits = exits.pop_all()
         self._portal = portal

@@ -77,9 +77,8 @@ class Ledger:
     """The engine, its journal and those who are told, tied together by three laws.
 
     ``publish`` hears of every entry when it is durable; ``stopped`` is called once, when
-    the ledger fails; ``new_desk`` makes the desk of an agent whose sign-in nobody here
-    asked for (it stands in the journal). ``seats`` has the desk of every agent who is
-    signed in by the latest decision, which may not be durable yet.
+    the ledger fails. ``seats`` has the desk of every agent who is signed in by the latest
+    decision, which may not be durable yet.
     """
 
     def __init__(
@@ -90,7 +89,6 @@ class Ledger:
         *,
         inbox_limit: int,
         publish: Callable[[Decided], None],
-        new_desk: Callable[[Agent], Desk],
         stopped: Callable[[], None],
     ) -> None:
         self.engine = engine
@@ -100,12 +98,13 @@ class Ledger:
         )
         self._clock = clock
         self._publish = publish
-        self._new_desk = new_desk
         self._stopped = stopped
         self.seats: dict[str, Desk] = {}
+        #: makes the desk of an agent whose sign-in came with none: it stands in the journal
+        self.new_desk: Callable[[Agent], Desk]
         #: told when a deadline comes up that is earlier than all before
         self.on_deadline: Callable[[int], None] | None = None
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self._why_closed: str | None = "the router is not running: use `async with Router(plan)`"
         self._next_seq = 1
         self._turn = 0
@@ -160,7 +159,7 @@ class Ledger:
         # Who waits for a place gets one, finds the ledger closed, and hands the place on.
         self._inbox.release()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Stop for good: nothing that is not durable by now is ever acknowledged."""
         if self.failure is not None:
             return
@@ -238,6 +237,9 @@ class Ledger:
         except Exception as error:
             self.fail(error)
             raise self.closed_error() from error
+        except BaseException as error:  # Ctrl-C, perhaps between decide and remember
+            self.fail(error)
+            raise
         return decided
 
     def _note(self, decided: Decided, arriving: Desk | None) -> None:
@@ -252,7 +254,7 @@ class Ledger:
                 if picture is not None:
                     decided.pictures[event.offer_id] = picture
             elif isinstance(event, SignedIn):
-                desk = arriving or self._new_desk(event.agent)
+                desk = arriving or self.new_desk(event.agent)
                 decided.arriving = self.seats[event.agent.id] = desk
             elif isinstance(event, SignedOut):
                 self.seats.pop(event.agent_id)

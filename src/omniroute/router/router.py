@@ -11,35 +11,26 @@ leaving the router raises it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
-import msgspec
 from anyio.abc import TaskStatus
 
 from ..engine import Engine, Explanation, Statistics
 from ..errors import (
-    CommandError,
-    RouterBusyError,
-    RouterClosedError,
-    SignInError,
     UnknownNameError,
     UsageError,
 )
 from ..events import (
     Abandon,
     Cancel,
-    ChangeAgent,
     Command,
-    CommandRejected,
     Event,
     Quarantine,
     Reprioritize,
     Revoke,
-    SetReady,
-    SignIn,
     SignOut,
     Submit,
 )
@@ -49,12 +40,14 @@ from ..observe import EventLog
 from ..plan import Plan
 from .alarm import Alarm
 from .clock import Clock, wall_clock
-from .desk import Desk, SigningIn
+from .desk import SigningIn
 from .desks import Desks
+from .door import Door, checked_inbound
 from .hosting import host
 from .ledger import Decided, Ledger
 from .offer import done
 from .receipt import Outcome, Receipt, receipt_of
+from .seating import Seating
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -62,22 +55,6 @@ if TYPE_CHECKING:
     from ..observe.metrics import Metrics
 
 __all__ = ["Router"]
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode: Callable[[bytes], Command] = msgspec.msgpack.Decoder(Command).decode
-
-
-def _checked(command: Command) -> Command:
-    """The router's own copy of a command, every field of the right type.
-
-    It goes the way that the journal will take it, so what is accepted can be read back,
-    and what the caller still changes in a dict of his cannot reach the engine. 1 us.
-    """
-    try:
-        return _decode(_encode(command))
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
-        name = type(command).__name__
-        raise CommandError(f"{name} with an impossible value: {error}") from error
 
 
 class Router:
@@ -111,16 +88,18 @@ class Router:
         self.plan = plan
         self.journal: Journal = MemoryJournal() if journal is None else journal
         self._engine = Engine(plan)
-        self._desks = Desks(self.send, message_limit)
         self._ledger = Ledger(
             self._engine,
             self.journal,
             clock,
             inbox_limit=inbox_limit,
             publish=self._publish,
-            new_desk=lambda agent: Desk(self, agent, orphan=True),
             stopped=self._failed,
         )
+        self._door = Door(self._ledger)
+        self._seating = Seating(self._ledger, self._door)
+        self._ledger.new_desk = self._seating.orphan
+        self._desks = Desks(self._door.send, message_limit)
         self._log = EventLog()
         self._metrics: Metrics | None = None
         self._registry = registry
@@ -154,7 +133,7 @@ class Router:
     ) -> None:
         await self._shut_down()
         failure = self._ledger.failure
-        told = isinstance(error, RouterClosedError) and error.__cause__ is failure
+        told = failure in (error, error.__cause__ if error is not None else None)
         if failure is not None and not told:
             raise failure
 
@@ -245,6 +224,16 @@ class Router:
         if not self._replaying:
             self._log.observe(events)
 
+    # --- any command ----------------------------------------------------------------------
+
+    async def send(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
+        """Send any command of `omniroute.events`; returns its events when they are durable.
+
+        Everything else here is made of this. Raises `CommandError` for a command that
+        holds what it must not, such as text where a number belongs.
+        """
+        return await self._door.send(command, wait=wait)
+
     # --- messages in ----------------------------------------------------------------------
 
     async def submit(
@@ -280,6 +269,7 @@ class Router:
         news that the customer has gone ends the open interaction of the thread. Everything
         else is only counted (`deliveries`).
         """
+        inbound = checked_inbound(inbound)
         disposition = inbound.disposition
         message = inbound.message
         if disposition in (Disposition.CREATE, Disposition.APPEND):
@@ -295,12 +285,12 @@ class Router:
         return receipt
 
     async def _customer_gone(self, message: Message, reason: str, *, wait: bool) -> Receipt:
-        await self._acquire(wait=wait)
+        await self._door.acquire(wait=wait)
         interaction_id = self._engine.thread(message)
         if interaction_id is None:
-            self._ledger.release()
+            self._door.release()
             return Receipt(Outcome.IGNORED, reason="no_open_interaction")
-        await self._ledger.wait(self._post(Abandon(interaction_id, reason)))
+        await self._ledger.wait(self._door.post(Abandon(interaction_id, reason)))
         return Receipt(Outcome.ENDED, interaction_id)
 
     @property
@@ -352,60 +342,7 @@ class Router:
             if found is None:
                 raise UnknownNameError("agent", agent, self.plan.agents, where="sign_in")
             agent = found
-        return SigningIn(self, agent, ready=ready)
-
-    async def seat(self, agent: Agent, *, ready: bool) -> Desk:
-        """What `sign_in` does when it is awaited. Cancelled: the agent is not signed in."""
-        command = _checked(SignIn(agent, ready))
-        ledger = self._ledger
-        await self._acquire()
-        left = ledger.seats.get(agent.id)
-        if left is not None and left.orphan:
-            ledger.release()
-            return await self._come_back(left, agent, ready=ready)
-        desk = Desk(self, agent)
-        decided = self._post(command, arriving=desk)
-        try:
-            events = await ledger.wait(decided)
-        except BaseException:
-            self._unseat(desk, "cancelled")
-            raise
-        for event in events:
-            if isinstance(event, CommandRejected):
-                raise SignInError(agent.id, event.reason.value)
-        return desk
-
-    async def _come_back(self, desk: Desk, agent: Agent, *, ready: bool) -> Desk:
-        """He sits down at the desk that he had before a restart."""
-        desk.orphan = False
-        try:
-            if desk.agent != agent:
-                await self.send(ChangeAgent(agent))
-            if ready:
-                await self.send(SetReady(agent.id))
-        except BaseException:
-            self._unseat(desk, "cancelled")
-            raise
-        return desk
-
-    async def unseat(self, desk: Desk, reason: str) -> bool:
-        """What `Desk.sign_out` does."""
-        decided = self._unseat(desk, reason)
-        return decided is not None and done(await self._ledger.wait(decided))
-
-    def _unseat(self, desk: Desk, reason: str) -> Decided | None:
-        """Sign out without waiting for anything, so that nothing can come between."""
-        if not self.is_current(desk) or not self._ledger.is_open:
-            return None
-        return self._ledger.post(SignOut(desk.agent.id, reason))
-
-    def is_current(self, desk: Desk) -> bool:
-        """Whether the agent is signed in at this desk, by the latest decision."""
-        return self._ledger.seats.get(desk.agent.id) is desk
-
-    def failed_error(self) -> RouterClosedError | None:
-        """What a desk raises when the router has failed."""
-        return self._ledger.closed_error() if self._ledger.failure is not None else None
+        return SigningIn(self._seating, agent, ready=ready)
 
     # --- looking --------------------------------------------------------------------------
     # These read the engine as it is now, which may be one frame ahead of a slow journal.
@@ -421,28 +358,3 @@ class Router:
     def interaction(self, interaction_id: str) -> Interaction | None:
         """A picture of an open interaction; None when it has ended or never was."""
         return self._engine.interaction(interaction_id)
-
-    # --- the door of the ledger -----------------------------------------------------------
-
-    async def send(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
-        """Send any command of `omniroute.events`; returns its events when they are durable.
-
-        Everything else here is made of this. Raises `CommandError` for a command that
-        holds what it must not, such as text where a number belongs.
-        """
-        checked = _checked(command)
-        await self._acquire(wait=wait)
-        return await self._ledger.wait(self._post(checked))
-
-    async def _acquire(self, *, wait: bool = True) -> None:
-        if not wait and self._ledger.is_full:
-            raise RouterBusyError("the inbox is full: nothing was recorded, try again later")
-        await self._ledger.acquire()
-
-    def _post(self, command: Command, *, arriving: Desk | None = None) -> Decided:
-        """Decide a command for which a place was acquired."""
-        try:
-            return self._ledger.post(command, arriving=arriving, places=1)
-        except BaseException:
-            self._ledger.release()
-            raise
