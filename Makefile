@@ -53,9 +53,9 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/hot_path.py
 	$(BIN)/python benchmarks/router.py
 
-# Hypothesis marks its own tests, state machines included.
+# Hypothesis marks its own tests, state machines included; theory runs twenty times as long here.
 soak: $(STAMP)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m hypothesis tests
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m "hypothesis or theory" tests
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .. import events as ev
 from ..events import Command
 from ..plan import OnExpiry, Plan
-from .agenda import PRESENCE, Agenda
+from .agenda import PRESENCE, WORK, Agenda
 from .desks import Desk, Habits, Together
 from .scenario import Scenario, Shift
 from .streams import Streams
@@ -43,7 +43,8 @@ class Attendance:
             for named in group.agents:
                 agent = plan.agents[named] if isinstance(named, str) else named
                 together = Together(group.slow_down) if group.slow_down else None
-                desk = self.desks[agent.id] = Desk(agent, habits, group.name, together)
+                rank = WORK + (len(self.desks) << 40)
+                desk = self.desks[agent.id] = Desk(agent, habits, group.name, together, rank)
                 if not group.shifts:
                     agenda.plan(0, PRESENCE, self._come, desk)
                 for shift in group.shifts:

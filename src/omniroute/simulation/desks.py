@@ -49,7 +49,7 @@ class Habits:
 
 @attrs.define(eq=False)
 class Desk:
-    """One agent. ``load`` counts what he accepted and has not completed.
+    """One agent. ``rank`` orders what several finish at one moment: by agent. ``load`` counts what he accepted and has not completed.
 
     ``away`` counts reasons not to be ready (a break, a pause); ``on_shift`` False lets him go
     home when his hands are empty. ``since_ms``: signed in since (-1: not signed in).
@@ -59,6 +59,7 @@ class Desk:
     habits: Habits
     group: str
     together: Together | None
+    rank: int
     load: int = 0
     busy_since_ms: int = 0
     since_ms: int = -1

@@ -2,8 +2,8 @@
 
 A heap of (moment, order, action, subject, number) holds what the world will do; the engine's next
 deadline stands beside it, and the earlier goes first. What happens at one moment happens in the
-order end of work, presence, arrival, answer, abandonment: completions free agents for those who
-come at the same moment, and nobody abandons in the moment he is answered.
+order end of work (agent by agent, as they are listed), presence, arrival, answer, abandonment: who
+comes finds the agents who have just become free, and nobody leaves in the moment he is answered.
 
 The driver decides nothing that the engine decides. Each event changes the tally and may call for
 commands at the same moment (``_todo``), which are done when the batch has been read.
@@ -360,7 +360,7 @@ class _Run:
             self._plan_end(desk)
             return
         ends_ms = at_ms + int(work_ms + 0.5)
-        self._agenda.plan(ends_ms, WORK, self._work_over, customer, event.offer_id)
+        self._agenda.plan(ends_ms, desk.rank, self._work_over, customer, event.offer_id)
 
     def _plan_end(self, desk: Desk) -> None:
         """The next end of a desk whose contacts share its time."""
@@ -368,7 +368,7 @@ class _Run:
         assert together is not None
         ends_ms = together.next_end_ms()
         if ends_ms is not None:
-            self._agenda.plan(ends_ms, WORK, self._one_is_over, desk, together.version)
+            self._agenda.plan(ends_ms, desk.rank, self._one_is_over, desk, together.version)
 
     def _one_is_over(self, at_ms: int, desk: Desk, version: int) -> None:
         together = desk.together
