@@ -330,7 +330,6 @@ def signed_in(state: State, event: ev.SignedIn) -> None:
     record = AgentRecord(agent, state.loads.get(state.plan.capacities[agent.capacity], {}))
     record.presence = PRESENCE[ev.SignedIn][record.presence]
     state.agents[agent.id] = record
-    state.market.in_idle_order[record] = None
     state.market.enter(record)
     state.touch(record)
 
@@ -343,7 +342,6 @@ def signed_out(state: State, event: ev.SignedOut) -> None:
     for refused in list(record.barred.values()):
         state.unbar(refused, record.id)
     state.market.leave(record)
-    del state.market.in_idle_order[record]
 
 
 def presence_changed(state: State, event: ev.BecameReady | ev.BecameNotReady) -> None:

@@ -1,27 +1,27 @@
-"""The agents' side of the market: profiles, rows, groups, pools.
+"""The agents' side of the market: profiles, rows, groups, boards.
 
 A *profile* is the set of agents who differ in nothing that a requirement can see. A *group* is
 the available agents of one profile with one load; inside it they differ only in idle time.
-A *pool* is all groups that are open for the same channels: one bit per profile says where
-somebody is available, so that an arrival that nobody can take costs one `&`. A *row* is
-the mirror image of a pool: the lanes that a profile with these open channels may serve.
+A *board* says for one channel which profiles have somebody available and who of them is longest
+idle: an arrival that nobody can take costs one `&`. A *row* is the mirror image:
+the lanes that a profile with these open channels may serve.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..model import Agent
+from .lanes import Pick, picker
 
 if TYPE_CHECKING:
     from .capacity import Load
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["NOBODY", "Group", "Pool", "Profile", "ProfileKey", "Row", "profile_key"]
+__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "profile_key"]
 
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
@@ -52,16 +52,16 @@ class Row:
         self.open = open_channels
         self.lanes = lanes
         #: reads the heads of all these lanes out of the list of heads, at C speed
-        self.pick: Callable[[list[int]], tuple[int, ...]] | None = None
+        self.pick: Pick | None = None
 
     def add(self, lane: Lane) -> None:
         """A lane that this row may serve came into being."""
         self.lanes.append(lane)
         self.pick = None
 
-    def build(self) -> Callable[[list[int]], tuple[int, ...]]:
-        """Make ``pick``. Slot 0 of the heads is always empty; it pads to a tuple."""
-        self.pick = itemgetter(0, 0, *(lane.index for lane in self.lanes))
+    def build(self) -> Pick:
+        """Make ``pick``."""
+        self.pick = picker(lane.index for lane in self.lanes)
         return self.pick
 
 
@@ -84,24 +84,19 @@ class Profile:
 class Group:
     """The available agents of one profile and one load; ``first`` is the longest idle."""
 
-    __slots__ = ("_heap", "first", "load", "members", "pool", "profile")
+    __slots__ = ("_heap", "first", "load", "members")
 
-    def __init__(self, profile: Profile, load: Load, pool: Pool) -> None:
-        self.profile = profile
+    def __init__(self, load: Load) -> None:
         self.load = load
-        self.pool = pool
         #: by the idle number under which each is filed
         self.members: dict[int, AgentRecord] = {}
         self._heap: list[int] = []
         #: the smallest idle number of the members
         self.first = NOBODY
 
-    def add(self, agent: AgentRecord) -> None:
+    def add(self, agent: AgentRecord, idle: int) -> None:
         """An agent of this profile and load became available."""
         members = self.members
-        agent.filed = idle = agent.idle
-        if not members:
-            self.pool.open_group(self)
         members[idle] = agent
         if idle < self.first:
             self.first = idle
@@ -109,41 +104,48 @@ class Group:
         if len(self._heap) > 2 * len(members) + 16:
             self._heap = sorted(members)
 
-    def remove(self, agent: AgentRecord) -> None:
+    def remove(self, idle: int) -> None:
         """He is not available any more, or not with this load."""
         members, heap = self.members, self._heap
-        del members[agent.filed]
+        del members[idle]
         if not members:
             heap.clear()
             self.first = NOBODY
-            self.pool.close_group(self)
-        elif agent.filed == self.first:
+        elif idle == self.first:
             while heap[0] not in members:
                 heappop(heap)
             self.first = heap[0]
 
 
-class Pool:
-    """All non-empty groups whose loads are open for the same channels."""
+class Board:
+    """Who is available for one channel: per profile the longest idle, and one bit.
 
-    __slots__ = ("groups", "open", "profiles")
+    The mirror image of the heads of lanes: a need reads the firsts of the profiles that satisfy it
+    as a row reads the heads of its lanes.
+    """
 
-    def __init__(self, open_channels: int) -> None:
-        self.open = open_channels
-        #: one bit per profile that has an available agent in here
+    __slots__ = ("bit", "firsts", "profiles")
+
+    def __init__(self, bit: int, slots: int) -> None:
+        self.bit = bit
+        #: by profile index the smallest idle number, or `NOBODY`
+        self.firsts = [NOBODY] * slots
+        #: one bit per profile that has somebody available
         self.profiles = 0
-        self.groups: dict[int, list[Group]] = {}
 
-    def open_group(self, group: Group) -> None:
-        """A group got its first member."""
-        self.profiles |= group.profile.bit
-        self.groups.setdefault(group.profile.index, []).append(group)
+    def add(self, profile: Profile, idle: int) -> None:
+        """Somebody of this profile became available."""
+        if idle < self.firsts[profile.index]:
+            self.firsts[profile.index] = idle
+            self.profiles |= profile.bit
 
-    def close_group(self, group: Group) -> None:
-        """A group lost its last member."""
-        index = group.profile.index
-        groups = self.groups[index]
-        groups.remove(group)
-        if not groups:
-            del self.groups[index]
-            self.profiles ^= group.profile.bit
+    def remove(self, profile: Profile, idle: int) -> None:
+        """He is not available any more; the groups of the profile say who is next."""
+        if self.firsts[profile.index] == idle:
+            first = NOBODY
+            for group in profile.groups.values():
+                if group.first < first and group.load.open & self.bit:
+                    first = group.first
+            self.firsts[profile.index] = first
+            if first == NOBODY:
+                self.profiles ^= profile.bit

@@ -8,7 +8,9 @@ integer key, so a heap of integers holds it, and the head is all that anybody co
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ..model import Channel
@@ -19,36 +21,51 @@ if TYPE_CHECKING:
     from .groups import Profile
     from .records import AgentRecord, QueueRecord
 
-__all__ = ["EMPTY", "Lane", "Need"]
+__all__ = ["EMPTY", "Lane", "Need", "Pick", "picker"]
+
+#: Reads many places of a list at once, at C speed (about 16 ns each).
+Pick = Callable[[list[int]], tuple[int, ...]]
 
 #: The head of an empty lane: larger than any key.
 EMPTY = 1 << 320
 
 
+def picker(indexes: Iterable[int]) -> Pick:
+    """A `Pick` of these places. Place 0 is empty in every such list; it pads to a tuple."""
+    return itemgetter(0, 0, *indexes)
+
+
 class Need:
     """One effective requirement and who satisfies it, as indexes and as one bit mask."""
 
-    __slots__ = ("expression", "lanes", "mask", "profiles", "required_skills")
+    __slots__ = ("expression", "lanes", "mask", "pick", "profiles", "required_skills")
 
     def __init__(self, expression: Expression | None) -> None:
         self.expression = expression
         self.required_skills = expression.required_skills if expression is not None else ()
         self.profiles: dict[int, Profile] = {}
         self.mask = 0
+        #: reads the firsts of all these profiles off a board, at C speed
+        self.pick: Pick | None = None
         self.lanes: list[Lane] = []
 
-    def consider(self, profile: Profile) -> bool:
+    def consider(self, profile: Profile) -> None:
         """Take the profile in if it satisfies the requirement: the one place that asks."""
         if self.expression is None or self.expression.matches(profile.example):
             self.profiles[profile.index] = profile
             self.mask |= profile.bit
-            return True
-        return False
+            self.pick = None
 
     def forget(self, profile: Profile) -> None:
         """The profile has no agents any more."""
         if self.profiles.pop(profile.index, None) is not None:
             self.mask ^= profile.bit
+            self.pick = None
+
+    def build(self) -> Pick:
+        """Make ``pick``."""
+        self.pick = picker(self.profiles)
+        return self.pick
 
     def admits(self, agent: AgentRecord) -> bool:
         """Whether this signed-in agent satisfies the requirement; presence and room aside."""

@@ -3,18 +3,16 @@
 The theory. Interactions that wait stand in *lanes*, agents who have room stand in
 *groups*; a lane and a group hold members that are alike, so only their heads matter. Which
 profile satisfies which need is worked out once, when the lane or the profile comes into
-being, and kept on both sides: as a *row* (the lanes a freed agent looks at) and as a
-bit mask (the profiles an arrival looks at). So
+being, and kept on both sides, as mirror images:
 
-- an agent is freed: read the heads of the lanes in his row, take the smallest key;
-- an interaction arrives: `&` the mask of its need with each pool's mask, compare the
-  heads of the groups that remain, by the queue's strategy.
+- an agent is freed: read the heads of the lanes in his *row*, take the smallest key;
+- an interaction arrives: `&` the mask of its *need* with the *board* of its channel, which
+  says where somebody is available. Usually nothing is left. Else read the firsts of
+  the need's profiles off the board, take the smallest (or compare groups, by strategy).
 
-The cost grows with the number of distinct kinds, never with the number of people or
-calls. Two things bend this rule and are handled apart. Refusals: an agent who is barred from
-the head of a lane looks deeper into that lane. Many different agents available at once under
-longest idle: agents are then tried in idle order, which finds one after A/n trials when
-n of A satisfy the need; since the other way costs n, the cheaper is at most sqrt(A).
+The cost grows with the number of distinct kinds (16 ns each), never with the number of people
+or calls. One thing bends this rule: an agent who is barred from the head of a lane looks
+deeper into that lane.
 
 Both sides are brought up to date when somebody next looks: agents who changed are only
 noted (`mark`), and so is the interaction that began to wait last (`put`). A freed agent who takes
@@ -24,7 +22,6 @@ offered at once, the common case without load, never enters a lane.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import heappop
 
@@ -32,12 +29,15 @@ import msgspec
 
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Strategy
-from .capacity import Load
-from .groups import NOBODY, Group, Pool, Profile, ProfileKey, Row, profile_key
+from .capacity import CHANNEL_BIT
+from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
 from .lanes import EMPTY, Lane, Need
 from .records import AgentRecord, InteractionRecord, QueueRecord
 
 __all__ = ["Market"]
+
+#: So few profiles are compared one by one; more are read at once.
+_FEW = 8
 
 #: Fewer lanes than this are not worth sweeping.
 _SWEEP_AT_LEAST = 1_024
@@ -54,8 +54,9 @@ class Market:
         self._waiting: dict[int, InteractionRecord] = {}
         #: the interaction that began to wait last, while it is not filed yet
         self._arrived: InteractionRecord | None = None
-        #: all signed-in agents, longest idle first
-        self.in_idle_order: OrderedDict[AgentRecord, None] = OrderedDict()
+        #: available agents by the idle number under which they are filed
+        self._filed: dict[int, AgentRecord] = {}
+        self._boards: dict[Channel, Board] = {}
         self._heads: list[int] = [EMPTY]
         self.lanes: dict[_LaneKey, Lane] = {}
         self._free_slots: list[int] = []
@@ -63,8 +64,8 @@ class Market:
         self._sweep_at = _SWEEP_AT_LEAST
         self._needs: dict[Expression | None, Need] = {}
         self._profiles: dict[ProfileKey, Profile] = {}
-        self._by_index: list[Profile | None] = []
-        self._pools: dict[int, Pool] = {}
+        #: place 0 stays empty
+        self._by_index: list[Profile | None] = [None]
         self._stale: list[AgentRecord] = []
         #: agents that some requirement names, so that each is a profile of his own
         self._named: set[str] = set()
@@ -87,7 +88,7 @@ class Market:
     def leave(self, record: AgentRecord) -> None:
         """An agent signed out or is about to change."""
         if record.group is not None:
-            record.group.remove(record)
+            self._withdraw(record, record.group)
             record.group = None
         profile = record.profile
         del profile.agents[record.id]
@@ -105,10 +106,12 @@ class Market:
 
     def _new_profile(self, key: ProfileKey, example: Agent) -> Profile:
         try:
-            index = self._by_index.index(None)
+            index = self._by_index.index(None, 1)
         except ValueError:
             index = len(self._by_index)
             self._by_index.append(None)
+            for board in self._boards.values():
+                board.firsts.append(NOBODY)
         profile = self._by_index[index] = self._profiles[key] = Profile(index, key, example)
         for need in self._needs.values():
             need.consider(profile)
@@ -121,25 +124,46 @@ class Market:
             load = record.load
             target = None
             if load.open and record.presence is Presence.READY:
-                target = record.profile.groups.get(load)
+                groups = record.profile.groups
+                target = groups.get(load)
                 if target is None:
-                    target = self._new_group(record.profile, load)
+                    target = groups[load] = Group(load)
             group = record.group
             if group is target and (group is None or record.filed == record.idle):
                 continue
             if group is not None:
-                group.remove(record)
+                self._withdraw(record, group)
             record.group = target
             if target is not None:
-                target.add(record)
+                self._post(record, target)
         self._stale.clear()
 
-    def _new_group(self, profile: Profile, load: Load) -> Group:
-        pool = self._pools.get(load.open)
-        if pool is None:
-            pool = self._pools[load.open] = Pool(load.open)
-        group = profile.groups[load] = Group(profile, load, pool)
-        return group
+    def _post(self, record: AgentRecord, group: Group) -> None:
+        """He is available: in his group and on the boards of the channels open to him."""
+        record.filed = idle = record.idle
+        self._filed[idle] = record
+        group.add(record, idle)
+        open_channels = group.load.open
+        for board in self._boards.values():
+            if board.bit & open_channels:
+                board.add(record.profile, idle)
+
+    def _withdraw(self, record: AgentRecord, group: Group) -> None:
+        """He is not available any more, or not like that."""
+        idle = record.filed
+        del self._filed[idle]
+        group.remove(idle)
+        open_channels = group.load.open
+        for board in self._boards.values():
+            if board.bit & open_channels:
+                board.remove(record.profile, idle)
+
+    def _new_board(self, channel: Channel) -> None:
+        """The first lane of a channel: from now on somebody may ask who is available."""
+        board = self._boards[channel] = Board(CHANNEL_BIT[channel], len(self._by_index))
+        for record in self._filed.values():
+            if record.load.open & board.bit:
+                board.add(record.profile, record.filed)
 
     # --- interactions ---------------------------------------------------------------
 
@@ -230,6 +254,9 @@ class Market:
             index = len(self._heads)
             self._heads.append(EMPTY)
         lane = Lane(index, queue, need, channel)
+        if channel not in self._boards:
+            self._settle()
+            self._new_board(channel)
         need.lanes.append(lane)
         for profile in need.profiles.values():
             for row in profile.rows.values():
@@ -299,61 +326,51 @@ class Market:
         if self._stale:
             self._settle()
         lane = record.lane
-        mask = lane.need.mask
-        bit = lane.bit
-        pools = [
-            (pool, common)
-            for pool in self._pools.values()
-            if pool.open & bit and (common := pool.profiles & mask)
-        ]
-        if not pools:
+        need = lane.need
+        board = self._boards[lane.channel]
+        common = board.profiles & need.mask
+        if not common:
             return None
         strategy = lane.queue.plan.strategy
-        if strategy is Strategy.LONGEST_IDLE:
-            count = sum(common.bit_count() for _, common in pools)
-            if count * count > len(self.in_idle_order):
-                return self._first_in_idle_order(record, lane)
-            if record.barred is None:
-                return self._longest_idle(pools)
+        if strategy is Strategy.LONGEST_IDLE and record.barred is None:
+            return self._filed[self._longest_idle(board, need, common)]
         best: AgentRecord | None = None
         best_score: tuple[object, int] | None = None
-        for group in _groups(pools):
-            agent = self._best_of_group(record, group, strategy)
-            if agent is None:
-                continue
-            score = (_score(strategy, lane.need, agent), agent.idle)
-            if best_score is None or score < best_score:
-                best, best_score = agent, score
+        for profile in self._profiles_of(common):
+            for group in profile.groups.values():
+                if not group.members or not group.load.open & lane.bit:
+                    continue
+                agent = self._best_of_group(record, group, strategy)
+                if agent is None:
+                    continue
+                score = (_score(strategy, need, agent), agent.idle)
+                if best_score is None or score < best_score:
+                    best, best_score = agent, score
         return best
 
-    def _longest_idle(self, pools: list[tuple[Pool, int]]) -> AgentRecord:
-        """The longest idle agent of these pools' profiles; there is at least one."""
+    def _longest_idle(self, board: Board, need: Need, common: int) -> int:
+        """The smallest idle number of the profiles in ``common``, which are in both."""
+        if common.bit_count() > _FEW:
+            pick = need.pick or need.build()
+            return min(pick(board.firsts))
         best = NOBODY
-        chosen: Group | None = None
-        for pool, common in pools:
-            groups = pool.groups
-            bits = common
-            while bits:
-                lowest = bits & -bits
-                bits ^= lowest
-                for group in groups[lowest.bit_length() - 1]:
-                    if group.first < best:
-                        best, chosen = group.first, group
-        assert chosen is not None
-        return chosen.members[best]
+        while common:
+            lowest = common & -common
+            common ^= lowest
+            first = board.firsts[lowest.bit_length() - 1]
+            if first < best:
+                best = first
+        return best
 
-    def _first_in_idle_order(self, record: InteractionRecord, lane: Lane) -> AgentRecord | None:
-        profiles = lane.need.profiles
-        barred = record.barred or ()
-        for agent in self.in_idle_order:
-            if (
-                agent.group is not None
-                and agent.profile.index in profiles
-                and agent.load.open & lane.bit
-                and agent.id not in barred
-            ):
-                return agent
-        return None
+    def _profiles_of(self, mask: int) -> Iterator[Profile]:
+        """The profiles whose bits are set."""
+        bits = mask
+        while bits:
+            lowest = bits & -bits
+            bits ^= lowest
+            profile = self._by_index[lowest.bit_length() - 1]
+            assert profile is not None
+            yield profile
 
     def _best_of_group(
         self, record: InteractionRecord, group: Group, strategy: Strategy
@@ -367,16 +384,6 @@ class Market:
             return agent
         others = (other for other in group.members.values() if other.id not in barred)
         return min(others, key=lambda other: other.idle, default=None)
-
-
-def _groups(pools: list[tuple[Pool, int]]) -> Iterator[Group]:
-    """The groups of the profiles whose bits are set."""
-    for pool, common in pools:
-        bits = common
-        while bits:
-            lowest = bits & -bits
-            bits ^= lowest
-            yield from pool.groups[lowest.bit_length() - 1]
 
 
 def _score(strategy: Strategy, need: Need, agent: AgentRecord) -> object:

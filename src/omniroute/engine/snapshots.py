@@ -180,7 +180,6 @@ def _restore_agent(state: State, saved: _Agent) -> None:
     record.idle = saved.idle
     record.last_offer = saved.last_offer
     state.agents[record.id] = record
-    state.market.in_idle_order[record] = None
     state.market.enter(record)
 
 
@@ -219,6 +218,7 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         record.offer_id = kept.offer_id
         state.offers[kept.offer_id] = agent.work[kept.offer_id] = record
         agent.load = state.loads.plus(agent.load, record.channel)
+        state.market.mark(agent)
     if record.state is InteractionState.WAITING:
         state.market.put(record)
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):

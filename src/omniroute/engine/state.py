@@ -146,10 +146,8 @@ class State:
     def touch(self, agent: AgentRecord) -> None:
         """He is now the least idle of all."""
         self.idle = agent.idle = self.idle + 1
-        market = self.market
-        market.in_idle_order.move_to_end(agent)
         if not agent.stale:
-            market.mark(agent)
+            self.market.mark(agent)
 
     def give_back(self, record: InteractionRecord) -> AgentRecord:
         """The agent does not carry it any more; returns him."""
