@@ -190,3 +190,20 @@ def test_the_demo_in_a_pipe_prints_lines_and_can_stay_open():
         rest = demo.stdout.read()
     assert demo.returncode == 0, rest
     assert "Traceback" not in rest
+
+
+@pytest.mark.anyio
+async def test_the_check_of_the_demo_notices_an_event_too_many_and_one_too_few(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from centre.report import Books
+
+    from omniroute import Channel, Message, Plan, Queue, Router
+
+    async with Router(Plan(queues=[Queue(name="support")])) as router:
+        await router.submit(Message(channel=Channel.EMAIL), queue="support")
+        assert Books.close(1, router) == Books(received=1, routed=0, ended=0, waiting=1)
+        assert [Books.close(received, router).balance for received in (0, 1, 2)] == [
+            False,
+            True,
+            False,
+        ]
