@@ -104,7 +104,7 @@ class _Wire(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaul
 # --- commands ---------------------------------------------------------------------------
 
 
-class Submit(_Wire, tag="submit"):
+class Submit(_Wire, frozen=True, tag="submit"):
     """Route a message: open an interaction, join an open thread, or drop a duplicate.
 
     ``queue`` None lets the plan's triage choose; ``priority`` None takes the triage's or
@@ -119,7 +119,7 @@ class Submit(_Wire, tag="submit"):
     interaction_id: str | None = None
 
 
-class Quarantine(_Wire, tag="quarantine"):
+class Quarantine(_Wire, frozen=True, tag="quarantine"):
     """Keep a message that cannot be trusted or understood, with its reason; never route it."""
 
     message: Message
@@ -127,112 +127,112 @@ class Quarantine(_Wire, tag="quarantine"):
     interaction_id: str | None = None
 
 
-class Abandon(_Wire, tag="abandon"):
+class Abandon(_Wire, frozen=True, tag="abandon"):
     """The customer has gone: abandoned while it waits, wrapped up when an agent has it."""
 
     interaction_id: str
     reason: str = ""
 
 
-class Cancel(_Wire, tag="cancel"):
+class Cancel(_Wire, frozen=True, tag="cancel"):
     """Take an interaction out, whatever its state: a supervisor's or the system's decision."""
 
     interaction_id: str
     reason: str = ""
 
 
-class Reprioritize(_Wire, tag="reprioritize"):
+class Reprioritize(_Wire, frozen=True, tag="reprioritize"):
     """Change the priority of an interaction; takes effect at once in the waiting order."""
 
     interaction_id: str
     priority: int
 
 
-class SignIn(_Wire, tag="sign_in"):
+class SignIn(_Wire, frozen=True, tag="sign_in"):
     """An agent begins to work; ``ready`` False signs in as not ready."""
 
     agent: Agent
     ready: bool = True
 
 
-class SignOut(_Wire, tag="sign_out"):
+class SignOut(_Wire, frozen=True, tag="sign_out"):
     """An agent leaves: his offers are revoked, his engaged work is requeued at its age."""
 
     agent_id: str
     reason: str = ""
 
 
-class SetReady(_Wire, tag="set_ready"):
+class SetReady(_Wire, frozen=True, tag="set_ready"):
     """An agent can be offered work. Done twice it changes nothing."""
 
     agent_id: str
 
 
-class SetNotReady(_Wire, tag="set_not_ready"):
+class SetNotReady(_Wire, frozen=True, tag="set_not_ready"):
     """An agent is not offered work; open offers are revoked, engaged work stays."""
 
     agent_id: str
     reason: str = ""
 
 
-class ChangeAgent(_Wire, tag="change_agent"):
+class ChangeAgent(_Wire, frozen=True, tag="change_agent"):
     """Replace a signed-in agent's skills, groups, attributes and capacity at once."""
 
     agent: Agent
 
 
-class Accept(_Wire, tag="accept"):
+class Accept(_Wire, frozen=True, tag="accept"):
     """An agent takes an offer; from then on ``offer_id`` is the assignment's id."""
 
     offer_id: int
 
 
-class Decline(_Wire, tag="decline"):
+class Decline(_Wire, frozen=True, tag="decline"):
     """An agent refuses an offer; the queue's refusal policy says for how long."""
 
     offer_id: int
     reason: str = ""
 
 
-class Revoke(_Wire, tag="revoke"):
+class Revoke(_Wire, frozen=True, tag="revoke"):
     """Take an open offer back; the interaction waits again at its old place."""
 
     offer_id: int
 
 
-class Hold(_Wire, tag="hold"):
+class Hold(_Wire, frozen=True, tag="hold"):
     """Put an engaged interaction on hold; it keeps its capacity."""
 
     assignment_id: int
 
 
-class Resume(_Wire, tag="resume"):
+class Resume(_Wire, frozen=True, tag="resume"):
     """Take a held interaction up again."""
 
     assignment_id: int
 
 
-class Requeue(_Wire, tag="requeue"):
+class Requeue(_Wire, frozen=True, tag="requeue"):
     """Give an engaged interaction back to its queue; it keeps its age."""
 
     assignment_id: int
     reason: str = ""
 
 
-class Complete(_Wire, tag="complete"):
+class Complete(_Wire, frozen=True, tag="complete"):
     """The conversation is over; wrap-up follows where the queue has one."""
 
     assignment_id: int
     code: str = ""
 
 
-class FinishWrapUp(_Wire, tag="finish_wrap_up"):
+class FinishWrapUp(_Wire, frozen=True, tag="finish_wrap_up"):
     """The agent has finished the after-contact work before its time is up."""
 
     assignment_id: int
 
 
-class Tick(_Wire, tag="tick"):
+class Tick(_Wire, frozen=True, tag="tick"):
     """Time has passed. Every command fires what is due; this one does nothing else."""
 
 
@@ -261,7 +261,7 @@ Command = (
 # --- events -----------------------------------------------------------------------------
 
 
-class Queued(_Wire, tag="queued"):
+class Queued(_Wire, frozen=True, tag="queued"):
     """An interaction began to wait. ``seq`` numbers interactions and breaks every tie."""
 
     at_ms: int
@@ -273,7 +273,7 @@ class Queued(_Wire, tag="queued"):
     requirement: str | None = None
 
 
-class Rejected(_Wire, tag="rejected"):
+class Rejected(_Wire, frozen=True, tag="rejected"):
     """A message was refused at the door, with the reason; nothing waits."""
 
     at_ms: int
@@ -283,7 +283,7 @@ class Rejected(_Wire, tag="rejected"):
     queue: str | None = None
 
 
-class Quarantined(_Wire, tag="quarantined"):
+class Quarantined(_Wire, frozen=True, tag="quarantined"):
     """A message was kept aside: it cannot be trusted or understood."""
 
     at_ms: int
@@ -292,7 +292,7 @@ class Quarantined(_Wire, tag="quarantined"):
     reason: str
 
 
-class Duplicate(_Wire, tag="duplicate"):
+class Duplicate(_Wire, frozen=True, tag="duplicate"):
     """A message id was seen before; ``interaction_id`` is what it opened or joined then."""
 
     at_ms: int
@@ -301,7 +301,7 @@ class Duplicate(_Wire, tag="duplicate"):
     interaction_id: str
 
 
-class MessageAppended(_Wire, tag="message_appended"):
+class MessageAppended(_Wire, frozen=True, tag="message_appended"):
     """A message joined an open interaction; ``agent_id`` is who has it, if anyone."""
 
     at_ms: int
@@ -310,7 +310,7 @@ class MessageAppended(_Wire, tag="message_appended"):
     agent_id: str | None = None
 
 
-class StepReached(_Wire, tag="step_reached"):
+class StepReached(_Wire, frozen=True, tag="step_reached"):
     """A waiting interaction moved to another step of its ladder (0-based)."""
 
     at_ms: int
@@ -318,7 +318,7 @@ class StepReached(_Wire, tag="step_reached"):
     step: int
 
 
-class Reprioritized(_Wire, tag="reprioritized"):
+class Reprioritized(_Wire, frozen=True, tag="reprioritized"):
     """The priority of an interaction changed."""
 
     at_ms: int
@@ -326,7 +326,7 @@ class Reprioritized(_Wire, tag="reprioritized"):
     priority: int
 
 
-class RefusalsReset(_Wire, tag="refusals_reset"):
+class RefusalsReset(_Wire, frozen=True, tag="refusals_reset"):
     """Agents who declined may be offered the interaction again; ``agent_id`` None: all."""
 
     at_ms: int
@@ -334,7 +334,7 @@ class RefusalsReset(_Wire, tag="refusals_reset"):
     agent_id: str | None = None
 
 
-class Abandoned(_Wire, tag="abandoned"):
+class Abandoned(_Wire, frozen=True, tag="abandoned"):
     """The customer went away before an agent took the interaction."""
 
     at_ms: int
@@ -342,7 +342,7 @@ class Abandoned(_Wire, tag="abandoned"):
     reason: str = ""
 
 
-class Cancelled(_Wire, tag="cancelled"):
+class Cancelled(_Wire, frozen=True, tag="cancelled"):
     """The interaction was taken out."""
 
     at_ms: int
@@ -350,7 +350,7 @@ class Cancelled(_Wire, tag="cancelled"):
     reason: str = ""
 
 
-class Offered(_Wire, tag="offered"):
+class Offered(_Wire, frozen=True, tag="offered"):
     """An interaction is held out to one agent until ``expires_at_ms``; it holds capacity."""
 
     at_ms: int
@@ -360,7 +360,7 @@ class Offered(_Wire, tag="offered"):
     expires_at_ms: int
 
 
-class Accepted(_Wire, tag="accepted"):
+class Accepted(_Wire, frozen=True, tag="accepted"):
     """The agent took it; the offer is now an assignment with the same id."""
 
     at_ms: int
@@ -369,9 +369,8 @@ class Accepted(_Wire, tag="accepted"):
     agent_id: str
 
 
-class Declined(_Wire, tag="declined"):
-    """The agent refused. ``again_at_ms`` says until when he is barred: None: not at all, -1:
-    until it is reset."""
+class Declined(_Wire, frozen=True, tag="declined"):
+    """The agent refused; he is barred until ``again_at_ms`` (None: not at all, -1: until reset)."""
 
     at_ms: int
     offer_id: int
@@ -381,7 +380,7 @@ class Declined(_Wire, tag="declined"):
     again_at_ms: int | None = None
 
 
-class Expired(_Wire, tag="expired"):
+class Expired(_Wire, frozen=True, tag="expired"):
     """The agent let the offer run out (redirect on no answer)."""
 
     at_ms: int
@@ -390,7 +389,7 @@ class Expired(_Wire, tag="expired"):
     agent_id: str
 
 
-class Revoked(_Wire, tag="revoked"):
+class Revoked(_Wire, frozen=True, tag="revoked"):
     """The offer was taken back by the system or the customer; `again_at_ms` as in `Declined`."""
 
     at_ms: int
@@ -401,7 +400,7 @@ class Revoked(_Wire, tag="revoked"):
     again_at_ms: int | None = None
 
 
-class Held(_Wire, tag="held"):
+class Held(_Wire, frozen=True, tag="held"):
     """The agent put the customer on hold."""
 
     at_ms: int
@@ -409,7 +408,7 @@ class Held(_Wire, tag="held"):
     interaction_id: str
 
 
-class Resumed(_Wire, tag="resumed"):
+class Resumed(_Wire, frozen=True, tag="resumed"):
     """The agent took the customer off hold."""
 
     at_ms: int
@@ -417,7 +416,7 @@ class Resumed(_Wire, tag="resumed"):
     interaction_id: str
 
 
-class Requeued(_Wire, tag="requeued"):
+class Requeued(_Wire, frozen=True, tag="requeued"):
     """An engaged interaction waits again, at its original age; `again_at_ms` as in `Declined`."""
 
     at_ms: int
@@ -428,7 +427,7 @@ class Requeued(_Wire, tag="requeued"):
     again_at_ms: int | None = None
 
 
-class WrapUpStarted(_Wire, tag="wrap_up_started"):
+class WrapUpStarted(_Wire, frozen=True, tag="wrap_up_started"):
     """The customer has gone, the agent still works on it; ``until_ms`` None: open end."""
 
     at_ms: int
@@ -439,7 +438,7 @@ class WrapUpStarted(_Wire, tag="wrap_up_started"):
     code: str = ""
 
 
-class Completed(_Wire, tag="completed"):
+class Completed(_Wire, frozen=True, tag="completed"):
     """The interaction is finished and its capacity is free."""
 
     at_ms: int
@@ -449,14 +448,14 @@ class Completed(_Wire, tag="completed"):
     code: str = ""
 
 
-class SignedIn(_Wire, tag="signed_in"):
+class SignedIn(_Wire, frozen=True, tag="signed_in"):
     """An agent began to work, not ready yet; carries his skills, groups and capacity."""
 
     at_ms: int
     agent: Agent
 
 
-class SignedOut(_Wire, tag="signed_out"):
+class SignedOut(_Wire, frozen=True, tag="signed_out"):
     """An agent left."""
 
     at_ms: int
@@ -464,14 +463,14 @@ class SignedOut(_Wire, tag="signed_out"):
     reason: str = ""
 
 
-class BecameReady(_Wire, tag="became_ready"):
+class BecameReady(_Wire, frozen=True, tag="became_ready"):
     """An agent can be offered work."""
 
     at_ms: int
     agent_id: str
 
 
-class BecameNotReady(_Wire, tag="became_not_ready"):
+class BecameNotReady(_Wire, frozen=True, tag="became_not_ready"):
     """An agent is not offered work any more."""
 
     at_ms: int
@@ -479,14 +478,14 @@ class BecameNotReady(_Wire, tag="became_not_ready"):
     reason: str = ""
 
 
-class AgentChanged(_Wire, tag="agent_changed"):
+class AgentChanged(_Wire, frozen=True, tag="agent_changed"):
     """A signed-in agent has other skills, groups, attributes or capacity from now on."""
 
     at_ms: int
     agent: Agent
 
 
-class CommandRejected(_Wire, tag="command_rejected"):
+class CommandRejected(_Wire, frozen=True, tag="command_rejected"):
     """A command could not be done; ``command`` is its wire name, ``subject`` what it named."""
 
     at_ms: int
