@@ -49,10 +49,11 @@ class Habits:
 
 @attrs.define(eq=False)
 class Desk:
-    """One agent. ``rank`` orders what several finish at one moment: by agent. ``load`` counts what he accepted and has not completed.
+    """One agent.
 
-    ``away`` counts reasons not to be ready (a break, a pause); ``on_shift`` False lets him go
-    home when his hands are empty. ``since_ms``: signed in since (-1: not signed in).
+    ``rank`` orders what several agents finish at one moment. ``load`` counts what he accepted and
+    has not completed, ``away`` the reasons not to be ready (a break, a pause); ``on_shift`` False
+    lets him go home when his hands are empty. ``since_ms``: signed in since (-1: not signed in).
     """
 
     agent: Agent
