@@ -62,6 +62,13 @@ def test_the_web_application_takes_what_is_signed_and_explains_what_waits():
     ]
 
 
+def test_the_simulated_day_finds_that_overflow_keeps_customers_and_breaks_no_law():
+    lines = run("simulate_a_day.py").splitlines()
+    gain = lines[lines.index("abandonment") + 3]
+    assert re.fullmatch(r" +difference +-[\d.]+ ± [\d.]+ %", gain)
+    assert lines[-1].endswith("no law was broken.")
+
+
 def test_every_example_is_run_by_a_test():
     tests = "".join(path.read_text("utf-8") for path in EXAMPLES.parent.glob("tests/**/test_*.py"))
     assert [path.name for path in EXAMPLES.glob("*.py") if path.name not in tests] == []
