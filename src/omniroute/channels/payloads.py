@@ -23,6 +23,7 @@ __all__ = [
     "as_list",
     "as_text",
     "clean",
+    "decode_items",
     "decode_json",
     "each",
     "milliseconds",
@@ -41,6 +42,19 @@ _KEPT = 64_000
 _LATEST_MS = 253_402_300_799_999
 
 
+def _decoded(body: bytes) -> object:
+    """The JSON value in ``body``."""
+    if not body.strip():
+        raise PayloadError("the body is empty")
+    try:
+        value: object = json.loads(body)
+    except RecursionError:
+        raise PayloadError("JSON nested too deep") from None
+    except ValueError as error:
+        raise PayloadError(f"not JSON: {error}") from None
+    return value
+
+
 def decode_json(body: bytes) -> dict[str, object]:
     """The JSON object in ``body``.
 
@@ -49,16 +63,23 @@ def decode_json(body: bytes) -> dict[str, object]:
     Raises:
         PayloadError: not JSON, not an object, or nested too deep.
     """
-    if not body.strip():
-        raise PayloadError("the body is empty")
-    try:
-        value = json.loads(body)
-    except RecursionError:
-        raise PayloadError("JSON nested too deep") from None
-    except ValueError as error:
-        raise PayloadError(f"not JSON: {error}") from None
+    value = _decoded(body)
     if not isinstance(value, dict):
         raise PayloadError(f"a JSON object is expected, not {type(value).__name__}")
+    return value
+
+
+def decode_items(body: bytes) -> list[object]:
+    """The items of the JSON array in ``body``; an object stands for an array of itself.
+
+    Raises:
+        PayloadError: not JSON, neither of the two, or nested too deep.
+    """
+    value = _decoded(body)
+    if isinstance(value, dict):
+        return [value]
+    if not isinstance(value, list):
+        raise PayloadError(f"a JSON array is expected, not {type(value).__name__}")
     return value
 
 

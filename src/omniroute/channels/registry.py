@@ -10,9 +10,13 @@ from types import MappingProxyType
 
 from ..errors import UnknownNameError
 from ..model import Channel
+from .bluesky import Bluesky
 from .discord import Discord
 from .email import Email
 from .line import Line
+from .linkedin import LinkedIn
+from .mastodon import Mastodon
+from .matrix import Matrix
 from .meta import Meta
 from .plivo import Plivo
 from .protocol import Adapter
@@ -26,6 +30,7 @@ from .viber import Viber
 from .voicemail import Voicemail
 from .vonage import Vonage
 from .x import XAccount
+from .youtube import YouTube
 
 __all__ = ["CHANNELS", "adapter_named", "canonical_name"]
 
@@ -49,6 +54,11 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (Slack(), ("slack_events",)),
     (Teams(), ("msteams", "microsoft_teams", "bot_framework")),
     (Discord(), ("discord_interactions",)),
+    (LinkedIn(), ("linkedin_comment",)),
+    (YouTube(), ("youtube_comment", "yt")),
+    (Matrix(), ("matrix_appservice",)),
+    (Bluesky(), ("bsky", "atproto")),
+    (Mastodon(), ("activitypub", "fediverse")),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
     (TwilioSms(), ("sms", "text_message")),
     (Voicemail(), ("twilio_voicemail", "recording")),
