@@ -145,7 +145,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             try:
                 channel = Channel(self.channel)
             except ValueError:
-                raise UnknownNameError("channel", str(self.channel), Channel) from None
+                names = [member.value for member in Channel]
+                raise UnknownNameError("channel", str(self.channel), names) from None
             msgspec.structs.force_setattr(self, "channel", channel)
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute.engine import Engine
-from omniroute.errors import ExpressionError, UnknownNameError
-from omniroute.events import Expired, Offered, Queued, SignIn, Submit, Tick
+from omniroute.errors import CommandError, ExpressionError, UnknownNameError
+from omniroute.events import Duplicate, Expired, Offered, Quarantine, Queued, SignIn, Submit, Tick
 from omniroute.model import Agent, Channel, Message
 from omniroute.plan import Plan, Queue, TriageRule
 
@@ -61,3 +61,34 @@ def test_a_mistake_changes_nothing_even_when_timers_are_due() -> None:
     with pytest.raises(UnknownNameError, match="did you mean"):
         engine.receive(Submit(Message(channel=Channel.CHAT), queue="billin"), 60_000)
     assert engine.snapshot() == before
+
+
+def test_the_engines_own_numbers_cannot_be_taken() -> None:
+    engine = Engine(Plan(queues=[Queue(name="q")]))
+    for command in (
+        Submit(Message(channel=Channel.CHAT), queue="q", interaction_id="i2"),
+        Quarantine(Message(channel=Channel.CHAT), "odd", interaction_id="i2"),
+    ):
+        with pytest.raises(CommandError, match="own numbers"):
+            engine.receive(command, 1)
+    engine.receive(Submit(Message(channel=Channel.CHAT), queue="q", interaction_id="i2b"), 1)
+    assert engine.interaction("i2b") is not None
+
+
+def test_a_language_too_long_for_the_rule_is_left_out() -> None:
+    long = " or ".join(f"s{n:03}" for n in range(120))
+    long += f" or {'x' * (4_090 - len(long))}"
+    rule = TriageRule(queue="q", requirement=long, match_language=True)
+    engine = Engine(Plan(queues=[Queue(name="q")], triage=[rule]))
+    queued = engine.receive(Submit(Message(channel=Channel.CHAT, language="de")), 1)[0]
+    assert isinstance(queued, Queued)
+    assert queued.requirement == str(rule.requirement)
+
+
+def test_a_channel_may_be_given_as_text() -> None:
+    engine = Engine(Plan(queues=[Queue(name="q")]))
+    message = Message(channel="voice", message_id="m")  # type: ignore[arg-type]
+    engine.receive(Submit(message, queue="q"), 1)
+    assert isinstance(engine.receive(Submit(message, queue="q"), 2)[0], Duplicate)
+    with pytest.raises(UnknownNameError, match="did you mean 'voice'"):
+        Message(channel="vioce")  # type: ignore[arg-type]

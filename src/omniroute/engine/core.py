@@ -136,7 +136,7 @@ _Check = Callable[[State, Any], None]
 #: command -> (handler, check of the caller's mistakes or None)
 _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.Submit: (intake.submit, intake.check_submit),
-    ev.Quarantine: (intake.quarantine, None),
+    ev.Quarantine: (intake.quarantine, intake.check_id),
     ev.Abandon: (removal.abandon, None),
     ev.Cancel: (removal.cancel, None),
     ev.Reprioritize: (removal.reprioritize, intake.check_priority),

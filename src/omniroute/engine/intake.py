@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ..errors import CommandError, UnknownNameError
+from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
     Duplicate,
     MessageAppended,
@@ -18,12 +18,12 @@ from ..events import (
     Submit,
 )
 from ..model import Message
-from ..plan import Plan, Scope, all_of, has_skill, parse
+from ..plan import Expression, Plan, Scope, all_of, has_skill, parse
 from . import apply, ladder, lookup
 from .matching import Events, place
 from .state import State
 
-__all__ = ["check_priority", "check_skills", "check_submit", "quarantine", "submit"]
+__all__ = ["check_id", "check_priority", "check_skills", "check_submit", "quarantine", "submit"]
 
 
 #: A language tag is at most 35 characters (RFC 5646, 4.4.1). It comes from outside: whatever
@@ -33,6 +33,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 def check_submit(state: State, command: Submit) -> None:
     """Find a caller's mistakes before anything changes."""
+    if command.interaction_id is not None:
+        check_id(state, command)
     if command.priority is not None:
         check_priority(state, command)
     if command.queue is not None and command.queue not in state.queues:
@@ -45,6 +47,13 @@ def check_submit(state: State, command: Submit) -> None:
         joined = _triage(state.plan, command)[2]
         if joined is not None:
             parse(joined, Scope.AGENT)
+
+
+def check_id(_state: State, command: Submit | Quarantine) -> None:
+    """A given id is not of the form that the engine numbers with."""
+    given = command.interaction_id
+    if given is not None and given[:1] == "i" and given[1:].isdecimal():
+        raise CommandError(f"interaction_id {given!r}: 'i' and digits are the engine's own numbers")
 
 
 def check_priority(state: State, command: Submit | Reprioritize) -> None:
@@ -141,17 +150,25 @@ def _triage(plan: Plan, command: Submit) -> tuple[str | None, int | None, str | 
     for rule in plan.triage:
         if rule.when is not None and not rule.when.matches(message):
             continue
-        wanted = [rule.requirement]
-        if command.requirement is not None:
-            wanted.append(parse(command.requirement, Scope.AGENT))
+        own = command.requirement
+        joined = all_of(rule.requirement, None if own is None else parse(own, Scope.AGENT))
         if rule.match_language and message.language and _LANGUAGE.fullmatch(message.language):
             skill = f"lang:{message.language}"
             if not plan.skills or skill in plan.skills:
-                wanted.append(has_skill(skill))
-        joined = all_of(*wanted)
+                joined = _with_skill(joined, skill)
         priority = rule.priority if command.priority is None else command.priority
         return rule.queue, priority, None if joined is None else str(joined)
     return None, None, None
+
+
+def _with_skill(requirement: Expression | None, skill: str) -> Expression | None:
+    """The requirement and the skill; without the skill where both are too long together."""
+    joined = all_of(requirement, has_skill(skill))
+    try:
+        parse(str(joined), Scope.AGENT)
+    except ExpressionError:
+        return requirement
+    return joined
 
 
 def _refused_at_door(
