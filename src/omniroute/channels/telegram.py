@@ -114,7 +114,7 @@ def _customer(person: dict[str, object]) -> Customer:
     return Customer(id=as_id(person.get("id")), name=name)
 
 
-def _thread(message: dict[str, object]) -> str:
+def _thread_of(message: dict[str, object]) -> str:
     """The chat, and the topic in it."""
     chat = as_id(as_dict(message.get("chat")).get("id"))
     topic = as_id(message.get("message_thread_id"))
@@ -213,7 +213,7 @@ def _read(message: dict[str, object], received_at_ms: int | None) -> Message:
     return Message(
         channel=Channel.TELEGRAM,
         customer=_customer(as_dict(message.get("from"))),
-        thread_id=_thread(message) or None,
+        thread_id=_thread_of(message) or None,
         message_id=_message_id(message),
         text=text,
         links=tuple(dict.fromkeys(links)),
@@ -251,7 +251,7 @@ def _callback(query: dict[str, object], update_id: str, at_ms: int | None) -> In
     message = Message(
         channel=Channel.TELEGRAM,
         customer=customer,
-        thread_id=_thread(pressed) or customer.id or None,
+        thread_id=_thread_of(pressed) or customer.id or None,
         message_id=as_id(query.get("id")) or None,
         text=data,
         attributes={"payload": data, "reply_to": _message_id(pressed) or ""},
