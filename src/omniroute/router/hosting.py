@@ -36,4 +36,8 @@ def _on_trio() -> bool:
         return False
     import trio
 
-    return trio.lowlevel.in_trio_task()
+    try:
+        trio.lowlevel.current_task()
+    except RuntimeError:
+        return False
+    return True
