@@ -13,6 +13,8 @@ from ..model import Channel
 from .bluesky import Bluesky
 from .discord import Discord
 from .email import Email
+from .google_business_messages import BusinessMessages
+from .google_chat import GoogleChat
 from .line import Line
 from .linkedin import LinkedIn
 from .mastodon import Mastodon
@@ -20,6 +22,7 @@ from .matrix import Matrix
 from .meta import Meta
 from .plivo import Plivo
 from .protocol import Adapter
+from .rcs import Rcs
 from .slack import Slack
 from .teams import Teams
 from .telegram import Telegram
@@ -59,6 +62,9 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (Matrix(), ("matrix_appservice",)),
     (Bluesky(), ("bsky", "atproto")),
     (Mastodon(), ("activitypub", "fediverse")),
+    (GoogleChat(), ("hangouts_chat", "gchat")),
+    (BusinessMessages(), ("business_messages", "gbm")),
+    (Rcs(), ("rcs_business_messaging", "rbm")),
     (TwilioVoice(), ("twilio", "voice", "phone", "telephone", "call")),
     (TwilioSms(), ("sms", "text_message")),
     (Voicemail(), ("twilio_voicemail", "recording")),
