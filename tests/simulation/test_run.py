@@ -38,7 +38,7 @@ from omniroute.simulation import (
     Shift,
     simulate,
 )
-from simulation.worlds import HOUR, MINUTE, SCENARIOS
+from scenarios import HOUR, MINUTE, SCENARIOS
 
 SECOND = 1_000
 
