@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from ..model import InteractionState, Presence
 
 if TYPE_CHECKING:
+    from .capacity import Load
     from .lanes import Lane
     from .records import AgentRecord, InteractionRecord
     from .state import State
@@ -26,6 +28,7 @@ class Verdict(enum.StrEnum):
     """What stands between one agent and the interaction: the first filter that removes him."""
 
     NOT_QUALIFIED = "not_qualified"  #: members, step or own requirement not satisfied
+    OTHER_CHANNELS = "other_channels"  #: his capacity never admits this channel
     NOT_READY = "not_ready"
     DECLINED = "declined"  #: barred by a refusal
     NO_ROOM = "no_room"  #: his capacity is taken
@@ -38,6 +41,7 @@ class Reason(enum.StrEnum):
 
     NO_AGENT_SIGNED_IN = "no_agent_signed_in"
     NO_AGENT_QUALIFIED = "no_agent_qualified"
+    NO_AGENT_FOR_CHANNEL = "no_agent_for_channel"
     NO_AGENT_READY = "no_agent_ready"
     ALL_DECLINED = "all_declined"
     ALL_BUSY = "all_busy"
@@ -51,6 +55,7 @@ _CHANGE: dict[Reason, str] = {
     Reason.NO_AGENT_SIGNED_IN: "an agent signs in",
     Reason.NO_AGENT_QUALIFIED: "an agent who satisfies the requirement signs in, or the ladder "
     "reaches a step that somebody satisfies",
+    Reason.NO_AGENT_FOR_CHANNEL: "a qualified agent whose capacity admits the channel signs in",
     Reason.NO_AGENT_READY: "a qualified agent becomes ready",
     Reason.ALL_DECLINED: "a refusal is lifted, or a qualified agent who has not declined has room",
     Reason.ALL_BUSY: "a qualified agent finishes something that holds his capacity",
@@ -100,8 +105,12 @@ _BY_STATE = {
 def explain(state: State, record: InteractionRecord) -> Explanation:
     """Explain one open interaction."""
     lane = state.lane(record.queue, record.step, record.requirement, record.channel)
+
+    def nothing_yet(agent: AgentRecord) -> Load:
+        return state.loads.get(agent.load.capacity, {})
+
     candidates = tuple(
-        Candidate(agent.id, _verdict(agent, record, lane))
+        Candidate(agent.id, _verdict(agent, record, lane, nothing_yet))
         for agent in sorted(state.agents.values(), key=lambda agent: agent.idle)
     )
     reason = _BY_STATE.get(record.state) or _why_waiting(candidates)
@@ -122,11 +131,18 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
     )
 
 
-def _verdict(agent: AgentRecord, record: InteractionRecord, lane: Lane) -> Verdict:
+def _verdict(
+    agent: AgentRecord,
+    record: InteractionRecord,
+    lane: Lane,
+    nothing_yet: Callable[[AgentRecord], Load],
+) -> Verdict:
     if agent is record.agent:
         return Verdict.CHOSEN
     if agent.profile.index not in lane.need.profiles:
         return Verdict.NOT_QUALIFIED
+    if not nothing_yet(agent).open & lane.bit:
+        return Verdict.OTHER_CHANNELS
     if agent.presence is not Presence.READY:
         return Verdict.NOT_READY
     if record.barred is not None and agent.id in record.barred:
@@ -147,4 +163,6 @@ def _why_waiting(candidates: tuple[Candidate, ...]) -> Reason:
         return Reason.ALL_DECLINED
     if found[Verdict.NOT_READY]:
         return Reason.NO_AGENT_READY
+    if found[Verdict.OTHER_CHANNELS]:
+        return Reason.NO_AGENT_FOR_CHANNEL
     return Reason.NO_AGENT_QUALIFIED
