@@ -4,6 +4,7 @@ Nothing here is timed by the clock. The cost of Python code is counted in execut
 instead: the same on every machine, and quadratic code shows at once.
 """
 
+import json
 import sys
 import tracemalloc
 
@@ -256,6 +257,59 @@ def test_any_bytes_become_values_or_a_payload_error(channel, raw):
     judge(channel, raw)
 
 
+def places(value, path=()):
+    """Every place in a JSON value, as the keys that lead there."""
+    yield path
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from places(part, (*path, key))
+
+
+def changed(value, path, new):
+    """The JSON value with another one in one place."""
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = changed(value[path[0]], path[1:], new)
+    return copy
+
+
+def documents_of(name: str) -> list[object]:
+    """The recorded inputs of a channel that are JSON."""
+    found = []
+    for row in seeds_of(name):
+        try:
+            found.append(json.loads(row.raw))
+        except ValueError:
+            continue
+    return found
+
+
+WORDS = [
+    "",
+    "x",
+    "\ud800",
+    "\0",
+    "9" * 5000,
+    "<a href='http://x'>",
+    "1e999",
+    "2024-13-45T99:99:99Z",
+]
+NUMBERS = [None, True, 0, -1, 2**70, -1.5, 1e308]
+NESTED = [[], {}, [{}], [[]], {"id": {}}, [1, "a", None], [None] * 3]
+ODD = st.sampled_from([*WORDS, *NUMBERS, *NESTED])
+
+
+@pytest.mark.parametrize("channel", [name for name in CHANNELS if documents_of(name)])
+@given(data=st.data())
+def test_any_value_in_any_place_of_a_document_becomes_values(channel, data):
+    document = data.draw(st.sampled_from(documents_of(channel)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from(list(places(document))))
+        document = changed(document, path, data.draw(ODD))
+    judge(channel, json.dumps(document).encode())
+
+
 KEYS = [
     "id",
     "sender",
@@ -298,8 +352,6 @@ JSON = st.recursive(
 
 @given(st.lists(JSON, max_size=3), st.lists(JSON, max_size=3), JSON)
 def test_any_json_in_the_place_of_events_becomes_values(messaging, changes, value):
-    import json
-
     changes = [*changes, {"field": "feed", "value": value}]
     entry = {"id": "1", "messaging": messaging, "changes": changes, "standby": messaging}
     judge("messenger", json.dumps({"object": "page", "entry": [entry]}).encode())

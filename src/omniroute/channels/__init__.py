@@ -6,35 +6,65 @@ follows the small protocol `Adapter`: verify, handshake, normalize.
 
 from __future__ import annotations
 
+from .bluesky import Bluesky
+from .discord import Discord
 from .email import Email
 from .email_limits import EmailLimits
+from .google_business_messages import BusinessMessages
+from .google_chat import GoogleChat
 from .language import language_detector, with_language
+from .line import Line
+from .linkedin import LinkedIn
+from .mastodon import Mastodon
+from .matrix import Matrix
 from .meta import Meta
 from .plivo import Plivo
 from .protocol import Adapter, Reply, Secrets, WebhookRequest
+from .rcs import Rcs
 from .registry import CHANNELS, adapter_named, canonical_name
 from .reply_text import visible_reply
+from .slack import Slack
+from .teams import Teams
+from .telegram import Telegram
 from .telnyx import Telnyx
 from .twilio_sms import TwilioSms
 from .twilio_voice import TwilioVoice, enqueue
+from .viber import Viber
 from .voicemail import Voicemail
 from .vonage import Vonage
+from .x import XAccount
+from .youtube import YouTube
 
 __all__ = [
     "CHANNELS",
     "Adapter",
+    "Bluesky",
+    "BusinessMessages",
+    "Discord",
     "Email",
     "EmailLimits",
+    "GoogleChat",
+    "Line",
+    "LinkedIn",
+    "Mastodon",
+    "Matrix",
     "Meta",
     "Plivo",
+    "Rcs",
     "Reply",
     "Secrets",
+    "Slack",
+    "Teams",
+    "Telegram",
     "Telnyx",
     "TwilioSms",
     "TwilioVoice",
+    "Viber",
     "Voicemail",
     "Vonage",
     "WebhookRequest",
+    "XAccount",
+    "YouTube",
     "adapter_named",
     "canonical_name",
     "enqueue",

@@ -20,7 +20,7 @@ from ..errors import PayloadError, SignatureError
 from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .links import links_in, usable_link
-from .payloads import as_dict, as_id, as_list, as_text, decode_json, each, milliseconds
+from .payloads import as_dict, as_id, as_list, as_size, as_text, decode_json, each, milliseconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
 from .verdicts import ignored, lifecycle, own, routed, update
@@ -55,13 +55,12 @@ def _files(record: dict[str, object], did: str) -> tuple[Attachment, ...]:
     found = []
     for part in parts:
         link = as_text(as_dict(part.get("ref")).get("$link"), 256)
-        size = part.get("size")
         if link:
             found.append(
                 Attachment(
                     content_type=as_text(part.get("mimeType"), 128) or "application/octet-stream",
                     url=f"at://{did}/blob/{link}",
-                    size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
+                    size_bytes=as_size(part.get("size")),
                 )
             )
     return tuple(found)

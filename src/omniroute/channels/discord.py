@@ -24,7 +24,7 @@ from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .ed25519 import require_ed25519
 from .links import links_in
-from .payloads import as_dict, as_id, as_list, as_text, decode_json, each
+from .payloads import as_dict, as_id, as_list, as_number, as_size, as_text, decode_json, each
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
 from .verdicts import handshake, ignored, json_reply, lifecycle, own, routed, status, update
@@ -75,13 +75,12 @@ def _files(items: list[object]) -> tuple[Attachment, ...]:
     found = []
     for item in items[:50]:
         part = as_dict(item)
-        size = part.get("size")
         found.append(
             Attachment(
                 content_type=as_text(part.get("content_type"), 128) or "application/octet-stream",
                 name=as_text(part.get("filename"), 256),
                 url=as_text(part.get("url"), 4096),
-                size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
+                size_bytes=as_size(part.get("size")),
             )
         )
     return tuple(found)
@@ -128,9 +127,9 @@ def _gateway(kind: str, data: dict[str, object], received_at_ms: int | None) -> 
     if kind == "MESSAGE_CREATE":
         if is_machine:
             return [own(message, "written by a bot or a webhook")]
-        if data.get("type", 0) not in _WRITTEN:
+        if as_number(data.get("type", 0)) not in _WRITTEN:
             return [lifecycle(message, f"message of type {as_id(data.get('type'))}")]
-        in_thread = data.get("channel_type") in _THREADS
+        in_thread = as_number(data.get("channel_type")) in _THREADS
         inside = in_thread or data.get("type") == _REPLY or "reply_to" in message.attributes
         return [routed(message, inside=inside)]
     if kind == "MESSAGE_UPDATE":
@@ -200,7 +199,7 @@ def _filled(items: list[object]) -> list[str]:
 
 def _interaction(data: dict[str, object], received_at_ms: int | None) -> Inbound:
     """A command, a pressed button, a filled form."""
-    kind = data.get("type")
+    kind = as_number(data.get("type"))
     body = as_dict(data.get("data"))
     user = as_dict(as_dict(data.get("member")).get("user")) or as_dict(data.get("user"))
     custom_id = as_text(body.get("custom_id"), 128)

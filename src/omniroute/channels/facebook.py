@@ -14,6 +14,7 @@ from ..model import Attachment, Attribute, Channel, Customer, Disposition, Inbou
 from ..model import UpdateKind as Update
 from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_text, seconds
+from .verdicts import routed
 
 __all__ = ["FIELDS", "read"]
 
@@ -158,7 +159,4 @@ def read(field: str, value: dict[str, object], page: str, received_at_ms: int | 
         return Inbound(disposition=Disposition.OWN, message=message, reason="written by the page")
     if not customer.id and not message_id:
         raise PayloadError("neither who wrote nor what was written is named")
-    inside = thread != message_id
-    return Inbound(
-        disposition=Disposition.APPEND if inside else Disposition.CREATE, message=message
-    )
+    return routed(message, inside=thread != message_id)

@@ -22,7 +22,7 @@ from ..errors import PayloadError
 from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .links import links_in
-from .payloads import as_dict, as_id, as_text, decode_json, each, milliseconds
+from .payloads import as_dict, as_id, as_place, as_size, as_text, decode_json, each, milliseconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import hmac_base64, require_match
 from .verdicts import handshake, ignored, lifecycle, routed, status, update
@@ -87,18 +87,17 @@ def _content(base: Message, content: dict[str, object]) -> Message:
     files: tuple[Attachment, ...] = ()
     if kind in _MEDIA:
         provider = as_dict(content.get("contentProvider"))
-        size = content.get("fileSize")
         url = as_text(provider.get("originalContentUrl"), 4096) or f"line-content:{message_id}"
         files = (
             Attachment(
                 content_type=_MEDIA[kind],
                 name=as_text(content.get("fileName"), 256),
                 url=url,
-                size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
+                size_bytes=as_size(content.get("fileSize")),
             ),
         )
     elif kind == "location":
-        place = ",".join(str(content.get(key))[:32] for key in ("latitude", "longitude"))
+        place = as_place(content.get("latitude"), content.get("longitude"))
         attributes["location"] = place
         lines = [as_text(content.get(key), 1024) for key in ("title", "address")]
         text = "\n".join(filter(None, lines))

@@ -173,7 +173,7 @@ def _activity(event: dict[str, object], received_at_ms: int | None) -> Inbound:
         received_at_ms=received_at_ms,
     )
     delivery_id = as_id(event.get("id"))
-    if kind == "Create" and shown.get("type") in _NOTES:
+    if kind == "Create" and as_text(shown.get("type"), 64) in _NOTES:
         if not actor or not note_id:
             raise PayloadError("the note has no actor or no id")
         return routed(message, inside=bool(answered), delivery_id=delivery_id)

@@ -24,7 +24,7 @@ from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .jwt_hs256 import bearer
 from .links import links_in
-from .payloads import as_dict, as_id, as_list, as_text, decode_json, each, milliseconds
+from .payloads import as_dict, as_id, as_list, as_size, as_text, decode_json, each, milliseconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import require_match
 from .verdicts import ignored, json_reply, lifecycle, own, routed, status, update
@@ -53,13 +53,12 @@ def _without_fallback(body: str) -> str:
 def _attachment(kind: str, content: dict[str, object]) -> Attachment:
     """A file as a reference."""
     info = as_dict(content.get("info"))
-    size = info.get("size")
     encrypted = as_dict(content.get("file"))
     return Attachment(
         content_type=as_text(info.get("mimetype"), 128) or _MEDIA[kind],
         name=as_text(content.get("filename"), 256) or as_text(content.get("body"), 256),
         url=as_text(content.get("url"), 4096) or as_text(encrypted.get("url"), 4096),
-        size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
+        size_bytes=as_size(info.get("size")),
     )
 
 

@@ -17,7 +17,8 @@ from ..errors import PayloadError
 from ..model import Attachment, Attribute, Channel, Customer, Disposition, Inbound, Message
 from ..model import UpdateKind as Update
 from .links import links_in
-from .payloads import as_dict, as_id, as_list, as_text, milliseconds, stable_id
+from .payloads import as_dict, as_id, as_list, as_place, as_text, milliseconds, stable_id
+from .verdicts import routed
 
 __all__ = ["read", "standby"]
 
@@ -79,8 +80,7 @@ def _attachments(
         title = as_text(payload.get("title"), 256) or as_text(entry.get("title"), 256)
         coordinates = as_dict(payload.get("coordinates"))
         if coordinates:
-            place = [coordinates.get("lat"), coordinates.get("long")]
-            attributes["location"] = ",".join(str(part)[:32] for part in place)
+            attributes["location"] = as_place(coordinates.get("lat"), coordinates.get("long"))
         elif kind in _MEDIA:
             content_type = "image/*" if payload.get("sticker_id") else _MEDIA[kind]
             files.append(Attachment(content_type=content_type, name=title, url=url))
@@ -112,10 +112,7 @@ def _message(event: dict[str, object], base: Message) -> Inbound:
         return Inbound(disposition=Disposition.OWN, message=message, reason="an echo")
     if content.get("is_deleted") is True:
         return Inbound(disposition=Disposition.UPDATE, message=message, update=Update.DELETED)
-    inside = bool(quick_reply or reply_to)
-    return Inbound(
-        disposition=Disposition.APPEND if inside else Disposition.CREATE, message=message
-    )
+    return routed(message, inside=bool(quick_reply or reply_to))
 
 
 def _postback(event: dict[str, object], base: Message) -> Inbound:

@@ -21,6 +21,9 @@ __all__ = [
     "as_dict",
     "as_id",
     "as_list",
+    "as_number",
+    "as_place",
+    "as_size",
     "as_text",
     "clean",
     "decode_items",
@@ -112,6 +115,22 @@ def as_id(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**40:
         return str(value)
     return as_text(value, 1024).strip()
+
+
+def as_number(value: object) -> int | None:
+    """The integer, or None: what providers use for kinds and flags."""
+    return value if type(value) is int else None
+
+
+def as_size(value: object) -> int | None:
+    """A plausible number of bytes, pixels or the like; None for anything else."""
+    return value if type(value) is int and 0 <= value < 2**53 else None
+
+
+def as_place(latitude: object, longitude: object) -> str:
+    """A place as ``latitude,longitude`` in decimal degrees; "" when it is none."""
+    numbers = (_number(latitude), _number(longitude))
+    return ",".join(str(number) for number in numbers) if None not in numbers else ""
 
 
 def _number(value: object) -> float | None:

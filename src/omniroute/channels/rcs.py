@@ -25,7 +25,7 @@ from ..model import (
 )
 from . import google_push
 from .links import links_in
-from .payloads import as_dict, as_id, as_text, each
+from .payloads import as_dict, as_id, as_place, as_text, each
 from .protocol import Reply, Secrets, WebhookRequest
 from .telephone import is_e164
 from .times import rfc3339
@@ -71,9 +71,7 @@ def _read(
     attributes: dict[str, Attribute] = {
         "payload": as_text(answer.get("postbackData"), 2048),
         "business_id": as_text(push.get("business_id"), 128),
-        "location": ",".join(str(place.get(key))[:32] for key in ("latitude", "longitude"))
-        if place
-        else "",
+        "location": as_place(place.get("latitude"), place.get("longitude")),
     }
     agent = as_id(event.get("agentId"))
     message = Message(

@@ -26,7 +26,7 @@ from ..errors import PayloadError, SignatureError
 from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .links import links_in
-from .payloads import as_dict, as_id, as_list, as_text, decode_json, each, seconds
+from .payloads import as_dict, as_id, as_list, as_size, as_text, decode_json, each, seconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import hmac_hex, require_match
 from .verdicts import handshake, ignored, lifecycle, own, routed, update
@@ -90,13 +90,12 @@ def _files(items: list[object]) -> tuple[Attachment, ...]:
     found = []
     for item in items[:50]:
         part = as_dict(item)
-        size = part.get("size")
         found.append(
             Attachment(
                 content_type=as_text(part.get("mimetype"), 128) or "application/octet-stream",
                 name=as_text(part.get("name"), 256) or as_text(part.get("title"), 256),
                 url=as_text(part.get("url_private"), 4096) or as_text(part.get("permalink"), 4096),
-                size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
+                size_bytes=as_size(part.get("size")),
             )
         )
     return tuple(found)

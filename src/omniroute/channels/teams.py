@@ -195,7 +195,7 @@ def _read(activity: dict[str, object], received_at_ms: int | None) -> Inbound:
         return lifecycle(message, name or as_text(activity.get("action"), 32) or kind)
     if kind not in {"message", "invoke"} or (kind == "invoke" and name not in _ANSWERS):
         return ignored(message, f"unknown activity {kind!r} {name!r}")
-    if author.get("role") in {"bot", "skill"} or message.customer.id.startswith("28:"):
+    if as_text(author.get("role"), 16) in {"bot", "skill"} or message.customer.id.startswith("28:"):
         return own(message, "written by a bot")
     opened_by = conversation.rpartition(";messageid=")[2] if ";messageid=" in conversation else ""
     answers = kind == "invoke" or (bool(activity.get("value")) and not text)

@@ -23,7 +23,17 @@ from ..errors import PayloadError
 from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .links import links_in, usable_link
-from .payloads import as_dict, as_id, as_list, as_text, decode_json, each, seconds
+from .payloads import (
+    as_dict,
+    as_id,
+    as_list,
+    as_place,
+    as_size,
+    as_text,
+    decode_json,
+    each,
+    seconds,
+)
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import require_match
 from .verdicts import ignored, lifecycle, own, routed, update
@@ -145,21 +155,15 @@ def _files(message: dict[str, object]) -> tuple[Attachment, ...]:
             content_type=as_text(part.get("mime_type"), 128) or content_type,
             name=as_text(part.get("file_name"), 256),
             url=f"telegram-file:{as_id(part.get('file_id'))}",
-            size_bytes=_whole(part.get("file_size")),
+            size_bytes=as_size(part.get("file_size")),
         )
         for content_type, part in found
     )
 
 
-def _whole(value: object) -> int | None:
-    """A plausible number of bytes."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and 0 <= value < 2**53 else None  # type: ignore[operator,return-value]
-
-
 def _area(size: dict[str, object]) -> int:
     """How large a photo is."""
-    return (_whole(size.get("width")) or 0) * (_whole(size.get("height")) or 0)
+    return (as_size(size.get("width")) or 0) * (as_size(size.get("height")) or 0)
 
 
 def _text(message: dict[str, object]) -> str:
@@ -194,9 +198,7 @@ def _attributes(message: dict[str, object]) -> dict[str, Attribute]:
         "reply_to": _message_id(reply_to) or "",
         "voice_note": "voice" in message,
         "forwarded": "forward_origin" in message or "forward_date" in message,
-        "location": ",".join(str(place.get(key))[:32] for key in ("latitude", "longitude"))
-        if place
-        else "",
+        "location": as_place(place.get("latitude"), place.get("longitude")),
     }
     return {name: value for name, value in found.items() if value}
 

@@ -19,7 +19,7 @@ import msgspec
 from ..errors import PayloadError
 from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from .links import links_in, usable_link
-from .payloads import as_dict, as_id, as_text, decode_json, each, milliseconds
+from .payloads import as_dict, as_id, as_place, as_size, as_text, decode_json, each, milliseconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import hmac_hex, require_match
 from .verdicts import handshake, ignored, lifecycle, routed, status
@@ -68,13 +68,12 @@ def _message(base: Message, content: dict[str, object]) -> Message:
     links = links_in(text)
     files: tuple[Attachment, ...] = ()
     if kind in _MEDIA:
-        size = content.get("file_size", content.get("size"))
         files = (
             Attachment(
                 content_type=_MEDIA[kind],
                 name=as_text(content.get("file_name"), 256),
                 url=media,
-                size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
+                size_bytes=as_size(content.get("file_size", content.get("size"))),
             ),
         )
     elif media and usable_link(media):
@@ -82,8 +81,8 @@ def _message(base: Message, content: dict[str, object]) -> Message:
         text = text or media
     place = as_dict(content.get("location"))
     if place:
-        where = (place.get("lat"), place.get("lon", place.get("lng")))
-        attributes["location"] = ",".join(str(part)[:32] for part in where)
+        longitude = place.get("lon", place.get("lng"))
+        attributes["location"] = as_place(place.get("lat"), longitude)
     contact = as_dict(content.get("contact"))
     if contact and not text:
         lines = [as_text(contact.get(key), 256) for key in ("name", "phone_number")]

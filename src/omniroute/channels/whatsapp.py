@@ -34,7 +34,7 @@ from ..model import (
 )
 from ..model import UpdateKind as Update
 from .links import links_in
-from .payloads import as_dict, as_id, as_list, as_text, each, seconds
+from .payloads import as_dict, as_id, as_list, as_place, as_text, each, seconds
 from .telephone import is_e164
 from .verdicts import ignored, lifecycle, own, routed, status, update
 
@@ -235,7 +235,7 @@ def _content(event: dict[str, object], kind: str, part: dict[str, object]) -> _C
             as_text(part.get("caption")), (file,), {"voice_note": True} if voice else {}
         )
     if kind == "location":
-        place = ",".join(str(part.get(key))[:32] for key in ("latitude", "longitude"))
+        place = as_place(part.get("latitude"), part.get("longitude"))
         named = [as_text(part.get(key), 1024) for key in ("name", "address")]
         return _Content("\n".join(filter(None, named)), attributes={"location": place})
     if kind == "contacts":
