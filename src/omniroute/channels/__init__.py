@@ -6,12 +6,16 @@ follows the small protocol `Adapter`: verify, handshake, normalize.
 
 from __future__ import annotations
 
+from .asterisk_ami import AsteriskAmi
+from .asterisk_ari import AsteriskAri
 from .bluesky import Bluesky
 from .discord import Discord
 from .email import Email
 from .email_limits import EmailLimits
+from .freeswitch import FreeSwitch
 from .google_business_messages import BusinessMessages
 from .google_chat import GoogleChat
+from .kamailio import Kamailio
 from .language import language_detector, with_language
 from .line import Line
 from .linkedin import LinkedIn
@@ -23,6 +27,7 @@ from .protocol import Adapter, Reply, Secrets, WebhookRequest
 from .rcs import Rcs
 from .registry import CHANNELS, adapter_named, canonical_name
 from .reply_text import visible_reply
+from .sip import Sip
 from .slack import Slack
 from .teams import Teams
 from .telegram import Telegram
@@ -38,12 +43,16 @@ from .youtube import YouTube
 __all__ = [
     "CHANNELS",
     "Adapter",
+    "AsteriskAmi",
+    "AsteriskAri",
     "Bluesky",
     "BusinessMessages",
     "Discord",
     "Email",
     "EmailLimits",
+    "FreeSwitch",
     "GoogleChat",
+    "Kamailio",
     "Line",
     "LinkedIn",
     "Mastodon",
@@ -53,6 +62,7 @@ __all__ = [
     "Rcs",
     "Reply",
     "Secrets",
+    "Sip",
     "Slack",
     "Teams",
     "Telegram",

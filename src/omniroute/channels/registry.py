@@ -10,11 +10,15 @@ from types import MappingProxyType
 
 from ..errors import UnknownNameError
 from ..model import Channel
+from .asterisk_ami import AsteriskAmi
+from .asterisk_ari import AsteriskAri
 from .bluesky import Bluesky
 from .discord import Discord
 from .email import Email
+from .freeswitch import FreeSwitch
 from .google_business_messages import BusinessMessages
 from .google_chat import GoogleChat
+from .kamailio import Kamailio
 from .line import Line
 from .linkedin import LinkedIn
 from .mastodon import Mastodon
@@ -23,6 +27,7 @@ from .meta import Meta
 from .plivo import Plivo
 from .protocol import Adapter
 from .rcs import Rcs
+from .sip import Sip
 from .slack import Slack
 from .teams import Teams
 from .telegram import Telegram
@@ -71,6 +76,11 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (Vonage(), ("nexmo", "vonage_voice", "vonage_sms")),
     (Plivo(), ("plivo_voice", "plivo_sms")),
     (Telnyx(), ("telnyx_voice", "telnyx_sms")),
+    (AsteriskAri(), ("ari", "asterisk")),
+    (AsteriskAmi(), ("ami",)),
+    (FreeSwitch(), ("esl", "event_socket")),
+    (Sip(), ("sip_invite",)),
+    (Kamailio(), ("evapi",)),
 )
 
 #: Name -> adapter with its default configuration. Configured ones are made by the caller.
