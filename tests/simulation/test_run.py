@@ -1,5 +1,7 @@
 """The driver: every run passes the audit, adds up, and is a function of its seed."""
 
+import tracemalloc
+
 import attrs
 import msgspec
 import pytest
@@ -27,11 +29,13 @@ from omniroute.simulation import (
     ByTime,
     CustomerKind,
     Deterministic,
+    Empirical,
     Exponential,
     Logged,
     Next,
     Outcome,
     Poisson,
+    Renewal,
     Retrial,
     Row,
     Scenario,
@@ -408,8 +412,27 @@ def test_another_plan_must_fit_too():
 
 
 def test_a_long_run_takes_no_more_space_than_a_short_one():
-    def size(hours):
-        outcome = simulate(attrs.evolve(centre(), duration_ms=hours * HOUR))
-        return len(outcome.rows), len(outcome.groups[0].busy_ms)
+    # Whole seconds: histograms grow with the number of different waits, up to a bound.
+    kinds = [
+        attrs.evolve(
+            kind,
+            arrivals=Renewal(Empirical([30 * SECOND, 40 * SECOND, 110 * SECOND])),
+            handle=Empirical([60 * SECOND, 300 * SECOND]),
+            patience=Deterministic(120 * SECOND),
+        )
+        for kind in centre().customers.values()
+    ]
 
-    assert size(24) == size(48)
+    def size(hours):
+        world = attrs.evolve(centre(), customers=kinds, duration_ms=hours * HOUR)
+        tracemalloc.start()
+        try:
+            outcome = simulate(world)
+            return tracemalloc.get_traced_memory()[1], len(outcome.rows)
+        finally:
+            tracemalloc.stop()
+
+    size(1)  # what is made once
+    short, long = size(24), size(96)
+    assert long[0] < 1.2 * short[0]
+    assert long[1] == short[1]
