@@ -130,6 +130,9 @@ async def test_accepting_twice_gives_the_same_assignment():
         assert desk.open_offers == ()
         assert not await offer.decline()
         assert offer.closed is OfferClosed.ACCEPTED
+        assert repr(offer) == "<Offer 1 of 'i1', accepted>"
+        assert repr(assignment) == "<Assignment 1 of 'i1', engaged>"
+        assert repr(desk) == "<Desk of 'ann', ready>"
 
 
 async def expire(router, desk, offer):
@@ -148,7 +151,7 @@ CLOSINGS = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "close"), CLOSINGS, ids=str)
+@pytest.mark.parametrize(("reason", "close"), CLOSINGS, ids=[why.value for why, _ in CLOSINGS])
 async def test_an_offer_that_is_over_says_why(reason, close):
     plan = live.plan(queues=[Queue(name="support", members='groups has "day"')], triage=[])
     seen = []
