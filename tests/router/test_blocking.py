@@ -128,6 +128,16 @@ def test_start_and_close():
         router.statistics()
 
 
+def test_a_call_that_comes_while_the_router_closes():
+    router = BlockingRouter(live.plan())
+    router.start()
+    portal = router._portal
+    router.close()
+    router._portal = portal
+    with pytest.raises(RouterClosedError, match="closed"):
+        router.statistics()
+
+
 def test_a_failure_is_raised_on_leaving():
     journal = live.FailingJournal(at=1)
     with (

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 
 import anyio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import live
@@ -212,6 +212,7 @@ async def live_through(journal, inbox_limit, customer_scripts, agent_scripts, na
     return day
 
 
+@settings(max_examples=max(200, settings.default.max_examples))
 @given(
     how=st.sampled_from([("asyncio", False), ("asyncio", True), ("trio", False)]),
     journal=st.sampled_from(sorted(JOURNALS)),

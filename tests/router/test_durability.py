@@ -13,11 +13,13 @@ from omniroute import (
     NullJournal,
     OfferClosed,
     Outcome,
+    Queue,
     RouterBusyError,
     RouterClosedError,
     SignInError,
+    UnknownNameError,
 )
-from omniroute.events import Tick
+from omniroute.events import SignIn, Tick
 
 pytestmark = pytest.mark.anyio
 
@@ -259,6 +261,38 @@ async def test_coming_back_after_a_restart_brings_the_agent_up_to_date():
             assert desk.agent == changed
             assert [offer.interaction.id for offer in desk.open_offers] == ["i1"]
         assert second.statistics().agents_signed_in == 0
+
+
+async def test_who_does_not_come_back_after_all_leaves_his_desk_as_it_was():
+    journal = MemoryJournal()
+    async with live.router(journal) as first:
+        desk = await first.sign_in("ann")
+        await first.submit(live.message(), queue="support")
+        await desk.open_offers[0].accept()
+    async with live.router(journal) as second:
+        with pytest.raises(UnknownNameError, match="juggling"):
+            await second.sign_in(Agent(id="ann", skills={"juggling": 1}))
+        assert second.interaction("i1").agent_id == "ann"
+        async with second.sign_in("ann") as desk:
+            assert [a.interaction.id for a in desk.assignments] == ["i1"]
+
+
+async def test_a_sign_in_without_a_desk_waits_for_its_agent():
+    async with live.router() as router:
+        await router.send(SignIn(Agent(id="dan")))
+        await router.submit(live.message(), queue="support")
+        async with router.sign_in(Agent(id="dan")) as desk:
+            assert [offer.interaction.id for offer in desk.open_offers] == ["i1"]
+
+
+async def test_a_journal_of_another_plan_is_refused():
+    journal = MemoryJournal()
+    async with live.router(journal) as first:
+        await first.submit(live.message(), queue="sales")
+    other = live.plan(queues=[Queue(name="support")], triage=[])
+    with pytest.raises(JournalError, match=r"recovery failed.*sales"):
+        async with live.router(journal, plan=other):
+            pass
 
 
 async def test_an_offer_from_before_the_restart_can_be_accepted():

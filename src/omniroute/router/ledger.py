@@ -127,8 +127,6 @@ class Ledger:
         try:
             async for frame in frames:
                 self._fold(frame)
-        except UsageError:
-            raise
         except Exception as error:
             raise _journal_error("recovery", error) from error
         finally:

@@ -156,8 +156,6 @@ class Router:
     async def _hosted(self) -> None:
         try:
             await self._run(anyio.TASK_STATUS_IGNORED)
-        except Exception as error:  # noqa: BLE001 - kept, and raised where somebody listens
-            self._ledger.fail(error)
         finally:
             self._started.set()
             self._finished.set()

@@ -50,7 +50,7 @@ class Seating:
         return desk
 
     async def _come_back(self, desk: Desk, agent: Agent, *, ready: bool) -> Desk:
-        """He sits down at the desk that he had before a restart."""
+        """He sits down at the desk that he had before a restart; if not, it stays there."""
         desk.orphan = False
         try:
             if desk.agent != agent:
@@ -58,7 +58,7 @@ class Seating:
             if ready:
                 await self._door.send(SetReady(agent.id))
         except BaseException:
-            self._sign_out(desk, "cancelled")
+            desk.orphan = True
             raise
         return desk
 
