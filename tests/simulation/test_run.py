@@ -194,6 +194,19 @@ def test_another_kind_beside_them_changes_no_person():
     assert arrivals[0] == arrivals[1]
 
 
+def test_agents_who_are_alike_can_change_places():
+    world = centre()
+    turned = attrs.evolve(world, groups=[attrs.evolve(world.groups[0], agents=agents(6)[::-1])])
+    assert digest(simulate(world)) == digest(simulate(turned))
+
+
+def test_the_longest_idle_share_the_work_evenly():
+    groups = [AgentGroup(name=f"g{n}", agents=agents(1, name=f"g{n}-")) for n in range(6)]
+    outcome = simulate(attrs.evolve(centre(), groups=groups, duration_ms=24 * HOUR))
+    shares = [group.occupancy for group in outcome.groups]
+    assert max(shares) - min(shares) < 0.05
+
+
 # --- what the world does ----------------------------------------------------------------
 
 

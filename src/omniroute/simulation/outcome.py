@@ -1,7 +1,7 @@
 """What one run came to, as an immutable value: counts, sums of times, and the formulas on them.
 
 Only counts and sums are kept, so outcomes add up exactly, travel between processes, and take no
-more space for a year than for a day: histograms have at most some 14,000 buckets below a week of
+more space for a year than for a day: histograms have at most some 21,000 buckets up to a week of
 waiting. Times are integer milliseconds.
 
 A `Row` counts the interactions that arrived in one interval for one queue and channel; rows add up
