@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from omniroute import events as ev
+from omniroute.engine import Engine
 from omniroute.errors import PlanError, UnknownNameError
 from omniroute.model import Agent
 from omniroute.plan import (
@@ -40,8 +41,10 @@ from omniroute.simulation import (
     Row,
     Scenario,
     Shift,
+    run,
     simulate,
 )
+from omniroute.simulation.streams import Streams
 from scenarios import HOUR, MINUTE, SCENARIOS
 
 SECOND = 1_000
@@ -95,6 +98,23 @@ def same_as_the_events(auditor: Auditor, outcome: Outcome) -> None:
     assert outcome.left_open == sum(
         figures[state] for state in ("waiting", "offered", "engaged", "held", "wrap_up")
     )
+
+
+@settings(max_examples=15)
+@given(SCENARIOS, st.integers(0, 5))
+def test_the_events_alone_rebuild_the_state(scenario, seed):
+    played = run._Run(scenario, scenario.plan, Streams(seed))
+    rebuilt = Engine(scenario.plan)
+
+    def apply_all(batch, at_ms):
+        for event in batch:
+            rebuilt.apply(event)
+
+    run._watch(played, audit=False, observe=apply_all)
+    played.play()
+    at_ms = played.engine.now_ms
+    rebuilt.receive(ev.Tick(), at_ms)
+    assert rebuilt.snapshot() == played.engine.snapshot()
 
 
 @settings(max_examples=10)
