@@ -3,6 +3,7 @@
 Where no source is named the values are those of a Markov chain solved exactly.
 """
 
+import attrs
 import pytest
 
 from omniroute.model import Agent
@@ -154,18 +155,22 @@ def own(primary, number, skills):
 
 
 def test_no_pooling_is_six_small_centres():
-    """Compared with 10 x 1 million arrivals of another program."""
+    """One skill each, and five places for each type: six times M/M/15/20."""
+    exact = erlang_a(15, 14, 1.0, places=20)
+    scenario = pool(1)
+    lines = [attrs.evolve(line, max_waiting=5) for line in scenario.plan.queues.values()]
     agree(
-        runs(pool(1)),
+        runs(attrs.evolve(scenario, plan=plan(*lines))),
         {
-            "P(blocked)": (lambda o: o.total.rejection, 0.03866, 0.00048 / 1.96),
-            "P(wait)": (lambda o: o.total.delayed, 0.5557, 0.0016 / 1.96),
-            "E[W] in s": (lambda o: units(o.total.asa_ms) * 600, 147.6, 0.7 / 1.96),
+            "P(blocked)": (lambda o: o.total.rejection, exact.blocked),
+            "P(wait)": (lambda o: o.total.delayed, exact.waits),
+            "E[W]": (lambda o: units(o.total.asa_ms), exact.wait_ms),
             "P(W <= 30 s)": (
-                lambda o: o.wait_histogram().share_within(UNIT // 20), 0.4968, 0.002
+                lambda o: o.wait_histogram().share_within(UNIT // 20),
+                exact.answered_within(0.05),
             ),
         },
-    )  # fmt: skip
+    )
 
 
 def test_all_skills_are_one_big_centre():
