@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omniroute.__main__ import main
 from omniroute.channels import (
     GoogleChat,
     Mastodon,
@@ -413,3 +414,31 @@ def test_a_public_key_is_no_secret_to_make_an_hmac_with():
     forged = {"X-Hub-Signature": f"sha256={mac(secret=public).hexdigest()}"}
     with pytest.raises(SignatureError):
         Mastodon().verify(delivery(forged), Secrets(public))
+
+
+# --- the command line -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ('{"response_token": "sha256=O5hJl2njQRIa4vsumZ+3oom9ECR5m3aQLRZkPoYelp0="}', 0),
+        ('{"response_token": "sha256=another"}', 1),
+        ("sha256=", 1),
+    ],
+)
+def test_verify_compares_an_answer_in_json_as_json(tmp_path, capsys, answer, code):
+    vector = {
+        "provider": "x",
+        "method": "GET",
+        "url": "https://x.example/hook?crc_token=test%20token",
+        "secret": "apiSecret",
+        "headers": {},
+        "body_b64": "",
+        "expect_valid": True,
+        "expected_response_text": answer,
+    }
+    path = tmp_path / "vector.json"
+    path.write_text(json.dumps(vector))
+    assert main(["verify", str(path)]) == code
+    assert "response_token" in capsys.readouterr().out

@@ -76,5 +76,14 @@ def _check(path: str) -> tuple[str, bool]:
     wanted = vector.get("expected_response_text")
     if isinstance(wanted, str):
         answered = reply.body.decode("utf-8", "replace") if reply else ""
-        return f"answered {answered!r}", vector["expect_valid"] is True and answered == wanted
+        as_wanted = answered == wanted or _same_json(answered, wanted)
+        return f"answered {answered!r}", vector["expect_valid"] is True and as_wanted
     return "authentic", vector["expect_valid"] is True
+
+
+def _same_json(one: str, other: str) -> bool:
+    """True for two texts that are the same JSON, however it is spaced."""
+    try:
+        return bool(json.loads(one) == json.loads(other))
+    except (ValueError, RecursionError):
+        return False
