@@ -6,6 +6,9 @@ follows the small protocol `Adapter`: verify, handshake, normalize.
 
 from __future__ import annotations
 
+from .amazon_connect import AmazonConnect
+from .app_store import AppStore
+from .apple_messages import AppleMessages
 from .asterisk_ami import AsteriskAmi
 from .asterisk_ari import AsteriskAri
 from .bluesky import Bluesky
@@ -15,6 +18,10 @@ from .email_limits import EmailLimits
 from .freeswitch import FreeSwitch
 from .google_business_messages import BusinessMessages
 from .google_chat import GoogleChat
+from .google_meet import GoogleMeet
+from .google_play import GooglePlay
+from .in_app_chat import InAppChat
+from .intercom import Intercom
 from .kamailio import Kamailio
 from .language import language_detector, with_language
 from .line import Line
@@ -39,10 +46,14 @@ from .voicemail import Voicemail
 from .vonage import Vonage
 from .x import XAccount
 from .youtube import YouTube
+from .zendesk_sunshine import ZendeskSunshine
 
 __all__ = [
     "CHANNELS",
     "Adapter",
+    "AmazonConnect",
+    "AppStore",
+    "AppleMessages",
     "AsteriskAmi",
     "AsteriskAri",
     "Bluesky",
@@ -52,6 +63,10 @@ __all__ = [
     "EmailLimits",
     "FreeSwitch",
     "GoogleChat",
+    "GoogleMeet",
+    "GooglePlay",
+    "InAppChat",
+    "Intercom",
     "Kamailio",
     "Line",
     "LinkedIn",
@@ -75,6 +90,7 @@ __all__ = [
     "WebhookRequest",
     "XAccount",
     "YouTube",
+    "ZendeskSunshine",
     "adapter_named",
     "canonical_name",
     "enqueue",

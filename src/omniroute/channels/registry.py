@@ -10,6 +10,9 @@ from types import MappingProxyType
 
 from ..errors import UnknownNameError
 from ..model import Channel
+from .amazon_connect import AmazonConnect
+from .app_store import AppStore
+from .apple_messages import AppleMessages
 from .asterisk_ami import AsteriskAmi
 from .asterisk_ari import AsteriskAri
 from .bluesky import Bluesky
@@ -18,6 +21,10 @@ from .email import Email
 from .freeswitch import FreeSwitch
 from .google_business_messages import BusinessMessages
 from .google_chat import GoogleChat
+from .google_meet import GoogleMeet
+from .google_play import GooglePlay
+from .in_app_chat import InAppChat
+from .intercom import Intercom
 from .kamailio import Kamailio
 from .line import Line
 from .linkedin import LinkedIn
@@ -39,6 +46,7 @@ from .voicemail import Voicemail
 from .vonage import Vonage
 from .x import XAccount
 from .youtube import YouTube
+from .zendesk_sunshine import ZendeskSunshine
 
 __all__ = ["CHANNELS", "adapter_named", "canonical_name"]
 
@@ -81,6 +89,14 @@ _ROWS: tuple[tuple[Adapter, tuple[str, ...]], ...] = (
     (FreeSwitch(), ("esl", "event_socket")),
     (Sip(), ("sip_invite",)),
     (Kamailio(), ("evapi",)),
+    (AmazonConnect(), ("connect", "aws_connect")),
+    (GoogleMeet(), ("meet",)),
+    (GooglePlay(), ("play", "google_play_review")),
+    (AppStore(), ("app_store_review",)),
+    (Intercom(), ()),
+    (ZendeskSunshine(), ("sunshine", "zendesk")),
+    (InAppChat(), ("in_app", "chat", "iadvize")),
+    (AppleMessages(), ("apple", "apple_business_chat", "apple_messages_for_business")),
 )
 
 #: Name -> adapter with its default configuration. Configured ones are made by the caller.
