@@ -1,6 +1,6 @@
 """How theory is put beside simulation: units, scenarios, and the tolerance.
 
-A figure passes when the mean of twenty independent replications lies within 3.5 standard
+A figure passes when the mean of twelve or more independent replications lies within 3.5 standard
 errors of the exact value. Where the value itself was estimated by somebody, its own standard error
 is added. Seeds are fixed, and were not chosen. `make soak` runs twenty times as long, where the
 same tolerance is more than four times as narrow.

@@ -83,7 +83,7 @@ def test_one_queue_hour_by_hour():
     own = 2 * 0.25 * 13**0.5 / 1.96
     for hour, value in enumerate(HOURS):
         expected[f"hour {hour}"] = (lambda o, n=hour: level(o.by_interval()[n]), value, own)
-    agree(runs(scenario, count=300 if SOAK else 30), expected)
+    agree(runs(scenario, count=300 if SOAK else 20), expected)
 
 
 # --- three kinds of calls, two groups, days that differ ----------------------------------
@@ -174,7 +174,7 @@ PUBLISHED = {
 
 def test_three_kinds_of_calls_and_two_groups():
     served, abandoned, table, service_level = PUBLISHED[None]
-    outcomes = runs(three_kinds(), count=400 if SOAK else 24)
+    outcomes = runs(three_kinds(), count=400 if SOAK else 12)
     expected = {
         "served": (lambda o: o.total.completed, served, 27.2 / 1.96),
         "abandoned": (lambda o: o.total.abandoned, abandoned, 34.2 / 1.96),
@@ -195,7 +195,7 @@ def test_overflow_after_a_delay():
     The published program serves the last line of a list; with the oldest first, as here, another
     program gave 4285.9 served, 938.7 abandoned and a service level of 0.492.
     """
-    outcomes = runs(three_kinds(overflow_after_ms=12_000), count=400 if SOAK else 24)
+    outcomes = runs(three_kinds(overflow_after_ms=12_000), count=400 if SOAK else 12)
     agree(
         outcomes,
         {

@@ -159,7 +159,7 @@ def against_whitt(handle, patience, expected, lives):
 def test_erlang_a_as_whitt_prints_it(patience):
     expected = {name: (value, 0.0) for name, value in exact(patience).items()}
     expected |= PRINTED[patience]
-    against_whitt(Exponential(UNIT), Exponential(patience * UNIT), expected, 8_000)
+    against_whitt(Exponential(UNIT), Exponential(patience * UNIT), expected, 6_000)
 
 
 M, D, E2 = Exponential(UNIT), Deterministic(UNIT), Erlang(UNIT, 2)
@@ -184,7 +184,7 @@ def test_general_handle_times_and_patience_as_whitt_prints_them(name):
     handle, patience, values = GENERAL[name]
     errors = [error / 1.96 for error in _ERRORS]
     expected = dict(zip(_NAMES, zip(values, errors, strict=True), strict=True))
-    against_whitt(handle, patience, expected, 8_000)
+    against_whitt(handle, patience, expected, 6_000)
 
 
 @pytest.mark.skipif(not SOAK, reason="needs a long run: patience lasts four handle times")
