@@ -1,10 +1,11 @@
 """A router inside a FastAPI application: it lives as long as the application does.
 
-    uvicorn fastapi_lifespan:app       serves it
-    python fastapi_lifespan.py         lets it answer some requests in this process, and ends
+    uvicorn --factory fastapi_lifespan:create_app    serves it
+    python fastapi_lifespan.py                       lets it answer some requests, and ends
 
-The same works with Starlette alone; `webhooks` is an ASGI application that can be mounted in
-any other.
+A router is opened once, so each app makes a router of its own: a test calls `create_app()` and
+has an empty centre. The same works with Starlette alone; `webhooks` is an ASGI application that
+can be mounted in any other.
 """
 
 import asyncio
@@ -30,33 +31,40 @@ plan = Plan(
     triage=[TriageRule(queue="social")],
     agents=[Agent(id="ines", skills={"social": 9})],
 )
-router = Router(plan)
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the router before the first request, close it after the last."""
-    async with router:
+    async with app.state.router:
         yield
 
 
-app = FastAPI(lifespan=lifespan)
-app.mount("/webhooks", webhooks(router.deliver, {"messenger": Hook(Secrets(APP_SECRET))}))
+def create_app() -> FastAPI:
+    """An app with a router of its own.
 
+    Providers prove their webhooks by a signature. Whoever may ask the two questions of your
+    supervisors is for you to check: nothing here does.
+    """
+    router = Router(plan)
+    app = FastAPI(lifespan=lifespan)
+    app.state.router = router
+    app.mount("/webhooks", webhooks(router.deliver, {"messenger": Hook(Secrets(APP_SECRET))}))
 
-@app.get("/queues")
-async def queues() -> dict[str, int]:
-    """How many wait in each queue."""
-    return {name: queue.waiting for name, queue in router.statistics().queues.items()}
+    @app.get("/queues")
+    async def queues() -> dict[str, int]:
+        """How many wait in each queue."""
+        return {name: queue.waiting for name, queue in router.statistics().queues.items()}
 
+    @app.get("/interactions/{interaction_id}/why")
+    async def why(interaction_id: str) -> Any:
+        """Why an open interaction is where it is."""
+        try:
+            return msgspec.to_builtins(router.explain(interaction_id))
+        except UnknownNameError:  # its text names ids that are open: not for a stranger
+            raise HTTPException(404, "no such interaction is open") from None
 
-@app.get("/interactions/{interaction_id}/why")
-async def why(interaction_id: str) -> Any:
-    """Why an open interaction is where it is."""
-    try:
-        return msgspec.to_builtins(router.explain(interaction_id))
-    except UnknownNameError as error:
-        raise HTTPException(404, str(error)) from None
+    return app
 
 
 # --- some requests, without a network -----------------------------------------------------
@@ -80,6 +88,7 @@ async def main() -> None:
     signature = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
     signed = {"X-Hub-Signature-256": f"sha256={signature}", "Content-Type": "application/json"}
     forged = {**signed, "X-Hub-Signature-256": "sha256=00"}
+    app = create_app()
     transport = httpx2.ASGITransport(app=app)
     async with lifespan(app), httpx2.AsyncClient(transport=transport, base_url="http://x") as http:
         for headers in (forged, signed):
@@ -88,7 +97,7 @@ async def main() -> None:
         print(f"GET /queues: {(await http.get('/queues')).json()}")
         explained = (await http.get("/interactions/i1/why")).json()
         print(f"GET /interactions/i1/why: {explained['reason']}: until {explained['change']}")
-        async with router.sign_in("ines") as desk:
+        async with app.state.router.sign_in("ines") as desk:
             async for offer in desk.offers():
                 assignment = await offer.accept()
                 if assignment is not None:

@@ -5,6 +5,8 @@ with its output in a pipe and `--serve`.
 """
 
 import contextlib
+import hashlib
+import hmac
 import os
 import re
 import signal
@@ -60,6 +62,26 @@ def test_the_web_application_takes_what_is_signed_and_explains_what_waits():
         "ines has: Is a cracked phone screen covered?",
         "GET /queues: {'social': 0}",
     ]
+
+
+def test_each_app_has_a_router_of_its_own_and_tells_strangers_no_ids(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from fastapi.testclient import TestClient
+    from fastapi_lifespan import APP_SECRET, create_app, delivery
+
+    body = delivery("Hello")
+    signature = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {
+        "X-Hub-Signature-256": f"sha256={signature}",
+        "Content-Type": "application/json",
+    }
+    for _ in range(2):
+        with TestClient(create_app()) as client:
+            assert client.get("/queues").json() == {"social": 0}
+            assert client.post("/webhooks/messenger", content=body, headers=headers).is_success
+            assert client.get("/interactions/i1/why").json()["interaction_id"] == "i1"
+            unknown = client.get("/interactions/i2/why")
+            assert (unknown.status_code, "i1" in unknown.text) == (404, False)
 
 
 def test_the_simulated_day_finds_that_overflow_keeps_customers_and_breaks_no_law():
