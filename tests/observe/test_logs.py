@@ -1,8 +1,10 @@
 """Log events: silent by default, stable names, nothing private."""
 
+import enum
 import logging
 import subprocess
 import sys
+import typing
 
 import anyio
 import pytest
@@ -11,7 +13,7 @@ import live
 import virtual_time
 from omniroute import Address, AddressKind, Channel, Customer, MemoryJournal
 from omniroute import events as ev
-from omniroute.observe import LOG_EVENTS
+from omniroute.observe import LOG_EVENTS, EventLog
 
 PRIVATE = live.message(
     "my secret text",
@@ -47,14 +49,14 @@ async def everything():
             await router.submit(PRIVATE, queue="support")
             await router.submit(PRIVATE, queue="support")
             await router.submit(live.message("secret", to="+4930123456"))
-            await router.send(ev.Quarantine(live.message("secret"), "bad_mime"))
+            await router.send(ev.Quarantine(live.message("secret"), "the field 'secret' is wrong"))
             offer = await anext(desk.offers())
-            await offer.decline("busy")
-            await desk.not_ready("break")
+            await offer.decline("a secret that Jane told me")
+            await desk.not_ready("secret meeting")
             await router.reprioritize("i1", 3)
             await router.cancel("i9")
             await desk.change(skills={})
-        await router.abandon("i1", "hung_up")
+        await router.abandon("i1", "a secret of the caller")
 
 
 def test_nothing_is_printed_unless_somebody_asks():
@@ -93,11 +95,40 @@ def test_what_is_logged_and_what_is_not(backend, caplog):
         assert not [secret for secret in SECRETS if secret in shown], shown
     declined = caplog.records[names.index("offer_declined")]
     assert declined.levelno == logging.INFO
-    fields = {"interaction_id": "i1", "agent_id": "ann", "offer_id": 1, "reason": "busy"}
+    fields = {"interaction_id": "i1", "agent_id": "ann", "offer_id": 1}
     assert fields.items() <= vars(declined).items()
     queued = vars(caplog.records[names.index("interaction_queued")])
     assert (queued["channel"], queued["queue"], queued["priority"]) == ("email", "support", 0)
     assert all(type(queued[name]) is str for name in ("channel", "queue"))
+
+
+FREE_TEXT = {
+    ev.Quarantined: {"message": PRIVATE, "reason": "secret"},
+    ev.Abandoned: {"reason": "secret"},
+    ev.Cancelled: {"reason": "secret"},
+    ev.Declined: {"offer_id": 1, "agent_id": "ann", "reason": "secret"},
+    ev.Requeued: {"assignment_id": 1, "agent_id": "ann", "reason": "secret"},
+    ev.WrapUpStarted: {"assignment_id": 1, "agent_id": "ann", "until_ms": 9, "code": "secret"},
+    ev.Completed: {"assignment_id": 1, "agent_id": "ann", "code": "secret"},
+    ev.SignedOut: {"agent_id": "ann", "reason": "secret"},
+    ev.BecameNotReady: {"agent_id": "ann", "reason": "secret"},
+}
+
+
+@pytest.mark.parametrize("kind", FREE_TEXT)
+def test_what_people_and_payloads_say_is_not_logged(kind, caplog):
+    caplog.set_level(1)
+    fields = {"interaction_id": "i1"} if "interaction_id" in kind.__struct_fields__ else {}
+    EventLog().observe([kind(at_ms=1, **fields, **FREE_TEXT[kind])])
+    (record,) = caplog.records
+    assert "secret" not in repr(vars(record))
+
+
+def test_a_reason_that_is_logged_is_of_a_closed_list():
+    for kind, described in LOG_EVENTS.items():
+        if "reason" in described.fields:
+            assert issubclass(typing.get_type_hints(kind)["reason"], enum.Enum)
+        assert "code" not in described.fields
 
 
 @pytest.mark.parametrize(
