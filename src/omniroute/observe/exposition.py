@@ -123,7 +123,7 @@ FAMILIES: tuple[Family, ...] = (
         "omniroute_deliveries",
         CounterMetricFamily,
         ("channel", "disposition"),
-        "Provider events that were delivered, by what they meant.",
+        "Provider events that were delivered since this process started, by what they meant.",
     ),
 )
 

@@ -293,7 +293,10 @@ class Router:
 
     @property
     def deliveries(self) -> Mapping[tuple[Channel, Disposition], int]:
-        """How many provider events `deliver` took, by channel and disposition."""
+        """How many provider events `deliver` took, by channel and disposition.
+
+        Counts since this router started: it is not in the journal, so a restart is a zero.
+        """
         return dict(self._delivered)
 
     # --- what a supervisor does -----------------------------------------------------------
