@@ -1,8 +1,10 @@
 """``normalize CHANNEL FILE...``: print what provider payloads mean, one JSON object per event.
 
-For looking at a payload before it is wired up. Every file gives at least one object, also an
-unreadable or hostile one: the disposition says what became of it. ``email_reply_text`` is no
-channel but a view: the files are texts, and the object holds the visible reply.
+For looking at a payload before it is wired up. Every file that can be opened gives at least one
+object, also a hostile one: the disposition says what became of it. One that cannot be opened is
+no payload: it is named on stderr, and the exit code is 2. ``-`` is the standard input. No more
+is read than the channel would take. ``email_reply_text`` is no channel but a view: the files
+are texts, and the object holds the visible reply.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 from ..channels import (
     CHANNELS,
     Adapter,
+    Email,
     WebhookRequest,
     adapter_named,
     language_detector,
@@ -31,31 +34,42 @@ from ..model import Channel, Disposition, Inbound, Message
 __all__ = ["configure", "run"]
 
 _REPLY_TEXT = "email_reply_text"
+_UNUSABLE = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     known = ", ".join([*CHANNELS, _REPLY_TEXT])
     parser.add_argument("channel", metavar="CHANNEL", help=f"one of: {known}, or an alias")
-    parser.add_argument("files", metavar="FILE", nargs="+", help="payloads as they arrived")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="payloads as they arrived; - is stdin"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one JSON object per contained event; 0 when every file could be read."""
-    if args.channel.replace("-", "_") == _REPLY_TEXT:
-        return _print(_reply_text(path) for path in args.files)
-    adapter = adapter_named(args.channel)
-    detect = _detector()
-    return _print(shown for path in args.files for shown in _events(path, adapter, detect))
+    """Print one JSON object per contained event; 0 when every file could be read, else 2."""
+    is_text = args.channel.replace("-", "_") == _REPLY_TEXT
+    adapter = Email() if is_text else adapter_named(args.channel)
+    detect = None if is_text else _detector()
+    code = 0
+    for path in args.files:
+        try:
+            raw = _content(path, adapter.limit_bytes)
+        except OSError as error:
+            print(f"omniroute: {path}: {error.strerror or error}", file=sys.stderr)
+            code = _UNUSABLE
+            continue
+        for shown in _reply_text(path, raw) if is_text else _events(path, raw, adapter, detect):
+            print(json.dumps(shown, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
+    return code
 
 
-def _print(objects: Iterator[dict[str, object]]) -> int:
-    """Print the objects; 1 when one of them says that its file could not be read."""
-    unreadable = 0
-    for shown in objects:
-        unreadable += "error" in shown
-        print(json.dumps(shown, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
-    return 1 if unreadable else 0
+def _content(path: str, limit: int) -> bytes:
+    """A file's bytes; one more than the limit tells that there are more."""
+    if path == "-":
+        return sys.stdin.buffer.read(limit + 1)
+    with Path(path).open("rb") as file:
+        return file.read(limit + 1)
 
 
 @functools.cache
@@ -67,31 +81,18 @@ def _detector() -> Detect | None:
         return None
 
 
-def _reply_text(path: str) -> dict[str, object]:
-    """The visible reply of a text."""
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        return _unreadable(path, Channel.EMAIL, error)
+def _reply_text(path: str, raw: bytes) -> Iterator[dict[str, object]]:
+    """The visible reply of a text, as the one object of its file."""
     text = visible_reply(raw.decode("utf-8", "replace"))
     message = Message(channel=Channel.EMAIL, text=text)
     shown = _shown(path, Inbound(disposition=Disposition.CREATE, message=message))
-    return {**shown, "disposition": "text-only"}
+    yield {**shown, "disposition": "text-only"}
 
 
-def _unreadable(path: str, channel: Channel, error: OSError) -> dict[str, object]:
-    """The object of a file that cannot be opened."""
-    inbound = quarantined(channel, error.strerror or str(error), b"")
-    return {**_shown(path, inbound), "error": type(error).__name__}
-
-
-def _events(path: str, adapter: Adapter, detect: Detect | None) -> Iterator[dict[str, object]]:
+def _events(
+    path: str, raw: bytes, adapter: Adapter, detect: Detect | None
+) -> Iterator[dict[str, object]]:
     """One object per event of a file."""
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        yield _unreadable(path, adapter.channel, error)
-        return
     try:
         if len(raw) > adapter.limit_bytes and adapter.channel is not Channel.EMAIL:
             raise PayloadTooLargeError(f"larger than {adapter.limit_bytes} bytes")
