@@ -18,6 +18,7 @@ from ..model import Channel, Disposition, Inbound, Message
 
 __all__ = [
     "TEXT_LIMIT",
+    "as_count",
     "as_dict",
     "as_id",
     "as_list",
@@ -40,6 +41,9 @@ TEXT_LIMIT = 1_000_000
 
 #: Of a payload that could not be understood, this many characters are kept for a human.
 _KEPT = 64_000
+
+#: Where doubles end to be exact, and with them JSON: a larger number is a mistake or an attack.
+_NO_NUMBER = 2**53
 
 #: The last millisecond of the year 9999: a later time is a mistaken unit.
 _LATEST_MS = 253_402_300_799_999
@@ -118,13 +122,23 @@ def as_id(value: object) -> str:
 
 
 def as_number(value: object) -> int | None:
-    """The integer, or None: what providers use for kinds and flags."""
-    return value if type(value) is int else None
+    """The integer below 2**53 in size, or None: what providers use for kinds and flags.
+
+    A larger one is no number that a provider means, and no journal could hold it.
+    """
+    return value if type(value) is int and abs(value) < _NO_NUMBER else None
+
+
+def as_count(value: object) -> int | None:
+    """A number of seconds, items or the like, as an integer or as digits; else None."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 16:
+        value = int(value)
+    return as_size(value)
 
 
 def as_size(value: object) -> int | None:
     """A plausible number of bytes, pixels or the like; None for anything else."""
-    return value if type(value) is int and 0 <= value < 2**53 else None
+    return value if type(value) is int and 0 <= value < _NO_NUMBER else None
 
 
 def as_place(latitude: object, longitude: object) -> str:

@@ -18,7 +18,7 @@ from ..errors import PayloadError
 from ..model import Attribute, Channel, Customer, Disposition, Inbound, Message, UpdateKind
 from . import twilio
 from .email_headers import date_ms
-from .payloads import as_text
+from .payloads import as_count, as_text
 from .protocol import Reply, Secrets, WebhookRequest
 from .telephone import WITHHELD_ATTRIBUTE, caller, check_region
 
@@ -56,13 +56,16 @@ def enqueue(queue: str = "omniroute") -> Reply:
 
 
 def _attributes(form: dict[str, str]) -> dict[str, Attribute]:
-    """The parameters of the table, numbers as numbers."""
+    """The parameters of the table; a duration is a number or missing."""
     found: dict[str, Attribute] = {}
     for parameter, name in _ATTRIBUTES.items():
         value = as_text(form.get(parameter), 256)
-        if value:
-            digits = name == "duration_s" and value.isascii() and value.isdigit()
-            found[name] = int(value) if digits else value
+        if name == "duration_s":
+            duration_s = as_count(value)
+            if duration_s is not None:
+                found[name] = duration_s
+        elif value:
+            found[name] = value
     return found
 
 
