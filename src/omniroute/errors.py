@@ -63,13 +63,16 @@ class UnknownNameError(UsageError, LookupError):
     """A name that the plan does not define.
 
     ``kind`` is what it should name ("queue"), ``name`` what was given, ``allowed`` the
-    defined names, ``suggestion`` the closest of them or None, ``where`` the place.
+    defined names (None: ids of the moment, which are not told), ``suggestion`` the closest of
+    them or None, ``where`` the place.
     """
 
-    def __init__(self, kind: str, name: str, allowed: Iterable[str], *, where: str = "") -> None:
+    def __init__(
+        self, kind: str, name: str, allowed: Iterable[str] | None, *, where: str = ""
+    ) -> None:
         self.kind = kind
         self.name = name
-        self.allowed = tuple(sorted(allowed))
+        self.allowed = () if allowed is None else tuple(sorted(allowed))
         self.where = where
         self.suggestion = nearest(name, self.allowed)
         place = f" in {where}" if where else ""
@@ -78,6 +81,8 @@ class UnknownNameError(UsageError, LookupError):
         elif self.allowed:
             shown = ", ".join(self.allowed[:12]) + (", ..." if len(self.allowed) > 12 else "")
             hint = f"; known: {shown}"
+        elif allowed is None:
+            hint = f": no {kind} of that id is open"
         else:
             hint = f"; the plan defines no {kind}"
         super().__init__(f"unknown {kind} {name!r}{place}{hint}")

@@ -236,7 +236,6 @@ class NaiveEngine:
 
     def reject(self, command: Any, reason: str, queue: str | None) -> None:
         number = self.number(command.interaction_id)
-        self.remember(command.message, number)
         self.tell(
             ev.Rejected,
             interaction_id=number,

@@ -159,8 +159,8 @@ ADMISSION = [
      ["1 rejected i2 lanes_exhausted q"]),
     ("room in an old lane", one(limits=Limits(max_lanes=1)), (ask(requirement="x"),), ask(requirement="x"),
      ["1 queued i2 2 q 0 x"]),
-    ("what is rejected was seen", one(max_waiting=1), (ask(), ask(message_id="m")), ask(message_id="m"),
-     ["2 duplicate voice m i2"]),
+    ("what is rejected may come again", one(max_waiting=1), (ask(), ask(message_id="m")), ask(message_id="m"),
+     ["2 rejected i3 queue_full q"]),
     ("a given id of a rejected one", one(max_waiting=1), (ask(), ask(key="mine")), ask(),
      ["2 rejected i2 queue_full q"]),
 ]  # fmt: skip

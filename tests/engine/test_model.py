@@ -57,6 +57,10 @@ def verdict(naive: NaiveEngine, agent_id: str, interaction_id: str) -> Verdict:
         return Verdict.CHOSEN
     if not naive.satisfies(person, item):
         return Verdict.NOT_QUALIFIED
+    capacity, channel = naive.plan.capacities[person.agent.capacity], item.messages[0].channel
+    cost = capacity.cost(channel)
+    if cost is None or cost > capacity.budget or not capacity.maximum(channel):
+        return Verdict.OTHER_CHANNELS
     if not person.ready:
         return Verdict.NOT_READY
     if agent_id in item.barred:

@@ -67,7 +67,7 @@ def apply(state: State, event: Event) -> None:
 def queued(state: State, event: ev.Queued) -> InteractionRecord:
     """A new interaction waits."""
     message = event.message
-    queue = state.queues[event.queue]
+    queue = state.queue(event.queue)
     interaction_id = event.interaction_id
     at_ms = event.at_ms
     record = InteractionRecord(
@@ -92,11 +92,10 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
 def rejected(state: State, event: ev.Rejected) -> None:
     """Refused at the door."""
     _number(state, event.interaction_id)
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
     if event.queue is None:
         state.unrouted += 1
     else:
-        state.queues[event.queue].tally(event.message.channel).rejected += 1
+        state.queue(event.queue).tally(event.message.channel).rejected += 1
 
 
 def quarantined(state: State, event: ev.Quarantined) -> None:
@@ -327,7 +326,7 @@ def signed_in(state: State, event: ev.SignedIn) -> None:
     """An agent begins to work, not ready yet."""
     agent = event.agent
     assert agent.id not in state.agents
-    record = AgentRecord(agent, state.loads.get(state.plan.capacities[agent.capacity], {}))
+    record = AgentRecord(agent, state.loads.get(state.capacity(agent), {}))
     record.presence = PRESENCE[ev.SignedIn][record.presence]
     state.agents[agent.id] = record
     state.market.enter(record)
@@ -358,7 +357,7 @@ def agent_changed(state: State, event: ev.AgentChanged) -> None:
     state.market.leave(record)
     record.agent = event.agent
     counts = dict(record.load.counts)
-    record.load = state.loads.get(state.plan.capacities[event.agent.capacity], counts)
+    record.load = state.loads.get(state.capacity(event.agent), counts)
     state.market.enter(record)
 
 

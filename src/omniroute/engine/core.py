@@ -100,7 +100,7 @@ class Engine:
         """
         record = self._state.interactions.get(interaction_id)
         if record is None:
-            raise UnknownNameError("interaction", interaction_id, self._state.interactions)
+            raise UnknownNameError("interaction", interaction_id, None)
         return explain(self._state, record)
 
     def interaction(self, interaction_id: str) -> Interaction | None:

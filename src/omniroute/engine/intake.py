@@ -37,8 +37,8 @@ def check_submit(state: State, command: Submit) -> None:
         check_id(state, command)
     if command.priority is not None:
         check_priority(state, command)
-    if command.queue is not None and command.queue not in state.queues:
-        raise UnknownNameError("queue", command.queue, state.queues, where="submit")
+    if command.queue is not None and command.queue not in state.plan.queues:
+        raise UnknownNameError("queue", command.queue, state.plan.queues, where="submit")
     own = command.requirement
     if own is not None and own not in state.known_requirements:
         check_skills(state.plan, parse(own, Scope.AGENT).skills, "requirement")
@@ -180,11 +180,9 @@ def _refused_at_door(
     limits = state.plan.limits
     if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
         return RejectReason.QUEUE_FULL
-    market = state.market
-    if (
-        len(market.lanes) >= limits.max_lanes
-        and market.lanes_in_use() >= limits.max_lanes
-        and not market.has_lane(queue, state.effective(queue.plan, 0, requirement), message.channel)
-    ):
-        return RejectReason.LANES_EXHAUSTED
+    if len(state.market.lanes) >= limits.max_lanes:
+        used = state.market.lanes_in_use()
+        wanted = state.effective(queue.plan, 0, requirement)
+        if len(used) >= limits.max_lanes and (queue_name, wanted, message.channel) not in used:
+            return RejectReason.LANES_EXHAUSTED
     return None

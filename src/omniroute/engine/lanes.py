@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from .groups import Profile
     from .records import AgentRecord, QueueRecord
 
-__all__ = ["EMPTY", "Lane", "Need", "Pick", "picker"]
+__all__ = ["EMPTY", "Lane", "LaneKey", "Need", "Pick", "picker"]
+
+#: What makes a lane: queue, effective requirement, channel.
+LaneKey = tuple[str, Expression | None, Channel]
 
 #: Reads many places of a list at once, at C speed (about 16 ns each).
 Pick = Callable[[list[int]], tuple[int, ...]]
@@ -84,10 +87,14 @@ class Lane:
     reaches the top, so the top of the heap always waits.
     """
 
-    __slots__ = ("bit", "channel", "gone", "heap", "index", "need", "queue")
+    __slots__ = ("base", "bit", "channel", "gone", "heap", "index", "need", "queue")
 
-    def __init__(self, index: int, queue: QueueRecord, need: Need, channel: Channel) -> None:
+    def __init__(
+        self, index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey
+    ) -> None:
         self.index = index
+        #: the lane that it would be, had nobody declined
+        self.base = base
         self.queue = queue
         self.need = need
         self.channel = channel

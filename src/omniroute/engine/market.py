@@ -11,8 +11,8 @@ being, and kept on both sides, as mirror images:
   the need's profiles off the board, take the smallest (or compare groups, by strategy).
 
 The cost grows with the number of distinct kinds (16 ns each), never with the number of people
-or calls. One thing bends this rule: an agent who is barred from the head of a lane looks
-deeper into that lane.
+or calls. Refusals are kinds too: an interaction that somebody declined waits in a lane whose
+requirement excludes him, which is not in his row.
 
 Both sides are brought up to date when somebody next looks: agents who changed are only
 noted (`mark`), and so is the interaction that began to wait last (`put`). A freed agent who takes
@@ -31,7 +31,7 @@ from ..model import Agent, Channel, Presence
 from ..plan import Expression, Strategy
 from .capacity import CHANNEL_BIT
 from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
-from .lanes import EMPTY, Lane, Need
+from .lanes import EMPTY, Lane, LaneKey, Need
 from .records import AgentRecord, InteractionRecord, QueueRecord
 
 __all__ = ["Market"]
@@ -41,8 +41,6 @@ _FEW = 8
 
 #: Fewer lanes than this are not worth sweeping.
 _SWEEP_AT_LEAST = 1_024
-
-_LaneKey = tuple[str, Expression | None, Channel]
 
 
 class Market:
@@ -58,7 +56,7 @@ class Market:
         self._filed: dict[int, AgentRecord] = {}
         self._boards: dict[Channel, Board] = {}
         self._heads: list[int] = [EMPTY]
-        self.lanes: dict[_LaneKey, Lane] = {}
+        self.lanes: dict[LaneKey, Lane] = {}
         self._free_slots: list[int] = []
         #: how many lanes there must be before the empty ones are looked for
         self._sweep_at = _SWEEP_AT_LEAST
@@ -167,14 +165,23 @@ class Market:
 
     # --- interactions ---------------------------------------------------------------
 
-    def lane(self, queue: QueueRecord, expression: Expression | None, channel: Channel) -> Lane:
-        """The lane of this queue, effective requirement and channel; made when first needed."""
-        key = (queue.plan.name, expression, channel)
+    def lane(
+        self,
+        queue: QueueRecord,
+        expression: Expression | None,
+        channel: Channel,
+        base: LaneKey | None = None,
+    ) -> Lane:
+        """The lane of this queue, effective requirement and channel; made when first needed.
+
+        ``base``: the lane that it would be, had nobody declined.
+        """
+        key = (queue.name, expression, channel)
         lane = self.lanes.get(key)
         if lane is None:
             if len(self.lanes) >= self._sweep_at:
                 self._sweep()
-            lane = self.lanes[key] = self._new_lane(queue, expression, channel)
+            lane = self.lanes[key] = self._new_lane(queue, expression, channel, base or key)
         return lane
 
     def need(self, expression: Expression | None) -> Need:
@@ -188,14 +195,10 @@ class Market:
                 need.consider(profile)
         return need
 
-    def has_lane(self, queue: QueueRecord, expression: Expression | None, channel: Channel) -> bool:
-        """Whether that lane exists already."""
-        return (queue.plan.name, expression, channel) in self.lanes
-
-    def lanes_in_use(self) -> int:
-        """How many lanes hold a waiting interaction; empty lanes are swept. O(lanes)."""
-        self._sweep()
-        return len(self.lanes)
+    def lanes_in_use(self) -> set[LaneKey]:
+        """The lanes in which something waits, refusals aside. O(lanes), for the limit on them."""
+        self._file()
+        return {lane.base for lane in self.lanes.values() if len(lane)}
 
     def put(self, record: InteractionRecord) -> None:
         """It waits in its lane; filed there when somebody next looks."""
@@ -245,7 +248,7 @@ class Market:
                 self.enter(record)
 
     def _new_lane(
-        self, queue: QueueRecord, expression: Expression | None, channel: Channel
+        self, queue: QueueRecord, expression: Expression | None, channel: Channel, base: LaneKey
     ) -> Lane:
         need = self.need(expression)
         if self._free_slots:
@@ -253,7 +256,7 @@ class Market:
         else:
             index = len(self._heads)
             self._heads.append(EMPTY)
-        lane = Lane(index, queue, need, channel)
+        lane = Lane(index, queue, need, channel, base)
         if channel not in self._boards:
             self._settle()
             self._new_board(channel)
@@ -274,6 +277,8 @@ class Market:
                 lane.queue.lanes.clear()
                 self._free_slots.append(lane.index)
         self._needs = {e: need for e, need in self._needs.items() if need.lanes}
+        named = (e.agent_ids for e in self._needs if e is not None)
+        self._named = set().union(*named)
         for profile in self._profiles.values():
             profile.rows.clear()
         self._sweep_at = max(_SWEEP_AT_LEAST, 4 * len(self.lanes))
@@ -303,23 +308,7 @@ class Market:
         key = min(pick(self._heads))
         if key == EMPTY:
             return None
-        found = self._waiting[key]
-        if found.id not in record.barred:
-            return found
-        return self._best_not_barred(record, row)
-
-    def _best_not_barred(self, record: AgentRecord, row: Row) -> InteractionRecord | None:
-        best: InteractionRecord | None = None
-        for lane in row.lanes:
-            if best is not None and self._heads[lane.index] > best.key:
-                continue
-            for key in lane.in_order():
-                found = self._waiting[key]
-                if found.id not in record.barred:
-                    if best is None or key < best.key:
-                        best = found
-                    break
-        return best
+        return self._waiting[key]
 
     def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
         """The agent whom the queue's strategy prefers for this waiting interaction, or None."""
@@ -332,7 +321,7 @@ class Market:
         if not common:
             return None
         strategy = lane.queue.plan.strategy
-        if strategy is Strategy.LONGEST_IDLE and record.barred is None:
+        if strategy is Strategy.LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
         best: AgentRecord | None = None
         best_score: tuple[object, int] | None = None
@@ -340,9 +329,7 @@ class Market:
             for group in profile.groups.values():
                 if not group.members or not group.load.open & lane.bit:
                     continue
-                agent = self._best_of_group(record, group, strategy)
-                if agent is None:
-                    continue
+                agent = _best_of_group(group, strategy)
                 score = (_score(strategy, need, agent), agent.idle)
                 if best_score is None or score < best_score:
                     best, best_score = agent, score
@@ -372,18 +359,12 @@ class Market:
             assert profile is not None
             yield profile
 
-    def _best_of_group(
-        self, record: InteractionRecord, group: Group, strategy: Strategy
-    ) -> AgentRecord | None:
-        barred = record.barred or ()
-        if strategy is Strategy.ROUND_ROBIN:
-            members = (agent for agent in group.members.values() if agent.id not in barred)
-            return min(members, key=lambda agent: (agent.last_offer, agent.idle), default=None)
-        agent = group.members[group.first]
-        if agent.id not in barred:
-            return agent
-        others = (other for other in group.members.values() if other.id not in barred)
-        return min(others, key=lambda other: other.idle, default=None)
+
+def _best_of_group(group: Group, strategy: Strategy) -> AgentRecord:
+    """The member whom the strategy prefers; the group is not empty."""
+    if strategy is Strategy.ROUND_ROBIN:
+        return min(group.members.values(), key=lambda agent: (agent.last_offer, agent.idle))
+    return group.members[group.first]
 
 
 def _score(strategy: Strategy, need: Need, agent: AgentRecord) -> object:

@@ -133,7 +133,7 @@ def load(state: State, data: bytes) -> None:
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     for name, channel, counts in picture.tallies:
-        tally = state.queues[name].tally(channel)
+        tally = state.queue(name).tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):
             setattr(tally, field, count)
     for saved in picture.agents:
@@ -174,7 +174,7 @@ def _interaction(record: InteractionRecord) -> _Interaction:
 
 def _restore_agent(state: State, saved: _Agent) -> None:
     counts: dict[Channel, int] = {}
-    capacity = state.plan.capacities[saved.agent.capacity]
+    capacity = state.capacity(saved.agent)
     record = AgentRecord(saved.agent, state.loads.get(capacity, counts))
     record.presence = saved.presence
     record.idle = saved.idle
@@ -184,7 +184,7 @@ def _restore_agent(state: State, saved: _Agent) -> None:
 
 
 def _restore_interaction(state: State, kept: _Interaction) -> None:
-    queue = state.queues[kept.queue]
+    queue = state.queue(kept.queue)
     record = InteractionRecord(
         kept.id,
         kept.seq,
@@ -211,7 +211,6 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         state.refused[record.id] = record
         for agent_id in record.barred:
             state.agents[agent_id].barred[record.id] = record
-    record.lane = state.lane(queue, record.step, record.requirement, record.channel)
     if kept.agent_id is not None:
         agent = state.agents[kept.agent_id]
         record.agent = agent
@@ -220,7 +219,7 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         agent.load = state.loads.plus(agent.load, record.channel)
         state.market.mark(agent)
     if record.state is InteractionState.WAITING:
-        state.market.put(record)
+        state.wait(record)
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):
         queue.waiting += 1
         state.waiting += 1

@@ -6,8 +6,9 @@ several events share. The market, the loads and the timers follow from the facts
 
 from __future__ import annotations
 
-from ..model import Channel, Message
-from ..plan import Expression, Plan, Queue, Scope, all_of, parse
+from ..errors import PlanError
+from ..model import Agent, Channel, InteractionState, Message
+from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
 from .lanes import Lane, Need
 from .market import Market
@@ -31,10 +32,9 @@ class State:
         #: how many wait or are offered, over all queues
         self.waiting = 0
         self.timers = Timers()
-        self.queues = {
-            name: QueueRecord(queue, self.timers.fifo(TimerKind.OFFER, queue.offer_timeout_ms))
-            for name, queue in plan.queues.items()
-        }
+        self.queues: dict[str, QueueRecord] = {}
+        for queue in plan.queues.values():
+            self._add_queue(queue)
         self.interactions: dict[str, InteractionRecord] = {}
         self.agents: dict[str, AgentRecord] = {}
         #: open offers and assignments
@@ -51,6 +51,32 @@ class State:
         self.known_requirements: set[str] = set()
         self.market = Market(self.agents)
         self.loads = Loads()
+
+    # --- what a journal may name that the plan has no more ----------------------------------
+
+    def queue(self, name: str) -> QueueRecord:
+        """The queue of that name. One that the plan has no more goes on with default settings.
+
+        A journal outlives plans: what waited in a queue when it was removed still waits,
+        and every agent who satisfies its own requirement may take it.
+        """
+        found = self.queues.get(name)
+        return self._add_queue(Queue(name=name)) if found is None else found
+
+    def _add_queue(self, plan: Queue) -> QueueRecord:
+        offer_timers = self.timers.fifo(TimerKind.OFFER, plan.offer_timeout_ms)
+        record = self.queues[plan.name] = QueueRecord(plan, offer_timers)
+        return record
+
+    def capacity(self, agent: Agent) -> Capacity:
+        """The capacity of an agent. Raises `PlanError` for one that the plan has no more."""
+        found = self.plan.capacities.get(agent.capacity)
+        if found is None:
+            raise PlanError(
+                f"agent {agent.id!r} of the journal has the capacity {agent.capacity!r}, "
+                "which the plan does not define any more; keep it until he has signed out"
+            )
+        return found
 
     # --- requirements ---------------------------------------------------------------------
 
@@ -106,9 +132,16 @@ class State:
     # --- waiting --------------------------------------------------------------------------
 
     def wait(self, record: InteractionRecord) -> None:
-        """It waits (again): in the lane of its step, at its key."""
+        """It waits (again): in the lane of its step, at its key.
+
+        One that agents are barred from waits in a lane that is not in their rows.
+        """
         key = (record.step, record.requirement, record.channel)
-        record.lane = record.queue.lanes.get(key) or self.lane(record.queue, *key)
+        lane = record.queue.lanes.get(key) or self.lane(record.queue, *key)
+        if record.barred is not None:
+            expression = all_of(lane.need.expression, not_agents(record.barred))
+            lane = self.market.lane(record.queue, expression, record.channel, lane.base)
+        record.lane = lane
         self.market.put(record)
 
     def arm_step(self, record: InteractionRecord, began_at_ms: int) -> None:
@@ -181,7 +214,12 @@ class State:
         if again_at_ms != UNTIL_RESET:
             fifo = self.timers.fifo(TimerKind.REFUSAL, again_at_ms - at_ms)
             number = fifo.set(at_ms, record, agent.id)
+        waits = record.state is InteractionState.WAITING
+        if waits:
+            self.market.take(record)
         record.barred[agent.id] = number
+        if waits:
+            self.wait(record)
         agent.barred[record.id] = record
         self.refused[record.id] = record
 
@@ -189,6 +227,9 @@ class State:
         """Forget who refused it: one agent, or all."""
         if record.barred is None:
             return
+        waits = record.state is InteractionState.WAITING
+        if waits:
+            self.market.take(record)
         for barred_id in [agent_id] if agent_id is not None else list(record.barred):
             self.timers.cancel(record.barred.pop(barred_id, 0))
             agent = self.agents.get(barred_id)
@@ -197,6 +238,8 @@ class State:
         if not record.barred:
             record.barred = None
             del self.refused[record.id]
+        if waits:
+            self.wait(record)
 
     # --- the end --------------------------------------------------------------------------
 

@@ -50,21 +50,26 @@ _Entry = tuple[int, int, TimerKind, "InteractionRecord", str | None]
 class Fifo:
     """The timers of one kind and duration, in order of deadline."""
 
-    __slots__ = ("_timers", "duration_ms", "entries", "kind")
+    __slots__ = ("_sweep_at", "_timers", "duration_ms", "entries", "kind")
 
     def __init__(self, timers: Timers, kind: TimerKind, duration_ms: int) -> None:
         self._timers = timers
         self.kind = kind
         self.duration_ms = duration_ms
         self.entries: deque[_Entry] = deque()
+        #: so many entries before the dead ones behind a live one are looked for
+        self._sweep_at = 64
 
     def set(self, now_ms: int, record: InteractionRecord, agent_id: str | None = None) -> int:
-        """Set a timer one duration from now; returns its number. O(1)."""
+        """Set a timer one duration from now; returns its number. O(1) amortised."""
         timers = self._timers
         live = timers.live_numbers
         entries = self.entries
         while entries and entries[0][1] not in live:
             entries.popleft()
+        if len(entries) >= self._sweep_at:
+            self.entries = entries = deque(entry for entry in entries if entry[1] in live)
+            self._sweep_at = max(64, 2 * len(entries))
         timers.count = number = timers.count + 1
         live.add(number)
         deadline_ms = now_ms + self.duration_ms

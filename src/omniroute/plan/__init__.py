@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .checking import check
 from .drawing import draw
-from .expression import Expression, Names, Scope, all_of, has_skill, parse
+from .expression import Expression, Names, Scope, all_of, has_skill, not_agents, parse
 from .findings import Code, Finding, Severity
 from .loading import load, loads
 from .model import (
@@ -59,5 +59,6 @@ __all__ = [
     "has_skill",
     "load",
     "loads",
+    "not_agents",
     "parse",
 ]

@@ -15,7 +15,7 @@ its size is bounded (`MAX_SOURCE`, `MAX_NODES`, `MAX_DEPTH`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ..errors import ExpressionError, PlanError
@@ -33,6 +33,7 @@ __all__ = [
     "Scope",
     "all_of",
     "has_skill",
+    "not_agents",
     "parse",
 ]
 
@@ -198,6 +199,14 @@ def _all_of(expressions: tuple[Expression | None, ...]) -> Expression | None:
 def has_skill(name: str, level: int = 1) -> Expression:
     """The requirement of one skill, made without text: safe for a name from outside."""
     return Expression(Compare(Kind.LEVEL, name, ">=", level), Scope.AGENT)
+
+
+def not_agents(agent_ids: Iterable[str]) -> Expression:
+    """The requirement of being none of these agents, made without text: any id will do."""
+    ids = tuple(sorted(set(agent_ids)))
+    if len(ids) == 1:
+        return Expression(Compare(Kind.IDENTIFIER, "agent", "!=", ids[0]), Scope.AGENT)
+    return Expression(Compare(Kind.IDENTIFIER, "agent", "not in", ids), Scope.AGENT)
 
 
 def _mentioned(found: tuple[Compare, ...], field: str) -> frozenset[str]:

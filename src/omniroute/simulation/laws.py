@@ -35,7 +35,7 @@ def _read_message(books: Books, event: Any, *, joins: Work | None = None) -> Non
     thread = books.threads.get((message.channel, message.thread_id or ""))
     if not isinstance(event, ev.Quarantined):
         books.require(thread is joins, Law.MESSAGE, "its thread is open elsewhere")
-    if message.message_id:
+    if message.message_id and not isinstance(event, ev.Rejected):
         seen = books.seen.setdefault(message.channel, {})
         seen.pop(message.message_id, None)
         seen[message.message_id] = (event.at_ms, event.interaction_id)
