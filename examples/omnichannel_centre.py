@@ -30,11 +30,11 @@ from centre.report import print_summary
 from centre.screen import Screen
 from centre.senders import META_SECRET, TWILIO_TOKEN, World
 from centre.traffic import a_day
-from centre.watching import Watch
+from centre.watching import ToldJournal, Watch
 from rich.console import Console
 from starlette.applications import Starlette
 
-from omniroute import Disposition, Inbound, MemoryJournal, Router, load
+from omniroute import Disposition, Inbound, Router, load
 from omniroute.channels import Reply, Secrets, enqueue, language_detector
 from omniroute.channels.language import Detect
 from omniroute.web.smtp import SmtpReceiver
@@ -88,7 +88,7 @@ async def listening(app: Starlette) -> AsyncIterator[str]:
 async def run(console: Console, seed: int, pace: Pace, *, serve: bool) -> bool:
     """Open the centre, let a day pass, print the summary. True when nothing is lost."""
     rng = Random(seed)
-    journal = MemoryJournal()
+    journal = ToldJournal()
     plan = pace.faster(load(PLAN))
     detect = language_detector(LANGUAGES)
     async with contextlib.AsyncExitStack() as stack:
@@ -108,7 +108,6 @@ async def run(console: Console, seed: int, pace: Pace, *, serve: bool) -> bool:
             await until_quiet(router, pace)
             screen.cancel()
             await asyncio.wait([screen])
-            watch.look()
             balance = print_summary(console, router, world, watch, pace)
             if serve:
                 await keep_serving(console, mail.port, address, watch)
@@ -132,7 +131,6 @@ async def keep_serving(console: Console, smtp_port: int, address: str, watch: Wa
     watch.news.clear()
     while True:
         await asyncio.sleep(0.2)
-        watch.look()
         while watch.news:
             console.print(watch.news.popleft(), highlight=False, markup=False, soft_wrap=True)
 

@@ -8,7 +8,7 @@ what came out of the channels (`Router.deliveries`), and what the engine did
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import attrs
 from rich import box
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from omniroute import Channel, Counts, Disposition, Explanation, Router, Statistics, Verdict
 
+from . import story
 from .pace import Pace
 from .senders import World
 from .watching import Watch, about
@@ -43,32 +44,55 @@ WHY = {
 
 @attrs.frozen
 class Books:
-    """Where every received event is now. Each is in exactly one place."""
+    """Where every received event is now: each is in exactly one place.
+
+    ``routed`` opened an interaction that an agent accepted (and did not give back), ``joined``
+    is a further message of an open one, ``waiting`` has no agent yet. All else has ``ended``:
+    customers who left, what is nobody's work, and what the router refused.
+    """
 
     received: int
     routed: int
+    joined: int
     ended: int
     waiting: int
+    #: by kind, only those that happened
+    refused: Mapping[str, int]
 
     @classmethod
     def close(cls, received: int, router: Router) -> Books:
         """Hold the senders' count against the engine's statistics."""
         now = router.statistics()
         total = now.total
-        with_agents = now.engaged + now.held + now.wrap_up
+        refused = {
+            "rejected": total.rejected,
+            "unrouted": now.unrouted,
+            "quarantined": now.quarantined,
+            "duplicates": now.duplicates,
+        }
+        routed = total.accepted - total.requeued
+        taken_from_agents = routed - total.completed - now.engaged - now.held - now.wrap_up
+        left = total.abandoned + total.cancelled - taken_from_agents
         not_for_us = sum(_not_routable(router).values())
-        refused = total.rejected + now.unrouted + now.quarantined + now.duplicates
         return cls(
             received=received,
-            routed=total.completed + with_agents + total.messages,
-            ended=total.abandoned + total.cancelled + refused + not_for_us,
+            routed=routed,
+            joined=total.messages,
+            ended=left + not_for_us + sum(refused.values()),
             waiting=now.waiting + now.offered,
+            refused={kind: number for kind, number in refused.items() if number},
         )
 
-    @property
-    def balance(self) -> bool:
-        """True when nothing is lost and nothing is there twice."""
-        return self.received == self.routed + self.ended + self.waiting
+    def faults(self, intended: Mapping[str, int]) -> str:
+        """Empty when nothing is lost, nothing is there twice, nothing was refused by mistake."""
+        found = []
+        if self.received != self.routed + self.joined + self.ended + self.waiting:
+            found.append("the sum is wrong")
+        for kind in sorted({*self.refused, *intended}):
+            was, meant = self.refused.get(kind, 0), intended.get(kind, 0)
+            if was != meant:
+                found.append(f"{was} {kind}, meant were {meant}")
+        return "; ".join(found)
 
 
 def _not_routable(router: Router) -> Counter[tuple[Channel, Disposition]]:
@@ -79,18 +103,24 @@ def _not_routable(router: Router) -> Counter[tuple[Channel, Disposition]]:
 def print_summary(console: Console, router: Router, world: World, watch: Watch, pace: Pace) -> bool:
     """Print everything; True when the books balance."""
     now = router.statistics()
-    console.print(_channels(router, now, world, watch, pace))
-    console.print(_queues(now, watch, pace))
+    console.print(_channels(router, now, world, watch))
+    console.print(_queues(now, watch))
     console.print(_not_routed(router, world, watch))
     _print_why(console, watch, pace)
     books = Books.close(sum(world.taken.values()), router)
-    verdict = "[green]nothing is lost[/green]" if books.balance else "[red]DOES NOT HOLD[/red]"
     console.print(
-        f"check: {books.received} received = {books.routed} routed + {books.ended} ended"
-        f" + {books.waiting} waiting: {verdict}",
+        "received = kept aside + rejected + joined + opened; opened = routed + gone + waiting.\n"
+        f"What was kept aside, rejected or is gone has ended: {books.ended} in all.",
         highlight=False,
     )
-    return books.balance
+    faults = books.faults(story.REFUSED)
+    verdict = f"[red]DOES NOT HOLD: {faults}[/red]" if faults else "[green]nothing is lost[/green]"
+    console.print(
+        f"check: {books.received} received = {books.routed} routed + {books.joined} joined"
+        f" + {books.ended} ended + {books.waiting} waiting: {verdict}",
+        highlight=False,
+    )
+    return not faults
 
 
 # --- tables -----------------------------------------------------------------------------
@@ -99,57 +129,69 @@ def print_summary(console: Console, router: Router, world: World, watch: Watch, 
 def _table(title: str, names: str, columns: Iterable[str]) -> Table:
     """Narrow enough for 80 characters."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.box, table.padding = box.SIMPLE_HEAD, (0, 1, 0, 0)
+    table.box, table.padding = box.SIMPLE_HEAD, 0
     table.add_column(names, min_width=9)
     for column in columns:
         table.add_column(column, justify="right")
     return table
 
 
-#: The columns that channels and queues share, and what stands in them.
-_FIGURES = ("routed", "in\ntime", "%", "aban-\ndoned", "waiting", "mean\nwait", "max\nwait")
+#: The columns that channels and queues share, and what stands in them. What was opened is
+#: routed to an agent, or left before (gone), or waits.
+_FIGURES = (
+    "re-\njected",
+    "joined",
+    "opened",
+    "routed",
+    "gone",
+    "wait-\ning",
+    "in\ntime",
+    "mean\nwait",
+    "max\nwait",
+)
 
 
-def _figures(counts: Counts, waiting: int, longest_ms: int, pace: Pace) -> list[str]:
+def _figures(counts: Counts, name: str, waiting: int, watch: Watch) -> list[str]:
     level = counts.service_level_offered
     mean_ms = counts.average_speed_of_answer_ms
+    seconds = watch.pace.seconds
     return [
-        str(counts.accepted - counts.requeued + counts.messages),
-        str(counts.accepted_in_time),
-        "-" if level is None else f"{level:.0%}",
-        str(counts.abandoned),
+        str(counts.rejected),
+        str(counts.messages),
+        str(counts.queued),
+        str(counts.accepted - counts.requeued),
+        str(watch.left[name]),
         str(waiting),
-        "-" if mean_ms is None else f"{pace.seconds(mean_ms):.0f}",
-        "-" if mean_ms is None else f"{pace.seconds(longest_ms):.0f}",
+        "-" if level is None else f"{level:.0%}",
+        "-" if mean_ms is None else f"{seconds(mean_ms):.0f}",
+        "-" if mean_ms is None else f"{seconds(watch.longest_ms[name]):.0f}",
     ]
 
 
-def _channels(router: Router, now: Statistics, world: World, watch: Watch, pace: Pace) -> Table:
-    """Per channel: received = not routable + routed + abandoned + waiting."""
-    table = _table(
-        "channels (waits in seconds)", "channel", ("received", "not\nroutable", *_FIGURES)
-    )
+def _channels(router: Router, now: Statistics, world: World, watch: Watch) -> Table:
+    """Per channel: received = kept aside + rejected + joined + opened."""
+    columns = ("re-\nceived", "kept\naside", *_FIGURES)
+    table = _table("channels (waits in seconds)", "channel", columns)
     aside = Counter[str]()
     for channel, _, number in _kept_aside(router, watch):
         aside[channel] += number
     waiting = Counter[str](queued.message.channel for queued in watch.waiting.values())
     for name, received in sorted(world.taken.items()):
         rows = [queue.channels.get(Channel(name), Counts()) for queue in now.queues.values()]
-        figures = _figures(Counts.total(rows), waiting[name], watch.longest_ms[name], pace)
+        figures = _figures(Counts.total(rows), name, waiting[name], watch)
         table.add_row(name, str(received), str(aside[name]), *figures)
     return table
 
 
-def _queues(now: Statistics, watch: Watch, pace: Pace) -> Table:
-    table = _table("queues (waits in seconds)", "queue", ("opened", *_FIGURES))
+def _queues(now: Statistics, watch: Watch) -> Table:
+    table = _table("queues (waits in seconds)", "queue", _FIGURES)
     for name, queue in now.queues.items():
-        figures = _figures(queue.total, queue.waiting, watch.longest_ms[name], pace)
-        table.add_row(name, str(queue.total.queued), *figures)
+        table.add_row(name, *_figures(queue.total, name, queue.waiting, watch))
     return table
 
 
 def _not_routed(router: Router, world: World, watch: Watch) -> Table:
-    table = _table("not routable, and why", "channel", ["count"])
+    table = _table("kept aside, and why", "channel", ["count"])
     table.add_column("why")
     for channel, why, number in _kept_aside(router, watch):
         table.add_row(channel, str(number), why)

@@ -48,16 +48,13 @@ class Screen:
         began_s = _now_s()
         with Live(console=self.console, auto_refresh=False, transient=True) as live:
             while True:
-                self.watch.look()
                 live.update(self._picture(_now_s() - began_s), refresh=True)
                 await asyncio.sleep(0.2)
 
     async def _lines(self) -> None:
         began_s = _now_s()
         while True:
-            for _ in range(10):
-                await asyncio.sleep(0.2)
-                self.watch.look()
+            await asyncio.sleep(2)
             now, clock = self.router.statistics(), self._clock(_now_s() - began_s)
             with_agents = now.engaged + now.held + now.wrap_up
             self.console.print(

@@ -138,6 +138,9 @@ REAL_MAILS = (
     RealMail("flanker__apache-message-news-mime.eml", HELP, "list-admin@example.com"),
 )
 
+#: What the router is meant to refuse: one sender is nobody, a mail and a call come twice.
+REFUSED = {"quarantined": 1, "duplicates": 2}
+
 CHATS = (
     "Hallo, deckt meine Reiseversicherung auch einen verpassten Anschlussflug?",
     "Guten Abend, wie kann ich meine Adresse bei Ihnen ändern? Ich bin gerade umgezogen.",

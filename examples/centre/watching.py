@@ -1,23 +1,31 @@
 """What is remembered of the run beside the engine's own statistics: folded from the journal.
 
-The journal holds every event in order, so whoever wants another figure than the engine
-gives reads it there. Here: the longest wait, the latest news, and the explanation of the
-interaction that waits longest.
+A journal is told every event, in order and at once, so whoever wants another figure than
+the engine gives listens there. Here: the longest wait, the latest news, and the explanation
+of the interaction that waits longest.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import attrs
 
-from omniroute import Channel, Explanation, InteractionState, MemoryJournal, Message, Router
+from omniroute import (
+    Channel,
+    Explanation,
+    Frame,
+    InteractionState,
+    MemoryJournal,
+    Message,
+    Router,
+)
 from omniroute import events as ev
 
 from .pace import Pace
 
-__all__ = ["Watch", "about"]
+__all__ = ["ToldJournal", "Watch", "about"]
 
 
 def about(message: Message) -> str:
@@ -34,12 +42,24 @@ def _shown(text: str) -> str:
     return "".join(c for c in " ".join(text.split()) if c.isprintable())[:32]
 
 
+class ToldJournal(MemoryJournal):
+    """Tells a listener of every frame, in the moment in which it is kept."""
+
+    listener: Callable[[Frame], None] | None = None
+
+    def append_nowait(self, frame: Frame) -> None:
+        """Keep a frame, then tell it."""
+        super().append_nowait(frame)
+        if self.listener is not None:
+            self.listener(frame)
+
+
 @attrs.define
 class Watch:
-    """Read the journal's new events with `look`, as often as you like."""
+    """Listens to the journal of a router from the moment it is made."""
 
     router: Router
-    journal: MemoryJournal
+    journal: ToldJournal
     pace: Pace
     news: deque[str] = attrs.field(factory=lambda: deque(maxlen=6))
     duplicates: Counter[Channel] = attrs.field(factory=Counter)
@@ -47,24 +67,22 @@ class Watch:
     quarantined: Counter[tuple[Channel, str]] = attrs.field(factory=Counter)
     #: what no agent has yet
     waiting: dict[str, ev.Queued] = attrs.field(factory=dict)
+    #: by channel and by queue: how many left before an agent had them
+    left: Counter[str] = attrs.field(factory=Counter)
     #: by channel and by queue: the longest wait of what an agent accepted
     longest_ms: defaultdict[str, int] = attrs.field(factory=lambda: defaultdict(int))
     #: the explanation that was worth most: of the longest wait seen, with what it was about
     why: tuple[Explanation, Message] | None = None
     _opened: dict[str, ev.Queued] = attrs.field(factory=dict)
-    _read: int = 0
 
-    def look(self) -> None:
+    def __attrs_post_init__(self) -> None:
+        self.journal.listener = self._hear
+
+    def _hear(self, frame: Frame) -> None:
         """Fold what is new, then ask about what waits longest."""
-        for event in self._new_events():
+        for event in frame.events:
             self._fold(event)
         self._ask_why()
-
-    def _new_events(self) -> Iterator[ev.Event]:
-        frames = self.journal.frames
-        while self._read < len(frames):
-            yield from frames[self._read].events
-            self._read += 1
 
     def _fold(self, event: ev.Event) -> None:
         match event:
@@ -74,8 +92,8 @@ class Watch:
                 self._accepted(event)
             case ev.Requeued():
                 self.waiting[event.interaction_id] = self._opened[event.interaction_id]
-            case ev.Abandoned():
-                self._abandoned(event)
+            case ev.Abandoned() | ev.Cancelled():
+                self._left(event)
             case ev.Declined():
                 self.news.append(f"{event.agent_id} declined: {event.reason}")
             case ev.Expired():
@@ -95,10 +113,13 @@ class Watch:
         wait_s = self.pace.seconds(wait_ms)
         self.news.append(f"{event.agent_id} accepted {about(queued.message)} after {wait_s:.0f} s")
 
-    def _abandoned(self, event: ev.Abandoned) -> None:
-        queued = self.waiting.pop(event.interaction_id)
+    def _left(self, event: ev.Abandoned | ev.Cancelled) -> None:
+        queued = self.waiting.pop(event.interaction_id, None)
+        if queued is None:  # an agent had it already
+            return
+        self.left.update([queued.message.channel, queued.queue])
         wait_s = self.pace.seconds(event.at_ms - queued.at_ms)
-        self.news.append(f"hung up after {wait_s:.0f} s: {about(queued.message)}")
+        self.news.append(f"gone after {wait_s:.0f} s: {about(queued.message)}")
 
     def _ask_why(self) -> None:
         """Keep the explanation of the longest wait; it costs only because it is asked for."""

@@ -125,17 +125,18 @@ def rows(text, title, cells=99):
 def kept_aside(text):
     """(channel, kind) -> how many were not routed."""
     found = {}
-    for channel, number, why in rows(text, "not routable, and why", cells=3):
+    for channel, number, why in rows(text, "kept aside, and why", cells=3):
         found[channel, why.partition(":")[0]] = int(number)
     return found
 
 
 def check_summary(text):
-    received, routed, ended, waiting = map(
-        int,
-        re.search(r"check: (\d+) .* = (\d+) .* \+ (\d+) .* \+ (\d+) .*: nothing", text).groups(),
+    check = (
+        r"check: (\d+) received = (\d+) routed \+ (\d+) joined \+ (\d+) ended"
+        r" \+ (\d+) waiting: nothing is lost"
     )
-    assert received == routed + ended + waiting == 129
+    received, routed, joined, ended, waiting = map(int, re.search(check, text).groups())
+    assert received == routed + joined + ended + waiting == 129
     assert waiting == 0
 
     channels = {row[0]: row[1:] for row in rows(text, "channels")}
@@ -145,10 +146,16 @@ def check_summary(text):
         "messenger": 24,
         "voice": 59,
     }
-    for name, (total, aside, taken, _in_time, _level, gone, still, *_waits) in channels.items():
-        assert int(total) == int(aside) + int(taken) + int(gone) + int(still), name
-    assert sum(int(row[2]) for row in channels.values()) == routed
-    assert sum(int(row[2]) for row in rows(text, "queues")) == routed
+    for row in channels.values():
+        total, aside, *figures = map(int, row[:8])
+        assert total == aside + sum(figures[:3]), row
+    queues = [row[1:] for row in rows(text, "queues")]
+    for figures in ([row[2:] for row in channels.values()], queues):
+        for rejected, _joined, opened, *parts in ([int(n) for n in row[:6]] for row in figures):
+            assert opened == sum(parts)
+            assert rejected == 0
+        assert sum(int(row[1]) for row in figures) == joined
+        assert sum(int(row[3]) for row in figures) == routed
 
     assert kept_aside(text) == {
         ("email", "auto"): 2,
@@ -228,11 +235,53 @@ async def test_the_check_of_the_demo_notices_an_event_too_many_and_one_too_few(m
 
     from omniroute import Channel, Message, Plan, Queue, Router
 
-    async with Router(Plan(queues=[Queue(name="support")])) as router:
+    def faults(received, intended=()):
+        return Books.close(received, router).faults(dict(intended))
+
+    async with Router(Plan(queues=[Queue(name="support", max_waiting=1)])) as router:
         await router.submit(Message(channel=Channel.EMAIL), queue="support")
-        assert Books.close(1, router) == Books(received=1, routed=0, ended=0, waiting=1)
-        assert [Books.close(received, router).balance for received in (0, 1, 2)] == [
-            False,
-            True,
-            False,
-        ]
+        assert Books.close(1, router) == Books(
+            received=1, routed=0, joined=0, ended=0, waiting=1, refused={}
+        )
+        assert [bool(faults(received)) for received in (0, 1, 2)] == [True, False, True]
+
+        await router.submit(Message(channel=Channel.EMAIL), queue="support")
+        assert faults(2) == "1 rejected, meant were 0"
+        assert not faults(2, {"rejected": 1})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("agent_has_it", [False, True])
+async def test_who_is_cancelled_is_routed_or_ended_but_not_both(monkeypatch, agent_has_it):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from centre.report import Books
+
+    from omniroute import Agent, Channel, Message, Plan, Queue, Router
+
+    async with Router(Plan(queues=[Queue(name="support")])) as router:
+        receipt = await router.submit(Message(channel=Channel.EMAIL), queue="support")
+        if agent_has_it:
+            desk = await router.sign_in(Agent(id="anna"))
+            await (await desk.next_offer()).accept()
+        await router.cancel(receipt.interaction_id)
+        books = Books.close(1, router)
+        assert (books.routed, books.ended) == ((1, 0) if agent_has_it else (0, 1))
+        assert not books.faults({})
+
+
+@pytest.mark.anyio
+async def test_the_demo_explains_the_first_that_waits_however_short_it_waits(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    from centre.pace import Pace
+    from centre.watching import ToldJournal, Watch
+
+    from omniroute import Channel, Message, Plan, Queue, Router
+
+    journal = ToldJournal()
+    async with Router(Plan(queues=[Queue(name="support")]), journal=journal) as router:
+        watch = Watch(router, journal, Pace(1))
+        receipt = await router.submit(Message(channel=Channel.EMAIL), queue="support")
+        await router.cancel(receipt.interaction_id)
+    explanation, _ = watch.why
+    assert explanation.interaction_id == receipt.interaction_id
+    assert watch.left == {"email": 1, "support": 1}
