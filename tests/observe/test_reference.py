@@ -39,4 +39,9 @@ def test_every_log_event_with_its_level_and_fields():
     levels = {10: "debug", 20: "info", 30: "warning"}
     logged = {e.name: (levels[e.level], e.fields) for e in LOG_EVENTS.values()}
     assert logged.items() <= documented.items()
-    assert set(documented) - set(logged) == {"router_started", "router_stopped", "router_failed"}
+    assert set(documented) - set(logged) == {
+        "router_started",
+        "router_stopped",
+        "router_failed",
+        "on_events_failed",
+    }

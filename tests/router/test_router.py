@@ -114,12 +114,11 @@ async def test_what_a_message_can_become():
         (lambda r: r.cancel(1), CommandError, "interaction_id"),
         (lambda r: r.send("cancel i1"), CommandError, "str"),
         (lambda r: r.withdraw(1 << 70), CommandError, "Revoke"),
+        (lambda r: r.deliver(live.message()), CommandError, "an Inbound with a Message"),
         (
-            lambda r: r.deliver(
-                Inbound(disposition=Disposition.UPDATE, message=live.message(thread_id=[]))
-            ),
+            lambda r: r.deliver(Inbound(disposition=Disposition.UPDATE, message="Hello")),
             CommandError,
-            "Inbound.*thread_id",
+            "an Inbound with a Message",
         ),
     ],
 )

@@ -103,6 +103,7 @@ class EventLog:
 
     def __init__(self) -> None:
         self._log = _logger()
+        self._callback_errors: set[type[Exception]] = set()
 
     def observe(self, events: Iterable[Event]) -> None:
         """Log the events of one entry, those that the logger's level lets through."""
@@ -118,6 +119,12 @@ class EventLog:
     def started(self, plan: str, recovered_events: int) -> None:
         """The router is open."""
         self._log.info("router_started", plan=plan, recovered_events=recovered_events)
+
+    def callback_failed(self, error: Exception) -> None:
+        """The application's ``on_events`` raised; logged once for each type of exception."""
+        if type(error) not in self._callback_errors:
+            self._callback_errors.add(type(error))
+            self._log.error("on_events_failed", error=type(error).__name__)
 
     def stopped(self, failure: BaseException | None) -> None:
         """The router is closed, or has failed."""

@@ -18,6 +18,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ..engine import Explanation, Statistics
 from ..errors import RouterClosedError, UsageError
+from ..events import Event
 from ..journal import Journal
 from ..model import (
     Agent,
@@ -54,8 +55,9 @@ async def _within(timeout_ms: int | None, call: Callable[[], Awaitable[_T]]) -> 
 class BlockingRouter:
     """`Router` for threads: ``with BlockingRouter(plan) as router``, or `start` and `close`.
 
-    Takes what `Router` takes. Start it after the process has forked: threads do not survive
-    a fork. One process owns a router; workers in other processes need a way to reach it.
+    Takes what `Router` takes; ``on_events`` is called in the router's own thread. Start it
+    after the process has forked: threads do not survive a fork. One process owns a router;
+    workers in other processes need a way to reach it.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class BlockingRouter:
         registry: CollectorRegistry | None = None,
         inbox_limit: int = 10_000,
         message_limit: int = 100,
+        on_events: Callable[[tuple[Event, ...]], object] | None = None,
     ) -> None:
         self._router = Router(
             plan,
@@ -75,6 +78,7 @@ class BlockingRouter:
             registry=registry,
             inbox_limit=inbox_limit,
             message_limit=message_limit,
+            on_events=on_events,
         )
         self._portal: BlockingPortal | None = None
         self._exits = ExitStack()

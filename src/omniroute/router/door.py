@@ -1,47 +1,14 @@
-"""The door of the ledger: where a command is checked, waits for its place, and is answered."""
+"""The door of the ledger: where a checked command waits for its place, and is answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-import msgspec
-
-from ..errors import CommandError, RouterBusyError
+from ..errors import RouterBusyError
 from ..events import Command, Event
-from ..model import Inbound
+from .checks import checked
 from .desk import Desk
 from .ledger import Decided, Ledger
 
-__all__ = ["Door", "checked", "checked_inbound"]
-
-_T = TypeVar("_T", bound=msgspec.Struct)
-
-_encode = msgspec.msgpack.Encoder().encode
-_command: Callable[[bytes], Command] = msgspec.msgpack.Decoder(Command).decode
-_inbound: Callable[[bytes], Inbound] = msgspec.msgpack.Decoder(Inbound).decode
-
-
-def checked(command: Command) -> Command:
-    """A copy of a command, every field of the right type; else `CommandError`.
-
-    It goes the way that the journal will take it, so what is accepted can be read back,
-    and what the caller still changes in a dict of his cannot reach the engine. 1 us.
-    """
-    return _copied(command, _command)
-
-
-def checked_inbound(inbound: Inbound) -> Inbound:
-    """A copy of what a channel delivered, in the same way."""
-    return _copied(inbound, _inbound)
-
-
-def _copied(value: _T, decode: Callable[[bytes], _T]) -> _T:
-    try:
-        return decode(_encode(value))
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
-        name = type(value).__name__
-        raise CommandError(f"{name} with an impossible value: {error}") from error
+__all__ = ["Door"]
 
 
 class Door:

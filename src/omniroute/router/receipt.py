@@ -37,6 +37,19 @@ class Receipt(msgspec.Struct, frozen=True):
     interaction_id: str | None = None
     reason: str = ""
 
+    @property
+    def is_refused(self) -> bool:
+        """Refused at the door: nobody will answer it, so do not tell the sender it is taken."""
+        return self.outcome is Outcome.REJECTED
+
+    @property
+    def is_refused_for_now(self) -> bool:
+        """Refused for want of room: the same message may be taken later."""
+        return self.is_refused and self.reason in _PASSING
+
+
+_PASSING = frozenset({ev.RejectReason.QUEUE_FULL, ev.RejectReason.LANES_EXHAUSTED})
+
 
 def _rejected(event: ev.Rejected) -> Receipt:
     return Receipt(Outcome.REJECTED, event.interaction_id, event.reason.value)

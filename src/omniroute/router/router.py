@@ -11,7 +11,7 @@ leaving the router raises it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -39,10 +39,11 @@ from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, 
 from ..observe import EventLog
 from ..plan import Plan
 from .alarm import Alarm
+from .checks import checked_inbound
 from .clock import Clock, wall_clock
 from .desk import SigningIn
 from .desks import Desks
-from .door import Door, checked_inbound
+from .door import Door
 from .hosting import host
 from .ledger import Decided, Ledger
 from .offer import done
@@ -67,6 +68,9 @@ class Router:
     ``registry``: a prometheus-client registry to export metrics on; None: no metrics.
     ``inbox_limit``: how many commands may wait for a slow journal before `submit` waits.
     ``message_limit``: how many unread later messages an assignment keeps for its agent.
+    ``on_events``: called with the events of each command, in order, when they are durable
+    and published; not with those of a replay. It runs inside the router, so it must be
+    quick and must not wait. What it raises stops nothing and is logged, once per type.
 
     A router is opened once. It runs on asyncio and trio, and must be called from the
     thread of its event loop; `BlockingRouter` is for everybody else.
@@ -81,6 +85,7 @@ class Router:
         registry: CollectorRegistry | None = None,
         inbox_limit: int = 10_000,
         message_limit: int = 100,
+        on_events: Callable[[tuple[Event, ...]], object] | None = None,
     ) -> None:
         for name, limit in (("inbox_limit", inbox_limit), ("message_limit", message_limit)):
             if limit < 1:
@@ -101,6 +106,7 @@ class Router:
         self._ledger.new_desk = self._seating.orphan
         self._desks = Desks(self._door.send, message_limit)
         self._log = EventLog()
+        self._on_events = on_events
         self._metrics: Metrics | None = None
         self._registry = registry
         self._delivered: Counter[tuple[Channel, Disposition]] = Counter()
@@ -221,6 +227,11 @@ class Router:
             self._metrics.observe(events)
         if not self._replaying:
             self._log.observe(events)
+            if self._on_events is not None and events:
+                try:
+                    self._on_events(events)
+                except Exception as error:  # noqa: BLE001 - the application's fault, not the router's
+                    self._log.callback_failed(error)
 
     # --- any command ----------------------------------------------------------------------
 
@@ -266,6 +277,9 @@ class Router:
         A customer's message is submitted, one that cannot be trusted is quarantined. The
         news that the customer has gone ends the open interaction of the thread. Everything
         else is only counted (`deliveries`).
+
+        What a provider sent raises nothing: too long, it is cut (attribute ``cut``); not
+        to be recorded, it is quarantined with all of it that can be.
         """
         inbound = checked_inbound(inbound)
         disposition = inbound.disposition

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..errors import RouterClosedError, SignInError
 from ..events import ChangeAgent, Command, CommandRejected, Event, SetReady, SignIn, SignOut
 from ..model import Agent
+from .checks import checked
 from .desk import Desk
-from .door import Door, checked
+from .door import Door
 from .ledger import Decided, Ledger
 from .offer import done
 
