@@ -13,13 +13,16 @@ from omniroute.engine.lifecycle import INTERACTION, OPEN, PRESENCE, mermaid
 from omniroute.model import Channel, InteractionState, Message, Presence
 from omniroute.plan import Plan, Queue
 
-PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "lifecycle.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "explanation" / "lifecycle.md"
+README = ROOT / "README.md"
 
 
 def test_the_diagrams_are_drawn_from_the_tables() -> None:
-    page = PAGE.read_text()
+    page = PAGE.read_text("utf-8")
     assert f"```mermaid\n{mermaid(INTERACTION)}```" in page
     assert f"```mermaid\n{mermaid(PRESENCE)}```" in page
+    assert f"```mermaid\n{mermaid(INTERACTION)}```" in README.read_text("utf-8")
 
 
 def test_every_state_is_reached_and_final_states_are_never_left() -> None:
