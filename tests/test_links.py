@@ -42,9 +42,10 @@ def broken(page: Path, text: str) -> list[str]:
             continue
         path, _, anchor = target.partition("#")
         aim = page.parent / path
-        if path and not aim.exists():
-            found.append(target)
-        elif anchor and anchor not in anchors(aim.read_text("utf-8") if path else text):
+        is_there = not path or aim.exists()
+        if is_there and anchor:
+            is_there = anchor in anchors(aim.read_text("utf-8") if path else text)
+        if not is_there:
             found.append(target)
     return found
 
