@@ -34,8 +34,8 @@ from centre.watching import ToldJournal, Watch
 from rich.console import Console
 from starlette.applications import Starlette
 
-from omniroute import Disposition, Inbound, Router, load
-from omniroute.channels import Reply, Secrets, enqueue, language_detector
+from omniroute import Disposition, Inbound, Receipt, Router, load
+from omniroute.channels import Reply, Secrets, enqueue, language_detector, reject
 from omniroute.channels.language import Detect
 from omniroute.web.smtp import SmtpReceiver
 from omniroute.web.webhooks import Hook, webhooks
@@ -47,10 +47,15 @@ LANGUAGES = ["de", "en", "fr", "it"]
 # --- the centre: what you would write, too ------------------------------------------------
 
 
-def answer_call(events: Sequence[Inbound]) -> Reply:
+def answer_call(events: Sequence[Inbound], receipts: Sequence[Receipt | None]) -> Reply:
     """What Twilio is told: a new caller waits with music, anything else needs no answer."""
     is_new = any(event.disposition is Disposition.CREATE for event in events)
     return enqueue("lakeside") if is_new else Reply()
+
+
+def line_is_full(events: Sequence[Inbound], receipts: Sequence[Receipt | None]) -> Reply:
+    """What Twilio is told when no queue has room: the caller hears the busy tone."""
+    return reject()
 
 
 def web_app(router: Router, detect: Detect) -> Starlette:
@@ -58,7 +63,7 @@ def web_app(router: Router, detect: Detect) -> Starlette:
     hooks = {
         "facebook": Hook(Secrets(META_SECRET)),
         "messenger": Hook(Secrets(META_SECRET)),
-        "twilio_voice": Hook(Secrets(TWILIO_TOKEN), answer=answer_call),
+        "twilio_voice": Hook(Secrets(TWILIO_TOKEN), answer=answer_call, refused=line_is_full),
     }
     return webhooks(router.deliver, hooks, detect=detect)
 

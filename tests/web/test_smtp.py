@@ -10,6 +10,8 @@ import pytest
 from omniroute.channels import Email, EmailLimits
 from omniroute.errors import JournalError, RouterBusyError, UsageError
 from omniroute.model import Disposition
+from omniroute.plan import Limits, Plan, Queue, TriageRule
+from omniroute.router import Router
 from omniroute.web.smtp import SmtpReceiver
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +114,46 @@ async def test_a_mail_over_the_limit_is_refused():
         assert refused.value.code == 552
         await send(listening, letter())
     assert len(box.taken) == 1
+
+
+@pytest.mark.parametrize("mail_bytes", [1_000, 100_000])
+async def test_the_limit_of_the_plan_holds(mail_bytes):
+    box = Box()
+    email = Email(limits=EmailLimits(message_bytes=10_000))
+    async with receiver(box, email=email, limits=Limits(max_mail_bytes=mail_bytes)) as listening:
+        assert listening.max_mail_bytes == min(mail_bytes, 10_000)
+        with pytest.raises(aiosmtplib.SMTPResponseException) as refused:
+            await send(listening, letter("x\n" * (listening.max_mail_bytes // 2)))
+        assert refused.value.code == 552
+        await send(listening, letter())
+    assert len(box.taken) == 1
+
+
+async def test_a_full_queue_asks_the_sender_to_come_again_and_takes_it_then():
+    plan = Plan(queues=[Queue(name="q", max_waiting=1)], triage=[TriageRule(queue="q")])
+    second = letter()
+    second.replace_header("Message-ID", "<m2@example.org>")
+    async with Router(plan) as router:
+        async with SmtpReceiver(router.deliver, domains=["example.com"], port=0) as listening:
+            await send(listening, letter())
+            for _ in range(2):
+                with pytest.raises(aiosmtplib.SMTPDataError, match="no room") as refused:
+                    await send(listening, second)
+                assert refused.value.code == 452
+            await send(listening, letter())  # a repeat of what waits already
+            await router.cancel("i1")
+            _, answer = await send(listening, second)
+        assert answer.startswith("2.0.0 recorded")
+        waiting = filter(None, (router.interaction(f"i{n}") for n in range(9)))
+        assert [each.message.message_id for each in waiting] == ["<m2@example.org>"]
+
+
+async def test_a_mail_that_no_queue_takes_is_refused_so_that_the_sender_knows():
+    router = Router(Plan(queues=[Queue(name="q")]))
+    async with router, receiver(router) as listening:
+        with pytest.raises(aiosmtplib.SMTPDataError, match="no queue") as refused:
+            await send(listening, letter())
+        assert refused.value.code == 550
 
 
 async def test_large_mails_and_long_lines_come_through():

@@ -13,9 +13,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from omniroute.channels import Secrets, TwilioVoice, enqueue
+from omniroute.channels import Secrets, TwilioVoice, enqueue, reject
 from omniroute.errors import JournalError, RouterBusyError, UnknownNameError
 from omniroute.model import Disposition
+from omniroute.plan import Limits, Plan, Queue, TriageRule
+from omniroute.router import Receipt, Router
 from omniroute.web.webhooks import Hook, webhooks
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.anyio
 DATA = Path(__file__).parents[1] / "data"
 HOOKS = {
     "messenger": Hook(Secrets("meta secret", verify_token="meta token")),
-    "twilio_voice": Hook(Secrets(["old token", "twilio token"]), answer=lambda _: enqueue()),
+    "twilio_voice": Hook(Secrets(["old token", "twilio token"]), answer=lambda *_: enqueue()),
 }
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -171,7 +173,7 @@ async def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large():
             yield b"x" * 65_536
 
     box = Box()
-    app = webhooks(box.deliver, HOOKS, max_body_bytes=100_000)
+    app = webhooks(box.deliver, HOOKS, limits=Limits(max_payload_bytes=100_000))
     status = []
 
     async def receive():
@@ -257,3 +259,106 @@ async def test_deliver_may_return_something():
 
     async with client_of(webhooks(partial(deliver, wait=False), HOOKS)) as http:
         assert (await http.post("/messenger", **meta(BATCH))).status_code == 200
+
+
+# --- what the router refuses ------------------------------------------------------------------
+
+FULL = Plan(queues=[Queue(name="q", max_waiting=1)], triage=[TriageRule(queue="q")])
+NOWHERE = Plan(queues=[Queue(name="q")])
+
+
+def routed(router, hooks=None, **options):
+    options = {"public_url": PUBLIC} | options
+    return client_of(webhooks(router.deliver, HOOKS if hooks is None else hooks, **options))
+
+
+def written(*ids):
+    """A Messenger delivery with one message for each id, of as many customers."""
+    events = [
+        {
+            "sender": {"id": f"2{mid}"},
+            "recipient": {"id": "1"},
+            "message": {"mid": mid, "text": "?"},
+        }
+        for mid in ids
+    ]
+    body = json.dumps({"object": "page", "entry": [{"id": "1", "messaging": events}]})
+    return meta(body.encode())
+
+
+def called(sid, status="ringing"):
+    body = f"CallSid={sid}&CallStatus={status}&Direction=inbound&From=%2B4930{sid[2:]}"
+    return twilio(body.encode(), f"{PUBLIC}/twilio_voice")
+
+
+async def test_a_full_queue_acknowledges_nothing_and_takes_the_repeat():
+    async with Router(FULL) as router, routed(router, retry_after_s=7) as http:
+        answer = await http.post("/messenger", **written("m1", "m2"))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+        assert (await http.post("/messenger", **written("m1", "m2"))).status_code == 503
+        assert router.interaction("i1").message.message_id == "m1"
+        await router.cancel("i1")
+        assert (await http.post("/messenger", **written("m1", "m2"))).status_code == 200
+        waiting = [key for key in map("i{}".format, range(9)) if router.interaction(key)]
+        assert [router.interaction(key).message.message_id for key in waiting] == ["m2"]
+
+
+async def test_a_message_that_no_queue_takes_is_not_asked_for_again():
+    async with Router(NOWHERE) as router, routed(router) as http:
+        assert (await http.post("/messenger", **written("m1"))).status_code == 200
+
+
+async def test_a_caller_hears_that_the_line_is_busy():
+    told = []
+
+    def refused(events, receipts):
+        told.append((events, receipts))
+        return reject()
+
+    secrets = HOOKS["twilio_voice"].secrets
+    hooks = {"twilio_voice": Hook(secrets, answer=HOOKS["twilio_voice"].answer, refused=refused)}
+    for plan, sids in ((FULL, ("CA1", "CA2")), (NOWHERE, ("CA3",))):
+        async with Router(plan) as router, routed(router, hooks) as http:
+            answers = [await http.post("/twilio_voice", **called(sid)) for sid in sids]
+            assert all(answer.status_code == 200 for answer in answers)
+            assert b'<Reject reason="busy"/>' in answers[-1].content
+            if len(answers) > 1:
+                assert b"<Enqueue>" in answers[0].content
+                gone = await http.post("/twilio_voice", **called("CA1", "completed"))
+                assert b"<Enqueue>" in gone.content
+                again = await http.post("/twilio_voice", **called("CA2"))
+                assert b"<Enqueue>" in again.content
+    reasons = [receipt.reason for _, (receipt,) in told]
+    assert reasons == ["queue_full", "no_queue"]
+    assert [event.message.message_id for (event,), _ in told] == ["CA2", "CA3"]
+    assert b'reason="rejected"' in reject(busy=False).body
+
+
+async def test_an_answer_gets_the_receipt_of_each_event_or_none():
+    told = []
+
+    def answer(events, receipts):
+        told.append(list(receipts))
+        return enqueue()
+
+    hooks = {"messenger": Hook(HOOKS["messenger"].secrets, answer=answer)}
+    plan = Plan(queues=[Queue(name="q")], triage=[TriageRule(queue="q")])
+    async with Router(plan) as router, routed(router, hooks) as http:
+        await http.post("/messenger", **written("m1", "m2"))
+        await http.post("/messenger", **written("m2"))
+    async with client(Box(), hooks) as http:
+        await http.post("/messenger", **written("m1"))
+    assert told == [
+        [Receipt("queued", "i1"), Receipt("queued", "i2")],
+        [Receipt("duplicate", "i2")],
+        [None],
+    ]
+
+
+@pytest.mark.parametrize(("limits", "status"), [(None, 200), (Limits(max_payload_bytes=500), 413)])
+async def test_the_limit_of_the_plan_holds(limits, status):
+    box = Box()
+    async with client(box, limits=limits) as http:
+        delivery = written(*map(str, range(10)))
+        assert (await http.post("/messenger", **delivery)).status_code == status
+        assert (await http.post("/messenger", **written("1"))).status_code == 200

@@ -40,7 +40,7 @@ from .teams import Teams
 from .telegram import Telegram
 from .telnyx import Telnyx
 from .twilio_sms import TwilioSms
-from .twilio_voice import TwilioVoice, enqueue
+from .twilio_voice import TwilioVoice, enqueue, reject
 from .viber import Viber
 from .voicemail import Voicemail
 from .vonage import Vonage
@@ -95,6 +95,7 @@ __all__ = [
     "canonical_name",
     "enqueue",
     "language_detector",
+    "reject",
     "visible_reply",
     "with_language",
 ]

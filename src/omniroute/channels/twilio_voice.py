@@ -22,7 +22,7 @@ from .payloads import as_count, as_text
 from .protocol import Reply, Secrets, WebhookRequest
 from .telephone import WITHHELD_ATTRIBUTE, caller, check_region
 
-__all__ = ["TwilioVoice", "enqueue"]
+__all__ = ["TwilioVoice", "enqueue", "reject"]
 
 _OPENING = frozenset({"", "ringing", "queued"})
 _ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
@@ -52,6 +52,17 @@ def enqueue(queue: str = "omniroute") -> Reply:
     this or with TwiML of its own.
     """
     body = f"<Response><Enqueue>{escape(queue)}</Enqueue></Response>"
+    return Reply(content_type="text/xml; charset=utf-8", body=body.encode())
+
+
+def reject(*, busy: bool = True) -> Reply:
+    """TwiML that refuses a call, which then costs nothing: the caller hears the busy tone.
+
+    ``busy`` False plays "not in service" instead. For a call that no queue has room for.
+    https://www.twilio.com/docs/voice/twiml/reject
+    """
+    reason = "busy" if busy else "rejected"
+    body = f'<Response><Reject reason="{reason}"/></Response>'
     return Reply(content_type="text/xml; charset=utf-8", body=body.encode())
 
 

@@ -2,9 +2,10 @@
 
 250 is said after ``deliver`` returned, that is, when the mail is recorded. When it cannot be
 recorded now, 451 asks the sender to keep it and come again, which every mail server does for
-days. A mail that is not for one of our domains is refused with 550 (this is no relay), one
-over the size limit with 552. Should the 250 itself get lost, the mail comes twice and its
-message id tells.
+days; so does 452 when there is no room for it. A mail that no queue takes is refused with 550,
+so that the sender hears of it. A mail that is not for one of our domains is refused with 550,
+too (this is no relay), one over the size limit with 552. Should the 250 itself get lost, the
+mail comes twice and its message id tells.
 
 Runs on asyncio, not on trio: aiosmtpd is an asyncio protocol. It listens in the running
 loop; no thread is started, except for reading mails of more than 256 KB.
@@ -25,6 +26,8 @@ from ..channels import Email, with_language
 from ..channels.language import Detect
 from ..errors import MissingExtraError, RouterBusyError, RouterError, UsageError
 from ..model import Inbound
+from ..plan import Limits
+from ..router import Receipt
 
 try:
     from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -53,7 +56,7 @@ class _Connection(SMTP):
         super().__init__(
             receiver,
             loop=loop,
-            data_size_limit=receiver.email.limits.message_bytes,
+            data_size_limit=receiver.max_mail_bytes,
             enable_SMTPUTF8=True,
             hostname=receiver.hostname,
             ident="omniroute",
@@ -120,6 +123,8 @@ class SmtpReceiver:
             cancelled when the client goes away, and the client will then come again.
         domains: the domains that mail is taken for, in any case.
         email: how mail is read: limits, own addresses.
+        limits: the plan's (``plan.limits``): mails larger than its ``max_mail_bytes`` are
+            refused, also when ``email`` would take them. None leaves it to ``email``.
         host: the address to listen on.
         port: the port; 0 picks a free one, see `port`.
         detect: tells languages apart, see `language_detector`.
@@ -140,6 +145,7 @@ class SmtpReceiver:
         *,
         domains: Iterable[str],
         email: Email | None = None,
+        limits: Limits | None = None,
         host: str = "127.0.0.1",
         port: int = 8025,
         detect: Detect | None = None,
@@ -154,6 +160,8 @@ class SmtpReceiver:
         if not self.domains:
             raise UsageError("SmtpReceiver needs the domains it takes mail for")
         self.email = Email() if email is None else email
+        largest = self.email.limits.message_bytes
+        self.max_mail_bytes = largest if limits is None else min(largest, limits.max_mail_bytes)
         self.hostname = hostname
         self.max_connections = max_connections
         self.timeout_s = timeout_s
@@ -228,13 +236,17 @@ class SmtpReceiver:
         server.is_delivering = True
         try:
             inbound = await self._read(envelope)
-            await self._deliver(inbound)
+            receipt = await self._deliver(inbound)
         except RouterBusyError:
             return "451 4.3.2 busy, try again later"
         except RouterError:
             return "451 4.3.0 cannot take mail now, try again later"
         finally:
             server.is_delivering = False
+        if isinstance(receipt, Receipt) and receipt.is_refused:
+            if receipt.is_refused_for_now:
+                return "452 4.3.1 no room for it now, try again later"
+            return "550 5.1.0 no queue takes this mail"
         return "250 2.0.0 recorded"
 
     async def handle_exception(self, error: Exception) -> str:

@@ -6,8 +6,9 @@ What a provider is answered:
 - 400: signed, but not what the provider documents. The body is quarantined first.
 - 401: the signature is missing or wrong. 403: a handshake with a foreign token.
 - 413: larger than the limit. 415: another content type than the provider sends.
-- 503 with Retry-After: it cannot be recorded now, or not in time. The provider repeats the
-  delivery, and what had been recorded is recognised by its message id.
+- 503 with Retry-After: it cannot be recorded now, or not in time, or there was no room for one
+  of its events. The provider repeats the delivery, and what had been taken is recognised by
+  its message id. A caller cannot be asked to come again: see `Hook.refused`.
 
 Any other failure is the server's 500, which providers repeat, too.
 
@@ -35,6 +36,8 @@ from ..channels.language import Detect
 from ..channels.payloads import quarantined
 from ..errors import MissingExtraError, PayloadError, RouterError, SignatureError
 from ..model import Inbound
+from ..plan import Limits
+from ..router import Receipt
 
 try:
     from starlette.applications import Starlette
@@ -47,7 +50,7 @@ except ImportError as error:
 __all__ = ["Hook", "webhooks"]
 
 Deliver = Callable[[Inbound], Awaitable[object]]
-Answer = Callable[[Sequence[Inbound]], Reply]
+Answer = Callable[[Sequence[Inbound], Sequence[Receipt | None]], Reply]
 
 
 def _wall_ms() -> int:
@@ -55,7 +58,7 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _empty(events: Sequence[Inbound]) -> Reply:
+def _empty(events: Sequence[Inbound], receipts: Sequence[Receipt | None]) -> Reply:
     """The answer that most providers want: 200 and nothing else."""
     return Reply()
 
@@ -67,13 +70,20 @@ class Hook:
     Args:
         secrets: what deliveries are checked with.
         adapter: the channel with your configuration; None takes the one in `CHANNELS`.
-        answer: what to say when all events are recorded. Twilio needs TwiML here for a new
-            call (see `omniroute.channels.enqueue`); an empty answer would end it.
+        answer: what to say when all events are taken. It gets the events and, in the same
+            order, what ``deliver`` returned for them: a `Receipt`, or None for anything else.
+            Twilio needs TwiML here for a new call (see `omniroute.channels.enqueue`); an
+            empty answer would end it.
+        refused: what to say when one of the events was refused at the door
+            (`Receipt.is_refused`); it gets the same. A caller is told that the line is busy
+            (see `omniroute.channels.reject`). None: 503 where coming again may help, else
+            ``answer``.
     """
 
     secrets: Secrets
     adapter: Adapter | None = attrs.field(default=None, kw_only=True)
     answer: Answer = attrs.field(default=_empty, kw_only=True)
+    refused: Answer | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -96,7 +106,7 @@ def webhooks(
     public_url: str | None = None,
     detect: Detect | None = None,
     now_ms: Callable[[], int] = _wall_ms,
-    max_body_bytes: int = 2_097_152,
+    limits: Limits | None = None,
     time_limit_s: float = 4.0,
     retry_after_s: int = 5,
 ) -> Starlette:
@@ -110,7 +120,8 @@ def webhooks(
             proxy stands before the app: some sign the URL. None takes it from the request.
         detect: tells languages apart, see `language_detector`.
         now_ms: the clock, milliseconds since the epoch.
-        max_body_bytes: larger bodies are refused, also when a channel would take them.
+        limits: the plan's (``plan.limits``): bodies larger than its ``max_payload_bytes`` are
+            refused, also when a channel would take them. None takes the default limits.
         time_limit_s: how long recording may take. Providers hang up, most after 5 to 15 s,
             and repeat.
         retry_after_s: what a busy router asks the provider to wait.
@@ -123,7 +134,7 @@ def webhooks(
         public_url=None if public_url is None else public_url.rstrip("/"),
         detect=detect,
         now_ms=now_ms,
-        max_body_bytes=max_body_bytes,
+        max_body_bytes=(limits or Limits()).max_payload_bytes,
         time_limit_s=time_limit_s,
         retry_after_s=retry_after_s,
     )
@@ -187,15 +198,28 @@ async def _receive(
                 adapter.channel, problem, delivery.body, received_at_ms=delivery.received_at_ms
             )
         ]
+    receipts: list[Receipt | None] = []
     try:
         with anyio.fail_after(settings.time_limit_s):
             for event in events:
-                await settings.deliver(with_language(event, settings.detect))
+                taken_as = await settings.deliver(with_language(event, settings.detect))
+                receipts.append(taken_as if isinstance(taken_as, Receipt) else None)
     except (RouterError, TimeoutError):
-        response = _refusal(503, "cannot record it now, try again later")
-        response.headers["Retry-After"] = str(settings.retry_after_s)
-        return response
-    return _refusal(400, problem) if problem else _response(hook.answer(events))
+        return _come_again("cannot record it now, try again later", settings)
+    if problem:
+        return _refusal(400, problem)
+    if hook.refused is not None and any(each and each.is_refused for each in receipts):
+        return _response(hook.refused(events, receipts))
+    if any(each and each.is_refused_for_now for each in receipts):
+        return _come_again("no room for it now, try again later", settings)
+    return _response(hook.answer(events, receipts))
+
+
+def _come_again(reason: str, settings: _Settings) -> Response:
+    """The refusal that makes a provider repeat the delivery."""
+    response = _refusal(503, reason)
+    response.headers["Retry-After"] = str(settings.retry_after_s)
+    return response
 
 
 async def _body(request: Request, limit: int) -> bytes | None:
