@@ -276,7 +276,7 @@ KAMAILIO = [
     ("new", CREATE, None),
     ("sip-routing", CREATE, None),
     ("answered", UPDATE, STATE),
-    ("resume-failed", UPDATE, STATE),
+    ("resume-failed", UPDATE, ENDED),
     ("cancelled", UPDATE, ENDED),
     ("bye", UPDATE, ENDED),
     ("something-new", IGNORED, None),

@@ -42,7 +42,8 @@ class KamailioFields:
 
     Each of the first nine is a name or several; the first that is there counts, inside
     ``data`` first. ``opening``, ``ending`` and ``states`` are values of the event field, in lower
-    case; ``attributes`` are further fields worth routing on.
+    case; ``attributes`` are further fields worth routing on. A call that could not be resumed, or
+    that no agent's phone took, has ended.
     """
 
     event: tuple[str, ...] = _field("event")
@@ -56,11 +57,18 @@ class KamailioFields:
     source: tuple[str, ...] = _field("srcip", "si")
     opening: frozenset[str] = frozenset({"new", "call", "invite", "sip-routing"})
     ending: frozenset[str] = frozenset(
-        {"cancelled", "canceled", "cancel", "bye", "ended", "hangup"}
+        [
+            "bye",
+            "cancel",
+            "canceled",
+            "cancelled",
+            "ended",
+            "hangup",
+            "no-agent",
+            "resume-failed",
+        ]
     )
-    states: frozenset[str] = frozenset(
-        {"answered", "failed", "no-agent", "rejected", "resume-failed", "ringing", "routed"}
-    )
+    states: frozenset[str] = frozenset({"answered", "failed", "rejected", "ringing", "routed"})
     attributes: tuple[str, ...] = ("user_agent", "reason", "code")
 
 
