@@ -65,12 +65,18 @@ def web_app(router: Router, detect: Detect) -> Starlette:
         "messenger": Hook(Secrets(META_SECRET)),
         "twilio_voice": Hook(Secrets(TWILIO_TOKEN), answer=answer_call, refused=line_is_full),
     }
-    return webhooks(router.deliver, hooks, detect=detect)
+    return webhooks(router.deliver, hooks, detect=detect, limits=router.plan.limits)
 
 
 def mail_server(router: Router, detect: Detect) -> SmtpReceiver:
     """Takes mail for our domain, on any free port."""
-    return SmtpReceiver(router.deliver, domains=["lakeside.example"], port=0, detect=detect)
+    return SmtpReceiver(
+        router.deliver,
+        domains=["lakeside.example"],
+        port=0,
+        detect=detect,
+        limits=router.plan.limits,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -1,6 +1,7 @@
 """Mail over a real connection: every answer to the sender is true."""
 
 import asyncio
+import logging
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -154,6 +155,35 @@ async def test_a_mail_that_no_queue_takes_is_refused_so_that_the_sender_knows():
         with pytest.raises(aiosmtplib.SMTPDataError, match="no queue") as refused:
             await send(listening, letter())
         assert refused.value.code == 550
+
+
+async def test_no_log_record_at_any_level_has_what_a_customer_wrote(caplog):
+    caplog.set_level(1)
+    plan = Plan(queues=[Queue(name="q")], triage=[TriageRule(queue="q")])
+    made = letter("canary in the text", Subject="canary", X_Mailer="canary")
+    made.replace_header("From", "Canary <canary@example.org>")
+    router = Router(plan)
+    async with router, receiver(router) as listening:
+        await send(listening, made)
+        with pytest.raises(aiosmtplib.SMTPRecipientsRefused):
+            await send(listening, made, recipients=["canary@example.net"])
+        async with client_of(listening) as client:
+            await client.sendmail("canary@example.org", ["help@example.com"], b"canary\n\ncanary")
+    assert {record.name for record in caplog.records} >= {"omniroute"}
+    leaks = [record for record in caplog.records if "canary" in repr(vars(record)).lower()]
+    assert not leaks
+
+
+@pytest.mark.parametrize(("given", "then"), [(0, logging.WARNING), (logging.DEBUG, logging.DEBUG)])
+async def test_a_level_that_the_application_has_set_is_kept(given, then):
+    library = logging.getLogger("mail.log")
+    before = library.level
+    try:
+        library.setLevel(given)
+        receiver(Box())
+        assert library.level == then
+    finally:
+        library.setLevel(before)
 
 
 async def test_large_mails_and_long_lines_come_through():

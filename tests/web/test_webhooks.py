@@ -362,3 +362,22 @@ async def test_the_limit_of_the_plan_holds(limits, status):
         delivery = written(*map(str, range(10)))
         assert (await http.post("/messenger", **delivery)).status_code == status
         assert (await http.post("/messenger", **written("1"))).status_code == 200
+
+
+async def test_no_log_record_at_any_level_has_what_a_customer_wrote(caplog):
+    caplog.set_level(1)
+    async with Router(FULL) as router, routed(router) as http:
+        await http.post("/messenger", **written("canary1", "canary2"))
+        await http.post("/messenger", **meta(b"canary, not JSON"))
+        body = b"canary=1&canary=2&From=canary"
+        url = f"{PUBLIC}/twilio_voice"
+        mac = hmac.new(b"twilio token", f"{url}Fromcanarycanary1canary2".encode(), hashlib.sha1)
+        headers = {
+            "Content-Type": FORM,
+            "X-Twilio-Signature": base64.b64encode(mac.digest()).decode(),
+        }
+        assert (await http.post("/twilio_voice", content=body, headers=headers)).status_code == 400
+    names = [record.message for record in caplog.records if record.name == "omniroute"]
+    assert names.count("message_quarantined") == 2
+    assert "interaction_rejected" in names
+    assert not [record for record in caplog.records if "canary" in repr(vars(record))]

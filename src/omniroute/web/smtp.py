@@ -7,6 +7,9 @@ so that the sender hears of it. A mail that is not for one of our domains is ref
 too (this is no relay), one over the size limit with 552. Should the 250 itself get lost, the
 mail comes twice and its message id tells.
 
+aiosmtpd logs every line of a mail at debug level and every address at info level, to the
+logger ``mail.log``. Where the application has set no level for that logger, it gets WARNING.
+
 Runs on asyncio, not on trio: aiosmtpd is an asyncio protocol. It listens in the running
 loop; no thread is started, except for reading mails of more than 256 KB.
 
@@ -16,6 +19,7 @@ RFC 5321 (SMTP), RFC 1870 (SIZE), RFC 6531 (SMTPUTF8), RFC 3463 (status codes).
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -40,6 +44,13 @@ __all__ = ["SmtpReceiver"]
 _LINE_LIMIT = 256 * 1024
 _MAX_RECIPIENTS = 100
 _READ_IN_THREAD_BYTES = 256 * 1024
+
+
+def _keep_mail_out_of_the_log() -> None:
+    """See the top of the file; a level that the application has set is kept."""
+    library = logging.getLogger("mail.log")
+    if library.level == logging.NOTSET:
+        library.setLevel(logging.WARNING)
 
 
 def _wall_ms() -> int:
@@ -159,6 +170,7 @@ class SmtpReceiver:
         self.domains = frozenset(domain.strip().lower() for domain in domains)
         if not self.domains:
             raise UsageError("SmtpReceiver needs the domains it takes mail for")
+        _keep_mail_out_of_the_log()
         self.email = Email() if email is None else email
         largest = self.email.limits.message_bytes
         self.max_mail_bytes = largest if limits is None else min(largest, limits.max_mail_bytes)
