@@ -47,6 +47,8 @@ _command: Callable[[bytes], Command] = msgspec.msgpack.Decoder(Command).decode
 _inbound: Callable[[bytes], Inbound] = msgspec.msgpack.Decoder(Inbound).decode
 _message: Callable[[bytes], Message] = msgspec.msgpack.Decoder(Message).decode
 
+_WITH_MESSAGE = (Submit, Quarantine)
+_WITH_AGENT = (SignIn, ChangeAgent)
 #: The fields of each command that hold the id of an interaction or an agent.
 _IDS: dict[type, tuple[str, ...]] = {
     kind: tuple(name for name in kind.__struct_fields__ if name in {"interaction_id", "agent_id"})
@@ -58,17 +60,17 @@ def checked(command: Command) -> Command:
     """A copy of a command, every field of the right type and size; else `CommandError`.
 
     It goes the way that the journal will take it, so what is accepted can be read back,
-    and what the caller still changes in a dict of his cannot reach the engine. 1.5 us.
+    and what the caller still changes in a dict of his cannot reach the engine. 0.3 us, with a message 1 us.
     """
     copy = _copied(command, _command)
     kind = type(copy)
     for name in _IDS[kind]:
-        _check_id(f"{kind.__name__}.{name}", getattr(copy, name))
+        _check_id(kind, name, getattr(copy, name))
     over = ""
-    if isinstance(copy, Submit | Quarantine):
+    if isinstance(copy, _WITH_MESSAGE):
         over = _over(copy.message)
-    elif isinstance(copy, SignIn | ChangeAgent):
-        _check_id(f"{kind.__name__}.agent.id", copy.agent.id)
+    elif isinstance(copy, _WITH_AGENT):
+        _check_id(kind, "agent.id", copy.agent.id)
         over = _attributes_over(copy.agent.attributes)
     if over:
         raise CommandError(f"{kind.__name__} is over a limit: {over}")
@@ -103,17 +105,20 @@ def _copied(value: _T, decode: Callable[[bytes], _T]) -> _T:
 # --- limits -------------------------------------------------------------------------------
 
 
-def _check_id(where: str, value: str | None) -> None:
+def _check_id(kind: type, name: str, value: str | None) -> None:
     """Raise `CommandError` for an id that is empty or too long."""
     if value is not None and not 1 <= len(value) <= MAX_ID_CHARS:
-        raise CommandError(f"{where} must have 1 to {MAX_ID_CHARS} characters, got {len(value)}")
+        raise CommandError(
+            f"{kind.__name__}.{name} must have 1 to {MAX_ID_CHARS} characters, got {len(value)}"
+        )
 
 
 def _over(message: Message) -> str:
     """The limit that a message is over, or ""."""
-    for name, text in (("text", message.text), ("subject", message.subject)):
-        if len(text) > MAX_TEXT_CHARS:
-            return f"{name} must have at most {MAX_TEXT_CHARS} characters, got {len(text)}"
+    if len(message.text) > MAX_TEXT_CHARS or len(message.subject) > MAX_TEXT_CHARS:
+        name = "text" if len(message.text) > MAX_TEXT_CHARS else "subject"
+        found = len(getattr(message, name))
+        return f"{name} must have at most {MAX_TEXT_CHARS} characters, got {found}"
     return _attributes_over(message.attributes) if message.attributes else ""
 
 
@@ -122,10 +127,13 @@ def _attributes_over(attributes: Mapping[str, Attribute]) -> str:
     if len(attributes) > MAX_ATTRIBUTES:
         return f"at most {MAX_ATTRIBUTES} attributes, got {len(attributes)}"
     for name, value in attributes.items():
-        texts = value if isinstance(value, tuple) else (value,)
-        if len(texts) > MAX_ATTRIBUTES:
-            return f"an attribute holds at most {MAX_ATTRIBUTES} texts, got {len(texts)}"
-        longest = max((len(text) for text in (name, *texts) if isinstance(text, str)), default=0)
+        longest = len(name)
+        if isinstance(value, str):
+            longest = max(longest, len(value))
+        elif isinstance(value, tuple):
+            if len(value) > MAX_ATTRIBUTES:
+                return f"an attribute holds at most {MAX_ATTRIBUTES} texts, got {len(value)}"
+            longest = max(longest, *map(len, value), 0)
         if longest > MAX_ATTRIBUTE_CHARS:
             return f"an attribute has at most {MAX_ATTRIBUTE_CHARS} characters, got {longest}"
     return ""
