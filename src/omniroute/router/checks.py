@@ -60,7 +60,8 @@ def checked(command: Command) -> Command:
     """A copy of a command, every field of the right type and size; else `CommandError`.
 
     It goes the way that the journal will take it, so what is accepted can be read back,
-    and what the caller still changes in a dict of his cannot reach the engine. 0.3 us, with a message 1 us.
+    and what the caller still changes in a dict of his cannot reach the engine. 0.5 us, with a
+    message 1.3 us.
     """
     copy = _copied(command, _command)
     kind = type(copy)
