@@ -120,8 +120,8 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing a customer sent or did, in the one shape that all channels share.
 
-    ``thread_id`` ties messages of one exchange together, ``message_id`` is the dedupe key
-    (None: cannot be told from a repeat, so never deduplicated). ``to`` is what the customer
+    ``thread_id`` ties messages of one exchange together, ``message_id`` tells a repeat
+    (None: never deduplicated; see `dedupe_key`). ``to`` is what the customer
     contacted: a mailbox, a dialled number, a page. Times are integer milliseconds since
     the epoch: ``sent_at_ms`` is the sender's claim, ``received_at_ms`` ours.
     """
@@ -139,6 +139,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: dict[str, Attribute] = {}
     sent_at_ms: int | None = None
     received_at_ms: int | None = None
+
+    @property
+    def dedupe_key(self) -> str | None:
+        """What tells a repeat on this channel: the message id, or None when there is none.
+
+        A mail's id is chosen by its sender, so two senders may use the same: there the key
+        is the id and the sender.
+        """
+        if self.channel is Channel.EMAIL and self.message_id is not None:
+            return f"{self.message_id}\n{self.customer.id}"
+        return self.message_id
 
     def __post_init__(self) -> None:
         if type(self.channel) is not Channel:

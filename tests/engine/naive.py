@@ -250,7 +250,7 @@ class NaiveEngine:
         return given if given is not None else f"i{self.last_seq}"
 
     def is_duplicate(self, message: Message) -> bool:
-        found = self.seen.get((message.channel, message.message_id or ""))
+        found = self.seen.get((message.channel, message.dedupe_key or ""))
         if found is None or self.now_ms - found[0] > self.plan.limits.dedupe_ms:
             return False
         self.tell(
@@ -263,7 +263,7 @@ class NaiveEngine:
 
     def remember(self, message: Message, interaction_id: str) -> None:
         if message.message_id:
-            key = (message.channel, message.message_id)
+            key = (message.channel, message.dedupe_key)
             self.seen.pop(key, None)
             self.seen[key] = (self.now_ms, interaction_id)
             known = [k for k in self.seen if k[0] == message.channel]

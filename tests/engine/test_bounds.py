@@ -13,6 +13,7 @@ from omniroute.events import (
     Accept,
     Complete,
     Decline,
+    Duplicate,
     Offered,
     Queued,
     Rejected,
@@ -20,7 +21,7 @@ from omniroute.events import (
     Submit,
     Tick,
 )
-from omniroute.model import Agent, Channel, Message
+from omniroute.model import Agent, Channel, Customer, Message
 from omniroute.plan import Capacity, Plan, Queue, Step
 
 CHAT = Message(channel=Channel.CHAT)
@@ -95,3 +96,16 @@ def test_an_unknown_id_tells_no_other_ids() -> None:
         engine.explain("secret-2")
     assert "secret-1" not in str(caught.value)
     assert caught.value.allowed == ()
+
+
+def test_two_senders_of_mail_may_use_the_same_id() -> None:
+    engine = Engine(Plan(queues=[Queue(name="q")]))
+
+    def mail(sender: str) -> Submit:
+        customer = Customer(id=sender)
+        return Submit(Message(channel=Channel.EMAIL, customer=customer, message_id="1@a"), "q")
+
+    assert isinstance(engine.receive(mail("a@a.org"), 1)[0], Queued)
+    assert isinstance(engine.receive(mail("b@b.org"), 2)[0], Queued)
+    assert isinstance(engine.receive(mail("a@a.org"), 3)[0], Duplicate)
+    assert isinstance(Engine.restore(engine.plan, engine.snapshot()), Engine)

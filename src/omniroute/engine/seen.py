@@ -14,7 +14,7 @@ __all__ = ["Seen"]
 
 
 class Seen:
-    """By channel, then message id, oldest first: when it came and what it opened or joined."""
+    """By channel, then dedupe key, oldest first: when it came and what it opened or joined."""
 
     def __init__(self, limits: Limits) -> None:
         self._keep_ms = limits.dedupe_ms
@@ -23,23 +23,24 @@ class Seen:
 
     def remember(self, message: Message, interaction_id: str, at_ms: int) -> None:
         """Keep the message id, if it has one; the oldest are forgotten. O(1) amortised."""
-        message_id = message.message_id
-        if message_id is None:
+        key = message.dedupe_key
+        if key is None:
             return
         keys = self.channels.get(message.channel)
         if keys is None:
             keys = self.channels[message.channel] = OrderedDict()
-        keys[message_id] = (at_ms, interaction_id)
-        keys.move_to_end(message_id)
+        keys[key] = (at_ms, interaction_id)
+        keys.move_to_end(key)
         while len(keys) > self._max_keys or at_ms - next(iter(keys.values()))[0] > self._keep_ms:
             keys.popitem(last=False)
 
     def find(self, message: Message, now_ms: int) -> str | None:
         """What the message opened or joined when it came within the dedupe time, or None."""
         keys = self.channels.get(message.channel)
-        if keys is None or message.message_id is None:
+        key = message.dedupe_key
+        if keys is None or key is None:
             return None
-        found = keys.get(message.message_id)
+        found = keys.get(key)
         if found is None or now_ms - found[0] > self._keep_ms:
             return None
         return found[1]

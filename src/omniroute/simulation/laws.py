@@ -23,7 +23,7 @@ __all__ = ["HANDLERS", "is_refused_by_all"]
 
 def _seen_as(books: Books, message: Message) -> str | None:
     """What a repeat of it opened or joined."""
-    found = books.seen.get(message.channel, {}).get(message.message_id or "")
+    found = books.seen.get(message.channel, {}).get(message.dedupe_key or "")
     if found is None or books.now_ms - found[0] > books.plan.limits.dedupe_ms:
         return None
     return found[1]
@@ -35,10 +35,11 @@ def _read_message(books: Books, event: Any, *, joins: Work | None = None) -> Non
     thread = books.threads.get((message.channel, message.thread_id or ""))
     if not isinstance(event, ev.Quarantined):
         books.require(thread is joins, Law.MESSAGE, "its thread is open elsewhere")
-    if message.message_id and not isinstance(event, ev.Rejected):
+    key = message.dedupe_key
+    if key and not isinstance(event, ev.Rejected):
         seen = books.seen.setdefault(message.channel, {})
-        seen.pop(message.message_id, None)
-        seen[message.message_id] = (event.at_ms, event.interaction_id)
+        seen.pop(key, None)
+        seen[key] = (event.at_ms, event.interaction_id)
         if len(seen) > books.plan.limits.max_dedupe_keys:
             del seen[next(iter(seen))]
 
@@ -99,9 +100,11 @@ def _quarantined(books: Books, event: ev.Quarantined) -> None:
 
 
 def _duplicate(books: Books, event: ev.Duplicate) -> None:
-    at_ms, opened = books.seen.get(event.channel, {}).get(event.message_id, (0, ""))
-    recent = event.at_ms - at_ms <= books.plan.limits.dedupe_ms
-    true = opened == event.interaction_id and recent
+    true = any(
+        opened == event.interaction_id and event.at_ms - at_ms <= books.plan.limits.dedupe_ms
+        for key, (at_ms, opened) in books.seen.get(event.channel, {}).items()
+        if key.partition("\n")[0] == event.message_id
+    )
     books.require(true, Law.MESSAGE, "it is no repeat of that")
     books.figures.duplicates += 1
 
