@@ -141,6 +141,13 @@ def test_a_length_that_is_none_is_refused(length):
         EslDecoder().feed(f"Content-Length: {length}\n\n".encode())
 
 
+def test_leading_and_double_blank_lines_are_no_frames():
+    stream = b"\r\n\n" + frame([("X", "1")]) + b"\n\n\r\n" + frame([("X", "2")])
+    for chunks in ([stream], bytewise(stream)):
+        found, _ = fed(EslDecoder(), chunks)
+        assert [one.get("X") for one in found] == ["1", "2"]
+
+
 def test_endless_headers_are_refused():
     with pytest.raises(PayloadError):
         EslDecoder().feed(b"a" * 300_000)

@@ -10,6 +10,7 @@ https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/Client-and-Deve
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import unquote
 
@@ -23,6 +24,9 @@ __all__ = ["EslDecoder", "EslEvent", "EslFrame", "event_of"]
 _MAX_HEADER_BYTES = 262_144
 _MAX_BODY_BYTES = 4_194_304
 _MAX_VALUE = 65_536
+
+_BOUNDARY = re.compile(rb"\n\r?\n")
+_BLANK_LINES = re.compile(rb"[\r\n]+")
 
 
 def _fields(head: bytes) -> tuple[tuple[str, str], ...]:
@@ -95,17 +99,17 @@ class EslDecoder:
 
     def _next(self) -> EslFrame | None:
         """Take one complete frame from the buffer; blank lines before it are skipped."""
-        if self._buffer.startswith((b"\r", b"\n")):
-            self._buffer = self._buffer.lstrip(b"\r\n")
+        if blank := _BLANK_LINES.match(self._buffer):
+            del self._buffer[: blank.end()]
             self._looked = 0
-        end, size = self._blank_line()
-        if end < 0:
+        boundary = _BOUNDARY.search(self._buffer, self._looked)
+        if boundary is None:
             self._looked = max(0, len(self._buffer) - 3)
             if len(self._buffer) > _MAX_HEADER_BYTES:
                 raise PayloadError(f"headers of more than {_MAX_HEADER_BYTES} bytes")
             return None
+        end, start = boundary.span()
         headers = _fields(bytes(self._buffer[:end]))
-        start = end + size
         length = _length(headers)
         if len(self._buffer) < start + length:
             self._looked = end
@@ -114,15 +118,6 @@ class EslDecoder:
         del self._buffer[: start + length]
         self._looked = 0
         return EslFrame(headers, body)
-
-    def _blank_line(self) -> tuple[int, int]:
-        """(where the headers end, how long the blank line is), or (-1, 0)."""
-        ends = [
-            (at, len(mark))
-            for mark in (b"\n\n", b"\n\r\n")
-            if (at := self._buffer.find(mark, self._looked)) >= 0
-        ]
-        return min(ends, default=(-1, 0))
 
 
 def _length(headers: Iterable[tuple[str, str]]) -> int:
