@@ -10,7 +10,8 @@ others join it, so none is lost and one interaction results; `join_parts` puts t
 
 Every webhook is signed with a JWT in ``Authorization``: HS256 with the account's signature
 secret, ``payload_hash`` the SHA-256 of the body. A body that the token does not cover is
-refused. Without ``exp`` a token is good for five minutes after ``iat``.
+refused. Without ``exp`` a token is good for five minutes after ``iat``. Nothing covers the query of
+a GET: set the webhooks to POST.
 
 https://developer.vonage.com/en/getting-started/concepts/webhooks
 """
