@@ -38,7 +38,9 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/python examples/omnichannel_centre.py
 
+# Kamailio and sipp for tests/telephony: installed when root on Debian, else named.
 test: $(STAMP)
+	@tools/install_telephony.sh
 	$(BIN)/python -m pytest -n 2 tests
 
 check: $(STAMP)

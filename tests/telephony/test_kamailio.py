@@ -4,7 +4,8 @@ Everything is on the loopback. The packages are Debian's; they are not installed
 
     apt-get install kamailio kamailio-extra-modules sip-tester
 
-`tools/install_telephony.sh` does that for the continuous integration.
+`make test` does that when it may (root on Debian). Elsewhere the tests say what is missing and
+are skipped, but never in the continuous integration.
 """
 
 import os
@@ -39,9 +40,10 @@ PLAN = Plan(
 def program(name):
     found = shutil.which(name, path=PATH)
     if found is None:
-        pytest.fail(
-            f"{name} is missing: apt-get install kamailio kamailio-extra-modules sip-tester"
-        )
+        missing = f"{name} is missing: apt-get install kamailio kamailio-extra-modules sip-tester"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
     return found
 
 
