@@ -35,8 +35,7 @@ from rich.console import Console
 from starlette.applications import Starlette
 
 from omniroute import Disposition, Inbound, Receipt, Router, load
-from omniroute.channels import Reply, Secrets, enqueue, language_detector, reject
-from omniroute.channels.language import Detect
+from omniroute.channels import Detect, Reply, Secrets, enqueue, language_detector, reject
 from omniroute.web.smtp import SmtpReceiver
 from omniroute.web.webhooks import Hook, webhooks
 

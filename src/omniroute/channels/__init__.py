@@ -23,7 +23,7 @@ from .google_play import GooglePlay
 from .in_app_chat import InAppChat
 from .intercom import Intercom
 from .kamailio import Kamailio
-from .language import language_detector, with_language
+from .language import Detect, language_detector, with_language
 from .line import Line
 from .linkedin import LinkedIn
 from .mastodon import Mastodon
@@ -58,6 +58,7 @@ __all__ = [
     "AsteriskAri",
     "Bluesky",
     "BusinessMessages",
+    "Detect",
     "Discord",
     "Email",
     "EmailLimits",
