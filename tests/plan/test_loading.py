@@ -553,3 +553,9 @@ def test_a_plan_with_one_value_exchanged_is_a_plan_or_a_fault(data):
     lines[at] = f"{lines[at].split(' = ')[0]} = {data.draw(toml_values)}"
     with contextlib.suppress(PlanError, UnknownNameError):
         loads("\n".join(lines))
+
+
+def test_a_file_saved_with_a_byte_order_mark_loads(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_bytes(b"\xef\xbb\xbf[queues.billing]\n")
+    assert list(load(path).queues) == ["billing"]

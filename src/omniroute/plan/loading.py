@@ -35,7 +35,7 @@ def load(path: str | os.PathLike[str]) -> Plan:
     where = os.fspath(path)
     data = pathlib.Path(path).read_bytes()
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise PlanError("not UTF-8", where=f"{where}, line {line}") from error
