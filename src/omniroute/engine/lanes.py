@@ -124,7 +124,3 @@ class Lane:
         if len(gone) > 32 and 2 * len(gone) > len(heap):
             self.heap = sorted(set(heap) - gone)
             gone.clear()
-
-    def in_order(self) -> list[int]:
-        """All keys, smallest first. O(n log n); for refusals and explanations."""
-        return sorted(key for key in self.heap if key not in self.gone)

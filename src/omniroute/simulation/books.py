@@ -152,11 +152,6 @@ class Work:
         return self.queue.name, self.step, str(self.effective(self.step)), self.channel
 
     @property
-    def on_last_step(self) -> bool:
-        """True when its ladder has no further step."""
-        return self.step == len(self.queue.ladder) - 1
-
-    @property
     def step_end_ms(self) -> int | None:
         """When its current step ends, None on the last."""
         step = self.queue.ladder[self.step]
