@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Sequence
+from fractions import Fraction
 from typing import Any
 
 from engine.naive import NaiveEngine
 from omniroute import events as ev
 from omniroute.events import Command
-from omniroute.model import Agent, Channel, InteractionState, Message
+from omniroute.model import Agent, Channel, Interaction, Message
 from omniroute.plan import (
+    Accelerating,
+    Access,
     Capacity,
+    Delivery,
     HeadStart,
     Limits,
+    NewestFirst,
     OnExpiry,
+    OnRequeue,
     Plan,
     Queue,
     Refusal,
@@ -42,12 +48,39 @@ GAPS_MS = (*(0,) * 12, *(1,) * 12, *(2, 3, 5, 10) * 2, 20, 30, 50, 1_000, 100_00
 _SKILLS = ("a", "b", "lang:de", "lang:en")
 _MEMBERS = (None, None, "a or b", "a", 'groups has "g"')
 _STEPS = (None, "a >= 2", "b", "a and b >= 2", 'agent == "p1"', 'agent in ["p1", "p2"]', "b == 0")
+_ORDERS = (
+    *(HeadStart(10), HeadStart(0), HeadStart(1), Strict()) * 2,
+    NewestFirst(),
+    Accelerating(10, 150, 3),
+    Accelerating(3, 33, 9),
+    Accelerating(1, 250),
+    Accelerating(1, 100, 0),
+)
+_ACCESS = (None, "a >= 2", "b", 'agent == "p1"', 'groups has "g"')
+_OWN_STEPS = (
+    *((),) * 8,
+    (ev.OwnStep('agent == "p2"', 10),),
+    (ev.OwnStep('agent in ["p1", "p3"]', 20, True), ev.OwnStep("a", 10)),
+    (ev.OwnStep("a >= 3", 5, True), ev.OwnStep('agent == "p1"', 20, True)),
+    (ev.OwnStep("b"),),
+)
 _OWN = (None, None, None, "a", "b >= 2", "a and lang:de", 'attr.site == "x"', "a >= 3 or b")
 _KINDS: tuple[dict[str, Any], ...] = (
     {"skills": {"a": 3, "b": 2, "lang:de": 1}, "groups": ("g",), "capacity": "many"},
     {"skills": {"a": 1}, "attributes": {"site": "x"}},
 )
 _BIG = 10_000
+
+
+def _by_skill(agent: Agent, interaction: Interaction, occupancy: Fraction) -> int | Fraction:
+    return agent.skills.get("a", 0) * (1 + interaction.priority) - occupancy * interaction.step
+
+
+def _by_room(agent: Agent, interaction: Interaction, occupancy: Fraction) -> int | Fraction:
+    return -occupancy
+
+
+_SCORERS = {"skill": _by_skill, "room": _by_room}
 
 
 def draw_plan(choose: Choose) -> Plan:
@@ -72,25 +105,42 @@ def draw_plan(choose: Choose) -> Plan:
             dedupe_ms=choose((_BIG, 20, 1)),
             max_dedupe_keys=choose((_BIG, 2)),
         ),
+        scorers=_SCORERS,
     )
 
 
 def _draw_queue(choose: Choose, name: str) -> Queue:
+    strategy = choose(tuple(Strategy))
+    offers = choose((1, 1, 1, 1, 2, 2, 3))
     return Queue(
         name=name,
         members=choose(_MEMBERS),
         ladder=_draw_ladder(choose),
-        order=choose((HeadStart(10), HeadStart(0), HeadStart(1), Strict())),
-        strategy=choose(tuple(Strategy)),
+        order=choose(_ORDERS),
+        strategy=strategy,
+        scorer=choose(tuple(_SCORERS)) if strategy is Strategy.SCORED else None,
         tier=choose((0, 0, 1)),
+        access=_draw_access(choose),
+        share=choose((None, None, 1, 2, 3)),
         priority=choose((0, 3)),
+        delivery=choose((*(Delivery.PUSH,) * 4, *(Delivery.PUSH_AND_PULL,) * 2, Delivery.PULL)),
+        offers=offers,
+        auto_accept=offers == 1 and choose((False, False, False, True)),
         offer_timeout_ms=choose((20, 50, 100)),
         on_expiry=choose(tuple(OnExpiry)),
         refusal=Refusal(choose(tuple(RefusalRule)), after_ms=choose((10, 30))),
+        on_requeue=choose((OnRequeue.KEEP_PLACE, OnRequeue.KEEP_PLACE, OnRequeue.JOIN_END)),
         wrap_up=WrapUp(choose(tuple(WrapUpKind)), duration_ms=choose((10, 20, 0))),
         service_level=ServiceLevel(target_ms=choose((0, 10))),
         max_waiting=choose((_BIG, 5, 2)),
     )
+
+
+def _draw_access(choose: Choose) -> list[Access]:
+    return [
+        Access(choose(_ACCESS), tier=choose((0, 0, 1, 2)), after_ms=choose((0, 10, 20, 30)))
+        for _ in range(choose((0, 0, 0, 1, 2, 3)))
+    ]
 
 
 def _draw_ladder(choose: Choose) -> list[Step]:
@@ -135,7 +185,9 @@ def draw_agent(choose: Choose, agent_id: str) -> Agent:
             skill: level for skill in _SKILLS if (level := choose((None, 0, 1, 2, 3))) is not None
         },
         groups=choose(((), ("g",))),
-        attributes=choose(({}, {"site": "x"})),
+        attributes=choose(
+            ({}, {"site": "x"}, {"weight": 1}, {"weight": 3}, {"weight": 0}, {"weight": "2"})
+        ),
         capacity=choose(("default", "many", "odd")),
     )
 
@@ -157,6 +209,7 @@ def _submit(choose: Choose, naive: NaiveEngine) -> Command:
         priority=choose((None, None, 0, 1, 9)),
         requirement=choose(_OWN),
         interaction_id=choose((*(None,) * 8, "x1", "x2")),
+        steps=choose(_OWN_STEPS),
     )
 
 
@@ -166,6 +219,31 @@ def _quarantine(choose: Choose, naive: NaiveEngine) -> Command:
 
 def _interaction(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*naive.items, "i1", "unknown")))
+
+
+def _in_line(choose: Choose, naive: NaiveEngine) -> str:
+    """Mostly one that waits or is offered."""
+    return str(choose((*in_line(naive) * 3, _interaction(choose, naive))))
+
+
+def _reprioritize(choose: Choose, naive: NaiveEngine) -> Command:
+    """Ages are often those of others, or at an edge of what is to come."""
+    now_ms = naive.now_ms
+    ages = [item.enqueued_at_ms for item in naive.items.values()]
+    return ev.Reprioritize(
+        _interaction(choose, naive),
+        choose((None, 0, 1, 5, 9)),
+        choose((None, None, now_ms, now_ms - 10, now_ms - 20, now_ms - 50, *ages)),
+    )
+
+
+def _move(choose: Choose, naive: NaiveEngine) -> Command:
+    return ev.Move(
+        _in_line(choose, naive),
+        choose(tuple(naive.plan.queues)),
+        priority=choose((None, None, 0, 9)),
+        requirement=choose(_OWN),
+    )
 
 
 def _agent(choose: Choose, naive: NaiveEngine) -> str:
@@ -185,13 +263,25 @@ def _idle(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*away * 3, _agent(choose, naive))))
 
 
+def in_line(naive: NaiveEngine) -> list[str]:
+    return [item.id for item in naive.items.values() if item.agent_id is None]
+
+
+def to_pick(naive: NaiveEngine) -> list[str]:
+    here = [name for name, queue in naive.plan.queues.items() if queue.delivery != Delivery.PUSH]
+    return [name for name in in_line(naive) if naive.items[name].queue.name in here]
+
+
 def open_offers(naive: NaiveEngine) -> list[int]:
-    return [i.offer_id for i in naive.items.values() if i.state is InteractionState.OFFERED]
+    return [offer_id for item in naive.items.values() for offer_id in item.asked]
 
 
 def assignments(naive: NaiveEngine) -> list[int]:
-    states = (InteractionState.WAITING, InteractionState.OFFERED)
-    return [i.offer_id for i in naive.items.values() if i.state not in states]
+    return [i.assignment_id for i in naive.items.values() if i.agent_id is not None]
+
+
+def _to_pick(choose: Choose, naive: NaiveEngine) -> str:
+    return str(choose((*to_pick(naive) * 5, _in_line(choose, naive))))
 
 
 def _offer(choose: Choose, naive: NaiveEngine) -> int:
@@ -209,7 +299,10 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "quarantine": (1, _quarantine),
     "abandon": (2, lambda c, n: ev.Abandon(_interaction(c, n), c(("", "hung up")))),
     "cancel": (2, lambda c, n: ev.Cancel(_interaction(c, n), c(("", "spam")))),
-    "reprioritize": (3, lambda c, n: ev.Reprioritize(_interaction(c, n), c((0, 1, 5, 9)))),
+    "reprioritize": (3, _reprioritize),
+    "move": (3, _move),
+    "assign": (2, lambda c, n: ev.Assign(_in_line(c, n), _agent(c, n))),
+    "pick": (10, lambda c, n: ev.Pick(_to_pick(c, n), _agent(c, n))),
     "sign_in": (
         8,
         lambda c, n: ev.SignIn(draw_agent(c, _absent(c, n)), ready=c((True, True, False))),
@@ -239,6 +332,9 @@ _HOUR = 40
 #: What a walk mostly leaves out while there is nothing to name.
 _NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
     **dict.fromkeys(("accept", "decline", "revoke"), open_offers),
+    "pick": to_pick,
+    "move": in_line,
+    "assign": in_line,
     **dict.fromkeys(("hold", "resume", "requeue", "complete", "finish_wrap_up"), assignments),
     **dict.fromkeys(("set_ready", "set_not_ready", "change_agent"), lambda naive: naive.people),
 }

@@ -12,7 +12,21 @@ Where the page leaves something open, this is the reading:
   needs a new one (at step 0) when there are `max_lanes` is rejected;
 - `Reprioritize` is `illegal_state` in wrap-up, like `Abandon`;
 - a guard (`skip_if_nobody`) is looked at when its step would be entered, never later;
-- a requeue sets the timer of its step anew, then that of the refusal;
+- an event sets timers, in the order step, opening, refusal; only the next opening has one; one
+  whose deadline a `Reprioritize` does not change keeps its place;
+- `Reprioritize` with another age: steps and openings that are over by it come at once, as after a
+  requeue; a moment in the future raises;
+- an agent with a delay comes in with `AccessWidened`, also when a step ends at that moment first;
+- an open offer of his makes the checks of `Pick` from `not_ready` on pointless;
+- what is rejected is named by the agent for `not_signed_in`, else by the interaction;
+- `taken` counts every offer of the queue, however it came about;
+- shares are among what waits; when nothing of his best tier waits, they do not count;
+- the interactions of one match are sorted when the agents have been served;
+- lanes are counted without the held out;
+- with several open offers the oldest gives `agent_id` of pictures and of `MessageAppended`;
+- `Move` keeps the number of offers (and is `Cancelled` when that is the last allowed), tells the
+  steps that it passes over but not the openings;
+- an interaction that joins the end keeps `seq`, step and opening;
 - "every agent who satisfies it is barred" is also true when no agent satisfies it;
 - several `RefusalsReset` at once come in key order, before any offer;
 - a sign-out goes through all that the agent carries, in one pass in order of offer id;
@@ -23,6 +37,7 @@ Where the page leaves something open, this is the reading:
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
@@ -31,15 +46,21 @@ import attrs
 
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
-from omniroute.events import Command, Event, RejectReason, RevokeReason
+from omniroute.events import Command, Event, OfferKind, OwnStep, RejectReason, RevokeReason
 from omniroute.model import Agent, Interaction, InteractionState, Message
 from omniroute.plan import (
+    Accelerating,
+    Access,
+    Delivery,
     Expression,
     HeadStart,
+    NewestFirst,
     OnExpiry,
+    OnRequeue,
     Plan,
     Queue,
     RefusalRule,
+    Step,
     Strategy,
     TriageRule,
     WrapUpKind,
@@ -56,20 +77,24 @@ _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 @attrs.define(eq=False)
 class Item:
-    """An open interaction. `offer_id` is its open offer or its assignment."""
+    """An open interaction. `agent_id` and `assignment_id` are of the agent who accepted it."""
 
     queue: Queue
     priority: int
     requirement: Expression | None
     messages: list[Message]
+    arrived_at_ms: int
     enqueued_at_ms: int
+    own_steps: tuple[OwnStep, ...] = ()
     id: str = ""
     seq: int = 0
     state: InteractionState = WAITING
     step: int = 0
     step_began_ms: int = 0
+    opening: int = 0
+    asked: dict[int, str] = attrs.field(factory=dict)  # open offers: whose
     agent_id: str | None = None
-    offer_id: int = 0
+    assignment_id: int = 0
     offers: int = 0  # since it began to wait or was last given back
     barred: set[str] = attrs.field(factory=set)
     code: str = ""
@@ -83,6 +108,7 @@ class Person:
     ready: bool = False
     idle: int = 0
     last_offer: int = 0
+    taken: Counter[str] = attrs.field(factory=Counter)  # offers since he signed in, by queue
 
 
 class NaiveEngine:
@@ -121,10 +147,13 @@ class NaiveEngine:
         del self.timers[what]
         kind, item = what[0], what[1]
         if kind == "offer":
-            self.expire(item)
+            self.expire(item, what[2])
         elif kind == "step":
             self.climb(item, item.step + 1)
             self.match(items=[item, *self.reset_refusals()])
+        elif kind == "opening":
+            self.widen(item)
+            self.match(items=[item])
         elif kind == "refusal":
             item.barred.discard(what[2])
             self.tell(ev.RefusalsReset, interaction_id=item.id, agent_id=what[2])
@@ -143,13 +172,18 @@ class NaiveEngine:
         """The caller's mistakes: they raise and change nothing."""
         if now_ms < self.now_ms:
             raise CommandError(f"time goes back from {self.now_ms} to {now_ms}")
-        if isinstance(command, ev.Submit) and command.queue is not None:
+        if isinstance(command, ev.Submit | ev.Move) and command.queue is not None:
             self.plan.queue(command.queue)
-        if isinstance(command, ev.Submit) and command.requirement is not None:
-            parse(command.requirement)
+        if isinstance(command, ev.Submit | ev.Move) and command.requirement is not None:
+            self.read(command.requirement)
+        if isinstance(command, ev.Submit):
+            for step in command.steps:
+                self.read(step.requirement)
         priority = getattr(command, "priority", None)
         if priority is not None and not 0 <= priority <= self.plan.limits.max_priority:
             raise CommandError(f"priority {priority}")
+        if isinstance(command, ev.Reprioritize) and (command.enqueued_at_ms or 0) > now_ms:
+            raise CommandError(f"enqueued at {command.enqueued_at_ms}, after now")
         if isinstance(command, ev.SignIn | ev.ChangeAgent):
             if command.agent.capacity not in self.plan.capacities:
                 raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
@@ -158,6 +192,13 @@ class NaiveEngine:
                     raise UnknownNameError("skill", skill, self.plan.skills)
                 if level < 0 or (self.plan.skills and level > self.plan.skills[skill].max_level):
                     raise CommandError(f"level {level} of skill {skill!r}")
+
+    def read(self, requirement: str) -> Expression:
+        found = parse(requirement)
+        for skill in found.skills:
+            if self.plan.skills and skill not in self.plan.skills:
+                raise UnknownNameError("skill", skill, self.plan.skills)
+        return found
 
     def on_tick(self, command: Any) -> None:
         pass
@@ -173,8 +214,9 @@ class NaiveEngine:
             if len(item.messages) > limits.max_messages:
                 del item.messages[1]
             self.remember(message, item.id)
+            agent_id = self.whose(item)
             self.tell(
-                ev.MessageAppended, interaction_id=item.id, message=message, agent_id=item.agent_id
+                ev.MessageAppended, interaction_id=item.id, message=message, agent_id=agent_id
             )
             return
         if command.interaction_id in self.items:
@@ -200,7 +242,10 @@ class NaiveEngine:
             priority=next(p for p in priorities if p is not None),
             requirement=requirement,
             messages=[message],
+            arrived_at_ms=self.now_ms,
             enqueued_at_ms=self.now_ms,
+            own_steps=command.steps,
+            step_began_ms=self.now_ms,
         )
         lanes = {self.lane(i) for i in self.waiting()}
         if self.lane(item) not in lanes and len(lanes) >= limits.max_lanes:
@@ -218,7 +263,9 @@ class NaiveEngine:
             queue=queue.name,
             priority=item.priority,
             requirement=None if requirement is None else str(requirement),
+            steps=command.steps,
         )
+        self.set_clocks(item)
         self.climb(item, 0)
         self.match(items=[item])
 
@@ -295,8 +342,15 @@ class NaiveEngine:
 
     # --- Who may take it ------------------------------------------------------------------
 
+    def ladder(self, item: Item) -> list[Step]:
+        own = [
+            Step(step.requirement, for_ms=step.for_ms, skip_if_nobody=step.skip_if_nobody)
+            for step in item.own_steps
+        ]
+        return [*own, *item.queue.ladder]
+
     def effective(self, item: Item, step: int | None = None) -> Expression | None:
-        current = item.queue.ladder[item.step if step is None else step]
+        current = self.ladder(item)[item.step if step is None else step]
         own = item.requirement and item.requirement.without(current.drop)
         return all_of(item.queue.members, current.requirement, own)
 
@@ -304,8 +358,39 @@ class NaiveEngine:
         requirement = self.effective(item, step)
         return requirement is None or requirement.matches(person.agent)
 
+    def access(self, person: Person, queue: Queue) -> Access:
+        """His row: the first that he satisfies."""
+        for row in queue.access:
+            if row.agents is None or row.agents.matches(person.agent):
+                return row
+        return Access(tier=queue.tier)
+
+    def openings(self, queue: Queue) -> list[int]:
+        return sorted({row.after_ms for row in queue.access if row.after_ms > 0})
+
+    def has_access(self, person: Person, item: Item) -> bool:
+        delay_ms = self.access(person, item.queue).after_ms
+        return delay_ms == 0 or delay_ms in self.openings(item.queue)[: item.opening]
+
+    def passed(self, item: Item) -> int:
+        """How many of its openings lie behind it, by its age."""
+        waited_ms = self.now_ms - item.enqueued_at_ms
+        return sum(delay_ms <= waited_ms for delay_ms in self.openings(item.queue))
+
+    def widen(self, item: Item) -> None:
+        """Let in those whose delay has passed: one event, with the last."""
+        item.opening = self.passed(item)
+        self.tell(ev.AccessWidened, interaction_id=item.id, opening=item.opening)
+        self.set_clock(("opening", item), self.opening_end(item))
+
+    def opening_end(self, item: Item) -> int | None:
+        to_come = self.openings(item.queue)[item.opening :]
+        return item.enqueued_at_ms + to_come[0] if to_come else None
+
     def load(self, person: Person) -> list[Item]:
-        return [i for i in self.items.values() if i.agent_id == person.agent.id]
+        """What he has, and what he has an open offer of."""
+        who = person.agent.id
+        return [i for i in self.items.values() if i.agent_id == who or who in i.asked.values()]
 
     def used(self, person: Person) -> int:
         capacity = self.plan.capacities[person.agent.capacity]
@@ -325,8 +410,10 @@ class NaiveEngine:
         return (
             person.ready
             and self.satisfies(person, item)
+            and self.has_access(person, item)
             and self.has_room(person, item)
             and person.agent.id not in item.barred
+            and person.agent.id not in item.asked.values()
         )
 
     def lane(self, item: Item) -> tuple[str, str, str]:
@@ -334,22 +421,64 @@ class NaiveEngine:
 
     # --- Order ----------------------------------------------------------------------------
 
-    def key(self, item: Item) -> tuple[int, int, int, int]:
-        if isinstance(item.queue.order, HeadStart):
-            time = item.enqueued_at_ms - item.priority * item.queue.order.ms_per_point
-            return item.queue.tier, 0, time, item.seq
-        return item.queue.tier, -item.priority, item.enqueued_at_ms, item.seq
+    def key(self, item: Item) -> tuple[int, int | Fraction, int]:
+        order, seq = item.queue.order, item.seq
+        if isinstance(order, HeadStart):
+            return 0, item.enqueued_at_ms - item.priority * order.ms_per_point, seq
+        if isinstance(order, Accelerating):
+            waited_ms = self.now_ms - item.enqueued_at_ms
+            age = item.priority * order.ms_per_point + Fraction(waited_ms * order.rate_percent, 100)
+            if order.max_points is not None:
+                age = min(age, order.max_points * order.ms_per_point)
+            return 0, self.now_ms - age, seq
+        if isinstance(order, NewestFirst):
+            return -item.priority, -item.enqueued_at_ms, -seq
+        return -item.priority, item.enqueued_at_ms, seq
 
-    def rank(self, person: Person, item: Item) -> tuple[Fraction, int]:
+    def place(self, item: Item) -> tuple[Any, ...]:
+        """(held out, key)"""
+        return (0, *self.key(item)) if item.state is WAITING else (1, item.seq)
+
+    def best_for(self, person: Person, found: list[Item]) -> Item:
+        """Of those that he may take."""
+        tiers = {i.id: self.access(person, i.queue).tier for i in found}
+        first = [i for i in found if tiers[i.id] == min(tiers.values())]
+        waiting = [i for i in first if i.state is WAITING]
+        if not any(i.queue.share for i in waiting):
+            return min(first, key=self.place)
+
+        def portion(item: Item) -> Fraction:
+            return Fraction(person.taken[item.queue.name], item.queue.share or 1)
+
+        return min(waiting, key=lambda i: (portion(i), self.place(i)))
+
+    def rank(self, person: Person, item: Item) -> tuple[Any, int]:
         capacity = self.plan.capacities[person.agent.capacity]
+        occupancy = Fraction(self.used(person), capacity.budget)
         requirement = self.effective(item)
-        skills = requirement.required_skills if requirement else ()
-        score = {
-            Strategy.LONGEST_IDLE: Fraction(0),
-            Strategy.LEAST_OCCUPIED: Fraction(self.used(person), capacity.budget),
-            Strategy.ROUND_ROBIN: Fraction(person.last_offer),
-            Strategy.MOST_SKILLED: Fraction(-sum(person.agent.skills.get(s, 0) for s in skills)),
-        }[item.queue.strategy]
+        required = requirement.required_skills if requirement else ()
+        levels = [person.agent.skills.get(skill, 0) for skill in required]
+        strategy, score = item.queue.strategy, None
+        if strategy is Strategy.LONGEST_IDLE:
+            score = 0
+        elif strategy is Strategy.LEAST_OCCUPIED:
+            score = occupancy
+        elif strategy is Strategy.ROUND_ROBIN:
+            score = person.last_offer
+        elif strategy is Strategy.MOST_SKILLED:
+            score = (levels.count(0), -sum(levels))
+        elif strategy is Strategy.LEAST_SKILLED:
+            score = (levels.count(0), sum(levels))
+        elif strategy is Strategy.FEWEST_SKILLS:
+            score = sum(level > 0 for level in person.agent.skills.values())
+        elif strategy is Strategy.WEIGHTED:
+            weight = person.agent.attributes.get("weight")
+            score = (1, 0)
+            if type(weight) is int and weight >= 1:
+                score = (0, Fraction(person.taken[item.queue.name], weight))
+        elif strategy is Strategy.SCORED:
+            scorer = self.plan.scorers[item.queue.scorer]
+            score = -scorer(person.agent, self.interaction(item.id), occupancy)
         return score, person.idle
 
     def touch(self, person: Person) -> None:
@@ -358,22 +487,40 @@ class NaiveEngine:
 
     # --- Matching -------------------------------------------------------------------------
 
+    def is_open(self, item: Item) -> bool:
+        """To offers."""
+        if item.queue.delivery is Delivery.PULL:
+            return False
+        may_more = len(item.asked) < item.queue.offers
+        may_again = item.offers < self.plan.limits.max_offers
+        return item.state is WAITING or (item.state is OFFERED and may_more and may_again)
+
     def match(self, people: Iterable[Person] = (), items: Iterable[Item] = ()) -> None:
         for person in sorted(people, key=lambda p: p.idle):
-            while found := [i for i in self.waiting() if self.eligible(person, i)]:
-                self.offer(person, min(found, key=self.key))
-        for item in sorted(items, key=self.key):
-            able = [p for p in self.people.values() if self.eligible(p, item)]
-            if item.state is WAITING and able:
-                self.offer(min(able, key=lambda p: self.rank(p, item)), item)
+            while found := [i for i in self.open_items() if self.eligible(person, i)]:
+                self.hold_out(person, self.best_for(person, found))
+        for item in sorted(items, key=self.place):
+            while self.is_open(item):
+                able = [p for p in self.people.values() if self.eligible(p, item)]
+                if not able:
+                    break
+                self.hold_out(min(able, key=lambda p: self.rank(p, item)), item)
+
+    def hold_out(self, person: Person, item: Item) -> None:
+        offer_id = self.offer(person, item)
+        if item.queue.auto_accept:
+            self.accept(item, offer_id)
 
     def waiting(self) -> list[Item]:
         return [i for i in self.items.values() if i.state is WAITING]
 
+    def open_items(self) -> list[Item]:
+        return [i for i in self.items.values() if self.is_open(i)]
+
     def offerable(self) -> list[tuple[str, str]]:
         """Pairs that must not exist at rest."""
         people = self.people.values()
-        pairs = [(p, i) for p in people for i in self.waiting() if self.eligible(p, i)]
+        pairs = [(p, i) for p in people for i in self.open_items() if self.eligible(p, i)]
         return [(p.agent.id, i.id) for p, i in pairs]
 
     def on_reprioritize(self, command: Any) -> None:
@@ -383,20 +530,32 @@ class NaiveEngine:
         if item.state is WRAP_UP:
             self.refuse(command, command.interaction_id, "illegal_state")
             return
-        item.priority = command.priority
-        self.tell(ev.Reprioritized, interaction_id=item.id, priority=item.priority)
+        if command.priority is not None:
+            item.priority = command.priority
+        if command.enqueued_at_ms is not None:
+            item.enqueued_at_ms = command.enqueued_at_ms
+        self.tell(
+            ev.Reprioritized,
+            interaction_id=item.id,
+            priority=item.priority,
+            enqueued_at_ms=item.enqueued_at_ms,
+        )
+        if item.state in (WAITING, OFFERED):
+            self.set_clocks(item)
+            self.catch_up(item)
+            self.match(items=[item, *self.reset_refusals()])
 
     # --- Ladder ---------------------------------------------------------------------------
 
     def step_end(self, item: Item) -> int | None:
-        step = item.queue.ladder[item.step]
+        step = self.ladder(item)[item.step]
         if step.for_ms is not None:
             return item.step_began_ms + step.for_ms
         return None if step.until_ms is None else item.enqueued_at_ms + step.until_ms
 
     def climb(self, item: Item, step: int) -> None:
         """Enter `step`, or the first one after it that is not passed over at once."""
-        ladder = item.queue.ladder
+        ladder = self.ladder(item)
         while step < len(ladder) - 1:
             until = ladder[step].until_ms
             over = until is not None and item.enqueued_at_ms + until <= self.now_ms
@@ -406,39 +565,83 @@ class NaiveEngine:
             step += 1
         if step != item.step:
             self.tell(ev.StepReached, interaction_id=item.id, step=step)
-        item.step, item.step_began_ms = step, self.now_ms
-        if (end := self.step_end(item)) is not None:
-            self.set_timer(("step", item), end)
+            item.step, item.step_began_ms = step, self.now_ms
+            self.timers.pop(("step", item), None)
+            self.set_clock(("step", item), self.step_end(item))
+
+    def set_clock(self, what: tuple[Any, ...], deadline_ms: int | None) -> None:
+        """Set a timer, unless it is set already; drop it when that moment is not to come."""
+        if deadline_ms is None or deadline_ms <= self.now_ms:
+            self.timers.pop(what, None)
+        elif self.timers.get(what, (None, 0))[0] != deadline_ms:
+            self.set_timer(what, deadline_ms)
+
+    def set_clocks(self, item: Item) -> None:
+        self.set_clock(("step", item), self.step_end(item))
+        self.set_clock(("opening", item), self.opening_end(item))
+
+    def stop_clocks(self, item: Item) -> None:
+        self.timers.pop(("step", item), None)
+        self.timers.pop(("opening", item), None)
+
+    def catch_up(self, item: Item) -> None:
+        """What is over by its age comes at once."""
+        if self.passed(item) > item.opening:
+            self.widen(item)
+        end = self.step_end(item)
+        if end is not None and end <= self.now_ms:
+            self.climb(item, item.step + 1)
 
     # --- Offer ----------------------------------------------------------------------------
 
-    def offer(self, person: Person, item: Item) -> None:
+    def offer(
+        self,
+        person: Person,
+        item: Item,
+        how: OfferKind = OfferKind.MATCHED,
+        *,
+        over_capacity: bool = False,
+    ) -> int:
         self.last_offer += 1
-        item.state, item.agent_id, item.offer_id = OFFERED, person.agent.id, self.last_offer
+        item.state = OFFERED
+        item.asked[self.last_offer] = person.agent.id
         item.offers += 1
         person.last_offer = self.last_offer
+        person.taken[item.queue.name] += 1
         expires_at_ms = self.now_ms + item.queue.offer_timeout_ms
-        self.set_timer(("offer", item), expires_at_ms)
-        self.tell(ev.Offered, **self.about_offer(item), expires_at_ms=expires_at_ms)
+        self.set_timer(("offer", item, self.last_offer), expires_at_ms)
+        about = self.about_offer(item, self.last_offer)
+        self.tell(
+            ev.Offered, **about, expires_at_ms=expires_at_ms, how=how, over_capacity=over_capacity
+        )
+        return self.last_offer
 
-    def about_offer(self, item: Item) -> dict[str, Any]:
+    def about_offer(self, item: Item, offer_id: int) -> dict[str, Any]:
         return {
-            "offer_id": item.offer_id,
+            "offer_id": offer_id,
             "interaction_id": item.id,
-            "agent_id": item.agent_id,
+            "agent_id": item.asked[offer_id],
         }
 
-    def end_offer(self, item: Item, kind: Any, **fields: Any) -> Person:
-        """Without acceptance: back to waiting, or cancelled when it was the last allowed."""
-        person = self.people[item.agent_id]
-        self.tell(kind, **self.about_offer(item), **fields)
-        self.timers.pop(("offer", item), None)
-        item.state, item.agent_id = WAITING, None
-        leaves = fields.get("reason") in (RevokeReason.CANCELLED, RevokeReason.CUSTOMER_LEFT)
-        if item.offers >= self.plan.limits.max_offers and not leaves:
-            self.tell(ev.Cancelled, interaction_id=item.id, reason="offers_exhausted")
-            self.forget(item)
+    def end_offer(self, item: Item, offer_id: int, kind: Any, **fields: Any) -> Person:
+        """Without acceptance: the last open one sends it back to waiting, or is its end."""
+        self.tell(kind, **self.about_offer(item, offer_id), **fields)
+        person = self.people[item.asked.pop(offer_id)]
+        self.timers.pop(("offer", item, offer_id), None)
+        if item.state is OFFERED and not item.asked:
+            item.state = WAITING
+            leaves = fields.get("reason") in (RevokeReason.CANCELLED, RevokeReason.CUSTOMER_LEFT)
+            if item.offers >= self.plan.limits.max_offers and not leaves:
+                self.tell(ev.Cancelled, interaction_id=item.id, reason="offers_exhausted")
+                self.forget(item)
         return person
+
+    def revoke_all(self, item: Item, reason: RevokeReason) -> list[Person]:
+        """All its open offers."""
+        return [
+            self.end_offer(item, offer_id, ev.Revoked, reason=reason)
+            for offer_id in sorted(item.asked)
+        ]
 
     def forget(self, item: Item) -> None:
         """It has ended."""
@@ -448,13 +651,13 @@ class NaiveEngine:
 
     def offered(self, command: Any) -> Item | None:
         for item in self.items.values():
-            if item.state is OFFERED and item.offer_id == command.offer_id:
+            if command.offer_id in item.asked:
                 return item
         self.refuse(command, command.offer_id, "unknown_offer")
         return None
 
-    def expire(self, item: Item) -> None:
-        person = self.end_offer(item, ev.Expired)
+    def expire(self, item: Item, offer_id: int) -> None:
+        person = self.end_offer(item, offer_id, ev.Expired)
         self.touch(person)
         on_expiry = item.queue.on_expiry
         if on_expiry is OnExpiry.NOT_READY:
@@ -473,7 +676,7 @@ class NaiveEngine:
 
     def bar(self, item: Item, person: Person) -> None:
         again_at_ms = self.again_at(item)
-        if again_at_ms is not None and item.state is WAITING:
+        if again_at_ms is not None and item.state is not ENDED:
             item.barred.add(person.agent.id)
             if again_at_ms >= 0:
                 self.set_timer(("refusal", item, person.agent.id), again_at_ms)
@@ -488,7 +691,7 @@ class NaiveEngine:
     def reset_refusals(self) -> list[Item]:
         """Clear each memory of `all_declined` that bars everyone; whatever made it so."""
         found = []
-        for item in sorted(self.items.values(), key=self.key):
+        for item in sorted(self.items.values(), key=self.place):
             able = [p for p in self.people.values() if self.satisfies(p, item)]
             by_all = item.queue.refusal.rule is RefusalRule.ALL_DECLINED
             if by_all and item.barred and all(p.agent.id in item.barred for p in able):
@@ -498,20 +701,27 @@ class NaiveEngine:
         return found
 
     def on_accept(self, command: Any) -> None:
-        if (item := self.offered(command)) is None:
-            return
+        if (item := self.offered(command)) is not None:
+            self.match(people=self.accept(item, command.offer_id))
+
+    def accept(self, item: Item, offer_id: int) -> list[Person]:
+        """The first wins; the agents whose offers are taken back are returned."""
+        self.tell(ev.Accepted, **self.about_offer(item, offer_id))
+        self.timers.pop(("offer", item, offer_id), None)
+        item.agent_id, item.assignment_id = item.asked.pop(offer_id), offer_id
         item.state, item.offers = ENGAGED, 0
-        self.timers.pop(("offer", item), None)
-        self.timers.pop(("step", item), None)
+        self.stop_clocks(item)
         self.forget_refusals(item)
         self.touch(self.people[item.agent_id])
-        self.tell(ev.Accepted, **self.about_offer(item))
+        return self.revoke_all(item, RevokeReason.TAKEN)
 
     def on_decline(self, command: Any) -> None:
         if (item := self.offered(command)) is None:
             return
         again_at_ms = self.again_at(item)
-        person = self.end_offer(item, ev.Declined, reason=command.reason, again_at_ms=again_at_ms)
+        person = self.end_offer(
+            item, command.offer_id, ev.Declined, reason=command.reason, again_at_ms=again_at_ms
+        )
         self.touch(person)
         self.bar(item, person)
         self.match(people=[person], items=[item, *self.reset_refusals()])
@@ -519,17 +729,99 @@ class NaiveEngine:
     def on_revoke(self, command: Any) -> None:
         if (item := self.offered(command)) is None:
             return
+        again_at_ms, reason = self.again_at(item), RevokeReason.WITHDRAWN
         person = self.end_offer(
-            item, ev.Revoked, reason=RevokeReason.WITHDRAWN, again_at_ms=self.again_at(item)
+            item, command.offer_id, ev.Revoked, reason=reason, again_at_ms=again_at_ms
         )
         self.bar(item, person)
         self.match(people=[person], items=[item, *self.reset_refusals()])
 
+    def found(self, command: Any) -> tuple[Item, Person] | None:
+        """The interaction and the agent of `Pick` and `Assign`."""
+        item = self.items.get(command.interaction_id)
+        if item is None:
+            self.refuse(command, command.interaction_id, "unknown_interaction")
+            return None
+        person = self.signed_in(command, command.agent_id)
+        if person is None:
+            return None
+        if item.state not in (WAITING, OFFERED):
+            self.refuse(command, item.id, "illegal_state")
+            return None
+        return item, person
+
+    def his_offer(self, item: Item, person: Person) -> int | None:
+        for offer_id, agent_id in item.asked.items():
+            if agent_id == person.agent.id:
+                return offer_id
+        return None
+
+    def on_pick(self, command: Any) -> None:
+        if (pair := self.found(command)) is None:
+            return
+        item, person = pair
+        if item.queue.delivery is Delivery.PUSH:
+            self.refuse(command, item.id, "not_pulled")
+            return
+        offer_id = self.his_offer(item, person)
+        if offer_id is None:
+            if not person.ready:
+                self.refuse(command, item.id, "not_ready")
+            elif not (self.satisfies(person, item) and self.has_access(person, item)):
+                self.refuse(command, item.id, "not_eligible")
+            elif not self.has_room(person, item):
+                self.refuse(command, item.id, "no_room")
+            else:
+                offer_id = self.offer(person, item, OfferKind.PICKED)
+        if offer_id is not None:
+            self.match(people=self.accept(item, offer_id))
+
+    def on_assign(self, command: Any) -> None:
+        if (pair := self.found(command)) is None:
+            return
+        item, person = pair
+        offer_id = self.his_offer(item, person)
+        if offer_id is None:
+            over_capacity = not self.has_room(person, item)
+            offer_id = self.offer(person, item, OfferKind.ASSIGNED, over_capacity=over_capacity)
+        self.match(people=self.accept(item, offer_id))
+
     # --- After acceptance -----------------------------------------------------------------
+
+    def on_move(self, command: Any) -> None:
+        item = self.items.get(command.interaction_id)
+        if item is None:
+            self.refuse(command, command.interaction_id, "unknown_interaction")
+            return
+        if item.state not in (WAITING, OFFERED):
+            self.refuse(command, item.id, "illegal_state")
+            return
+        people = self.revoke_all(item, RevokeReason.MOVED)
+        if item.state is ENDED:
+            self.match(people=people)
+            return
+        self.forget_refusals(item)
+        self.stop_clocks(item)
+        item.queue, item.own_steps = self.plan.queue(command.queue), ()
+        if command.priority is not None:
+            item.priority = command.priority
+        if command.requirement is not None:
+            item.requirement = parse(command.requirement)
+        self.tell(
+            ev.Moved,
+            interaction_id=item.id,
+            queue=item.queue.name,
+            priority=item.priority,
+            requirement=None if item.requirement is None else str(item.requirement),
+        )
+        item.step, item.step_began_ms, item.opening = 0, self.now_ms, self.passed(item)
+        self.set_clocks(item)
+        self.climb(item, 0)
+        self.match(people=people, items=[item])
 
     def assigned(self, command: Any, *states: InteractionState) -> Item | None:
         for item in self.items.values():
-            if item.offer_id == command.assignment_id and item.state in (ENGAGED, HELD, WRAP_UP):
+            if item.agent_id is not None and item.assignment_id == command.assignment_id:
                 if item.state in states:
                     return item
                 self.refuse(command, command.assignment_id, "illegal_state")
@@ -538,7 +830,7 @@ class NaiveEngine:
         return None
 
     def about(self, item: Item) -> dict[str, Any]:
-        return {"assignment_id": item.offer_id, "interaction_id": item.id}
+        return {"assignment_id": item.assignment_id, "interaction_id": item.id}
 
     def on_hold(self, command: Any) -> None:
         if (item := self.assigned(command, ENGAGED)) is not None:
@@ -587,23 +879,26 @@ class NaiveEngine:
         if (item := self.assigned(command, ENGAGED, HELD)) is None:
             return
         person = self.people[item.agent_id]
-        self.requeue(item, command.reason, again_at_ms=self.again_at(item))
+        joins_end = item.queue.on_requeue is OnRequeue.JOIN_END
+        self.requeue(
+            item,
+            reason=command.reason,
+            again_at_ms=self.again_at(item),
+            enqueued_at_ms=self.now_ms if joins_end else None,
+        )
         self.match(people=[person], items=[item, *self.reset_refusals()])
 
-    def requeue(self, item: Item, reason: str, again_at_ms: int | None) -> None:
-        person = self.people[item.agent_id]
-        about = {**self.about(item), "agent_id": item.agent_id}
-        self.tell(ev.Requeued, **about, reason=reason, again_at_ms=again_at_ms)
+    def requeue(self, item: Item, **fields: Any) -> None:
+        person, again_at_ms = self.people[item.agent_id], fields["again_at_ms"]
+        self.tell(ev.Requeued, **self.about(item), agent_id=item.agent_id, **fields)
+        if fields["enqueued_at_ms"] is not None:
+            item.enqueued_at_ms = fields["enqueued_at_ms"]
         item.state, item.agent_id = WAITING, None
         self.touch(person)
-        end = self.step_end(item)
-        over = end is not None and end <= self.now_ms
-        if end is not None and not over:
-            self.set_timer(("step", item), end)
+        self.set_clocks(item)
         if again_at_ms is not None:
             self.bar(item, person)
-        if over:
-            self.climb(item, item.step + 1)
+        self.catch_up(item)
 
     def on_abandon(self, command: Any) -> None:
         item = self.items.get(command.interaction_id)
@@ -624,12 +919,10 @@ class NaiveEngine:
             self.take_out(item, ev.Cancelled, command.reason, RevokeReason.CANCELLED)
 
     def take_out(self, item: Item, kind: Any, reason: str, revoked: RevokeReason) -> None:
-        freed = [self.people[item.agent_id]] if item.agent_id is not None else []
-        if item.state is OFFERED:
-            self.end_offer(item, ev.Revoked, reason=revoked)
-        else:
-            for person in freed:
-                self.touch(person)
+        freed = self.revoke_all(item, revoked)
+        if item.agent_id is not None:
+            freed = [self.people[item.agent_id]]
+            self.touch(freed[0])
         self.tell(kind, interaction_id=item.id, reason=reason)
         self.forget(item)
         self.match(people=freed)
@@ -671,14 +964,19 @@ class NaiveEngine:
     def make_not_ready(self, person: Person, reason: str) -> list[Item]:
         person.ready = False
         self.tell(ev.BecameNotReady, agent_id=person.agent.id, reason=reason)
-        freed = self.in_offer_order(person, OFFERED)
-        for item in freed:
-            self.end_offer(item, ev.Revoked, reason=RevokeReason.NOT_READY)
-        return freed
+        return [
+            self.revoke_his(item, person, RevokeReason.NOT_READY)
+            for item in self.in_offer_order(person)
+            if item.state is OFFERED
+        ]
 
-    def in_offer_order(self, person: Person, *states: InteractionState) -> list[Item]:
-        found = [i for i in self.load(person) if i.state in states]
-        return sorted(found, key=lambda i: i.offer_id)
+    def revoke_his(self, item: Item, person: Person, reason: RevokeReason) -> Item:
+        self.end_offer(item, self.his_offer(item, person), ev.Revoked, reason=reason)
+        return item
+
+    def in_offer_order(self, person: Person) -> list[Item]:
+        """What he has or has an offer of, by the number of that offer."""
+        return sorted(self.load(person), key=lambda i: self.his_offer(i, person) or i.assignment_id)
 
     def on_change_agent(self, command: Any) -> None:
         person = self.signed_in(command, command.agent.id)
@@ -686,9 +984,12 @@ class NaiveEngine:
             return
         person.agent = command.agent
         self.tell(ev.AgentChanged, agent=command.agent)
-        freed = [i for i in self.in_offer_order(person, OFFERED) if not self.satisfies(person, i)]
-        for item in freed:
-            self.end_offer(item, ev.Revoked, reason=RevokeReason.NOT_ELIGIBLE)
+        freed = [
+            self.revoke_his(item, person, RevokeReason.NOT_ELIGIBLE)
+            for item in self.in_offer_order(person)
+            if item.state is OFFERED
+            and not (self.satisfies(person, item) and self.has_access(person, item))
+        ]
         self.match(people=[person], items=[*freed, *self.reset_refusals()])
 
     def on_sign_out(self, command: Any) -> None:
@@ -697,14 +998,14 @@ class NaiveEngine:
             self.match(items=self.leave(person, command.reason))
 
     def leave(self, person: Person, reason: str) -> list[Item]:
-        freed = self.in_offer_order(person, OFFERED, ENGAGED, HELD, WRAP_UP)
+        freed = self.in_offer_order(person)
         for item in freed:
             if item.state is OFFERED:
-                self.end_offer(item, ev.Revoked, reason=RevokeReason.SIGNED_OUT)
+                self.revoke_his(item, person, RevokeReason.SIGNED_OUT)
             elif item.state is WRAP_UP:
                 self.finish(item)
             else:
-                self.requeue(item, "signed_out", again_at_ms=None)
+                self.requeue(item, reason="signed_out", again_at_ms=None, enqueued_at_ms=None)
         self.tell(ev.SignedOut, agent_id=person.agent.id, reason=reason)
         del self.people[person.agent.id]
         for item in self.items.values():
@@ -724,7 +1025,12 @@ class NaiveEngine:
             priority=item.priority,
             messages=tuple(item.messages),
             enqueued_at_ms=item.enqueued_at_ms,
+            arrived_at_ms=item.arrived_at_ms,
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
-            agent_id=item.agent_id,
+            agent_id=self.whose(item),
         )
+
+    def whose(self, item: Item) -> str | None:
+        """Who has it, or has the oldest open offer of it."""
+        return item.asked[min(item.asked)] if item.asked else item.agent_id
