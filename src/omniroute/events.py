@@ -21,7 +21,9 @@ __all__ = [
     "Abandoned",
     "Accept",
     "Accepted",
+    "AccessWidened",
     "AgentChanged",
+    "Assign",
     "BecameNotReady",
     "BecameReady",
     "Cancel",
@@ -40,7 +42,12 @@ __all__ = [
     "Held",
     "Hold",
     "MessageAppended",
+    "Move",
+    "Moved",
+    "OfferKind",
     "Offered",
+    "OwnStep",
+    "Pick",
     "Quarantine",
     "Quarantined",
     "Queued",
@@ -84,6 +91,10 @@ class RejectReason(enum.StrEnum):
     NOT_SIGNED_IN = "not_signed_in"
     ALREADY_SIGNED_IN = "already_signed_in"
     ILLEGAL_STATE = "illegal_state"
+    NOT_PULLED = "not_pulled"
+    NOT_READY = "not_ready"
+    NOT_ELIGIBLE = "not_eligible"
+    NO_ROOM = "no_room"
 
 
 class RevokeReason(enum.StrEnum):
@@ -95,10 +106,34 @@ class RevokeReason(enum.StrEnum):
     SIGNED_OUT = "signed_out"
     NOT_READY = "not_ready"
     NOT_ELIGIBLE = "not_eligible"
+    TAKEN = "taken"
+    MOVED = "moved"
+
+
+class OfferKind(enum.StrEnum):
+    """How an interaction and an agent came together. A closed list."""
+
+    MATCHED = "matched"  #: by the engine
+    PICKED = "picked"  #: by the agent himself
+    ASSIGNED = "assigned"  #: by a supervisor
 
 
 class _Wire(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
     """The shared shape of commands and events."""
+
+
+class OwnStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A step that one interaction has before those of its queue's ladder.
+
+    ``requirement`` is an expression: preferred agents (``agent in ["a", "b"]``), one agent
+    (``agent == "a"``), skills that are asked for at first only. It lasts ``for_ms``; None: for
+    good, nobody else is ever asked. ``skip_if_nobody``: passed over when no signed-in agent
+    satisfies it.
+    """
+
+    requirement: str
+    for_ms: int | None = None
+    skip_if_nobody: bool = False
 
 
 # --- commands ---------------------------------------------------------------------------
@@ -109,7 +144,8 @@ class Submit(_Wire, frozen=True, tag="submit"):
 
     ``queue`` None lets the plan's triage choose; ``priority`` None takes the triage's or
     the queue's; ``requirement`` (an expression) is added to the queue's ladder;
-    ``interaction_id`` None lets the engine number it.
+    ``steps`` are climbed before the queue's ladder; ``interaction_id`` None lets the engine
+    number it.
     """
 
     message: Message
@@ -117,6 +153,7 @@ class Submit(_Wire, frozen=True, tag="submit"):
     priority: int | None = None
     requirement: str | None = None
     interaction_id: str | None = None
+    steps: tuple[OwnStep, ...] = ()
 
 
 class Quarantine(_Wire, frozen=True, tag="quarantine"):
@@ -142,10 +179,44 @@ class Cancel(_Wire, frozen=True, tag="cancel"):
 
 
 class Reprioritize(_Wire, frozen=True, tag="reprioritize"):
-    """Change the priority of an interaction; takes effect at once in the waiting order."""
+    """Change the place of an interaction in the waiting order, at once.
+
+    By another ``priority``, by another position age (``enqueued_at_ms``; at most now counts), or
+    both; None: as it is. The age that is reported stays the true one.
+    """
 
     interaction_id: str
-    priority: int
+    priority: int | None = None
+    enqueued_at_ms: int | None = None
+    actor: str = ""
+
+
+class Move(_Wire, frozen=True, tag="move"):
+    """Put a waiting or offered interaction into another queue, at its age.
+
+    ``priority`` and ``requirement`` None: as they are.
+    """
+
+    interaction_id: str
+    queue: str
+    priority: int | None = None
+    requirement: str | None = None
+    actor: str = ""
+
+
+class Assign(_Wire, frozen=True, tag="assign"):
+    """Give a waiting or offered interaction to an agent, whatever rules and room say."""
+
+    interaction_id: str
+    agent_id: str
+    actor: str = ""
+
+
+class Pick(_Wire, frozen=True, tag="pick"):
+    """An agent takes a waiting interaction that he may see."""
+
+    interaction_id: str
+    agent_id: str
 
 
 class SignIn(_Wire, frozen=True, tag="sign_in"):
@@ -242,6 +313,9 @@ Command = (
     | Abandon
     | Cancel
     | Reprioritize
+    | Move
+    | Assign
+    | Pick
     | SignIn
     | SignOut
     | SetReady
@@ -271,6 +345,7 @@ class Queued(_Wire, frozen=True, tag="queued"):
     queue: str
     priority: int
     requirement: str | None = None
+    steps: tuple[OwnStep, ...] = ()
 
 
 class Rejected(_Wire, frozen=True, tag="rejected"):
@@ -318,12 +393,31 @@ class StepReached(_Wire, frozen=True, tag="step_reached"):
     step: int
 
 
+class AccessWidened(_Wire, frozen=True, tag="access_widened"):
+    """Agents whose delay for the queue has passed may take it too: its n-th opening."""
+
+    at_ms: int
+    interaction_id: str
+    opening: int
+
+
 class Reprioritized(_Wire, frozen=True, tag="reprioritized"):
-    """The priority of an interaction changed."""
+    """The place of an interaction in the waiting order changed."""
 
     at_ms: int
     interaction_id: str
     priority: int
+    enqueued_at_ms: int
+
+
+class Moved(_Wire, frozen=True, tag="moved"):
+    """A waiting interaction is in another queue now, at its age, at the start of that ladder."""
+
+    at_ms: int
+    interaction_id: str
+    queue: str
+    priority: int
+    requirement: str | None = None
 
 
 class RefusalsReset(_Wire, frozen=True, tag="refusals_reset"):
@@ -358,6 +452,8 @@ class Offered(_Wire, frozen=True, tag="offered"):
     interaction_id: str
     agent_id: str
     expires_at_ms: int
+    how: OfferKind = OfferKind.MATCHED
+    over_capacity: bool = False
 
 
 class Accepted(_Wire, frozen=True, tag="accepted"):
@@ -417,7 +513,10 @@ class Resumed(_Wire, frozen=True, tag="resumed"):
 
 
 class Requeued(_Wire, frozen=True, tag="requeued"):
-    """An engaged interaction waits again, at its original age; `again_at_ms` as in `Declined`."""
+    """An engaged interaction waits again; `again_at_ms` as in `Declined`.
+
+    ``enqueued_at_ms`` None: at its old place.
+    """
 
     at_ms: int
     assignment_id: int
@@ -425,6 +524,7 @@ class Requeued(_Wire, frozen=True, tag="requeued"):
     agent_id: str
     reason: str = ""
     again_at_ms: int | None = None
+    enqueued_at_ms: int | None = None
 
 
 class WrapUpStarted(_Wire, frozen=True, tag="wrap_up_started"):
@@ -502,6 +602,8 @@ Event = (
     | MessageAppended
     | StepReached
     | Reprioritized
+    | AccessWidened
+    | Moved
     | RefusalsReset
     | Abandoned
     | Cancelled

@@ -247,8 +247,9 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     """A picture of one unit of work at one moment, as the engine sees it.
 
     ``messages`` holds the opening message and those that joined, oldest first.
-    ``agent_id`` is the agent it is offered to or engaged with. ``enqueued_at_ms`` is the
-    moment it first began to wait; a requeue keeps it.
+    ``agent_id`` is the agent it is engaged with or (the first whom it is) offered to. From
+    ``arrived_at_ms`` its wait is reported; from ``enqueued_at_ms``, mostly the same, its place
+    and its ladder count.
     """
 
     id: str
@@ -257,6 +258,7 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     priority: int
     messages: tuple[Message, ...]
     enqueued_at_ms: int
+    arrived_at_ms: int
     step: int = 0
     requirement: str | None = None
     agent_id: str | None = None

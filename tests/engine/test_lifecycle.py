@@ -412,9 +412,14 @@ CASES = [
 ]
 
 
+_REQUIRED = object()
+
+
 def short(event):
     """The time, the tag and what else it says; messages and agents by their names."""
+    defaults = dict(zip(event.__struct_fields__[::-1], event.__struct_defaults__[::-1]))
     said = msgspec.structs.asdict(event)
+    said = {name: value for name, value in said.items() if value != defaults.get(name, _REQUIRED)}
     said.pop("message", None)
     words = [said.pop("at_ms"), event.__struct_config__.tag]
     for value in said.values():

@@ -15,13 +15,14 @@ from .. import events as ev
 from ..events import Event
 from ..model import InteractionState
 from .lifecycle import INTERACTION, PRESENCE
-from .records import AgentRecord, InteractionRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import TimerKind
 
 __all__ = [
     "abandoned",
     "accepted",
+    "access_widened",
     "agent_changed",
     "apply",
     "cancelled",
@@ -31,6 +32,7 @@ __all__ = [
     "expired",
     "held",
     "message_appended",
+    "moved",
     "offered",
     "presence_changed",
     "quarantined",
@@ -71,7 +73,14 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     interaction_id = event.interaction_id
     at_ms = event.at_ms
     record = InteractionRecord(
-        interaction_id, event.seq, message, queue, event.priority, event.requirement, at_ms
+        interaction_id,
+        event.seq,
+        message,
+        queue,
+        event.priority,
+        event.requirement,
+        at_ms,
+        event.steps,
     )
     record.state = _QUEUED[record.state]
     state.seq = event.seq
@@ -84,8 +93,10 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     state.waiting += 1
     record.tally.queued += 1
     state.wait(record)
-    if len(queue.plan.ladder) > 1:
+    if len(record.ladder) > 1:
         state.arm_step(record, at_ms)
+    if queue.delays:
+        state.arm_opening(record, at_ms)
     return record
 
 
@@ -130,23 +141,53 @@ def step_reached(state: State, event: ev.StepReached) -> None:
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.StepReached][record.state]
     record.step = event.step
-    if record.state is _WAITING:
-        state.market.take(record)
-        state.wait(record)
+    state.refile(record)
     state.arm_step(record, event.at_ms)
+
+
+def access_widened(state: State, event: ev.AccessWidened) -> None:
+    """More agents may take it from now on."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.AccessWidened][record.state]
+    record.opening = event.opening
+    state.refile(record)
+    state.arm_opening(record, event.at_ms)
 
 
 def reprioritized(state: State, event: ev.Reprioritized) -> None:
     """Another place in the order, at once."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.Reprioritized][record.state]
-    waits = record.state is _WAITING
-    if waits:
-        state.market.take(record)
     record.priority = event.priority
-    record.key = record.queue.key(record.priority, record.enqueued_at_ms, record.seq)
-    if waits:
-        state.market.put(record)
+    _rank(record, event.enqueued_at_ms)
+    state.refile(record)
+
+
+def _rank(record: InteractionRecord, enqueued_at_ms: int) -> None:
+    """Its place in the order by its priority and this age."""
+    record.enqueued_at_ms = enqueued_at_ms
+    record.key = record.queue.key(record.priority, enqueued_at_ms, record.seq)
+
+
+def moved(state: State, event: ev.Moved) -> None:
+    """It waits in another queue, at the start of that ladder."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.Moved][record.state]
+    state.pause_ladder(record)
+    state.stop_waiting(record)
+    record.queue.waiting -= 1
+    record.tally.moved_out += 1
+    queue = state.queue(event.queue)
+    queue.waiting += 1
+    record.enter(queue)
+    record.tally.moved_in += 1
+    record.priority = event.priority
+    record.requirement = event.requirement
+    _rank(record, record.enqueued_at_ms)
+    state.unbar(record)
+    state.refile(record)
+    state.arm_step(record, event.at_ms)
+    state.arm_opening(record, event.at_ms)
 
 
 def refusals_reset(state: State, event: ev.RefusalsReset) -> None:
@@ -161,7 +202,7 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
     record = _stop_waiting(state, event)
     tally = record.tally
     tally.abandoned += 1
-    if event.at_ms - record.enqueued_at_ms <= record.queue.target_ms:
+    if event.at_ms - record.arrived_at_ms <= record.queue.target_ms:
         tally.abandoned_in_time += 1
 
 
@@ -172,7 +213,7 @@ def cancelled(state: State, event: ev.Cancelled) -> None:
         _stop_waiting(state, event)
     else:
         record.state = INTERACTION[ev.Cancelled][record.state]
-        state.touch(state.give_back(record))
+        state.touch(state.give_back(record.held_by[0]))
         state.end(record)
     record.tally.cancelled += 1
 
@@ -180,7 +221,7 @@ def cancelled(state: State, event: ev.Cancelled) -> None:
 def _stop_waiting(state: State, event: ev.Abandoned | ev.Cancelled) -> InteractionRecord:
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[type(event)][record.state]
-    state.market.take(record)
+    state.stop_waiting(record)
     record.queue.waiting -= 1
     state.waiting -= 1
     state.end(record)
@@ -190,32 +231,45 @@ def _stop_waiting(state: State, event: ev.Abandoned | ev.Cancelled) -> Interacti
 # --- offers -------------------------------------------------------------------------------
 
 
-def offered(state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord) -> None:
+def offered(
+    state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord
+) -> OfferRecord:
     """Held out to an agent; it holds his capacity."""
     offer_id = event.offer_id
+    offer = OfferRecord(offer_id, record, agent)
     record.state = _OFFERED[record.state]
-    state.market.take(record)
-    record.agent = agent
-    record.offer_id = state.last_offer = agent.last_offer = offer_id
+    queue = record.queue
+    if record.lane is not None:
+        state.market.take(record)
+        record.lane = None
+    record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
+    state.last_offer = agent.last_offer = offer_id
     record.offers += 1
     channel = record.channel
     agent.load = agent.load.plus.get(channel) or state.loads.plus(agent.load, channel)
     if not agent.stale:
         state.market.mark(agent)
-    state.offers[offer_id] = agent.work[offer_id] = record
+    state.offers[offer_id] = agent.work[offer_id] = offer
     record.tally.offered += 1
-    record.timer = record.queue.offer_timers.set(event.at_ms, record)
+    if queue.counts_taken:
+        agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
+    offer.timer = queue.offer_timers.set(event.at_ms, record, agent.id)
+    if queue.plan.offers > 1:
+        state.refile(record)
+    return offer
 
 
-def accepted(
-    state: State, event: ev.Accepted, record: InteractionRecord, agent: AgentRecord
-) -> None:
-    """The agent has it."""
+def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
+    """The agent has it. Other open offers of it end by a `Revoked` of their own."""
+    record = offer.record
     record.state = _ACCEPTED[record.state]
+    if record.lane is not None:
+        state.stop_waiting(record)
+    record.held_by = (offer,)
     record.offers = 0
-    state.timers.cancel(record.timer)
-    record.timer = 0
-    if record.step_timer:
+    state.timers.cancel(offer.timer)
+    offer.timer = 0
+    if record.step_timer or record.opening_timer:
         state.pause_ladder(record)
     if record.barred is not None:
         state.unbar(record)
@@ -224,8 +278,8 @@ def accepted(
     queue = record.queue
     queue.waiting -= 1
     state.waiting -= 1
-    state.touch(agent)
-    waited_ms = at_ms - record.enqueued_at_ms
+    state.touch(offer.agent)
+    waited_ms = at_ms - record.arrived_at_ms
     tally = record.tally
     tally.accepted += 1
     tally.wait_ms += waited_ms
@@ -258,10 +312,12 @@ def revoked(state: State, event: ev.Revoked) -> None:
 def _offer_over(
     state: State, event: ev.Declined | ev.Expired | ev.Revoked
 ) -> tuple[InteractionRecord, AgentRecord]:
-    record = state.offers[event.offer_id]
-    record.state = INTERACTION[type(event)][record.state]
-    agent = state.give_back(record)
-    state.wait(record)
+    offer = state.offers[event.offer_id]
+    record = offer.record
+    agent = state.give_back(offer)
+    if record.state is InteractionState.OFFERED and not record.held_by:
+        record.state = INTERACTION[type(event)][record.state]
+    state.refile(record)
     return record, agent
 
 
@@ -270,26 +326,29 @@ def _offer_over(
 
 def held(state: State, event: ev.Held) -> None:
     """On hold; capacity stays."""
-    record = state.offers[event.assignment_id]
+    record = state.offers[event.assignment_id].record
     record.state = INTERACTION[ev.Held][record.state]
 
 
 def resumed(state: State, event: ev.Resumed) -> None:
     """Taken up again."""
-    record = state.offers[event.assignment_id]
+    record = state.offers[event.assignment_id].record
     record.state = INTERACTION[ev.Resumed][record.state]
 
 
 def requeued(state: State, event: ev.Requeued) -> None:
     """It waits again at its age; the ladder goes on where it stood."""
-    record = state.offers[event.assignment_id]
+    offer = state.offers[event.assignment_id]
+    record = offer.record
     record.state = INTERACTION[ev.Requeued][record.state]
-    agent = state.give_back(record)
+    agent = state.give_back(offer)
     state.touch(agent)
     record.tally.requeued += 1
     record.tally.handle_ms += event.at_ms - record.accepted_at_ms
     record.queue.waiting += 1
     state.waiting += 1
+    if event.enqueued_at_ms is not None:
+        _rank(record, event.enqueued_at_ms)
     state.wait(record)
     state.resume_ladder(record, event.at_ms)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
@@ -297,22 +356,21 @@ def requeued(state: State, event: ev.Requeued) -> None:
 
 def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     """The customer has gone, the agent's capacity has not come back yet."""
-    record = state.offers[event.assignment_id]
+    offer = state.offers[event.assignment_id]
+    record = offer.record
     record.state = INTERACTION[ev.WrapUpStarted][record.state]
     record.wrap_up_code = event.code
     state.leave_thread(record)
     if event.until_ms is not None:
         fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)
-        record.timer = fifo.set(event.at_ms, record)
+        offer.timer = fifo.set(event.at_ms, record)
 
 
-def completed(
-    state: State, event: ev.Completed, record: InteractionRecord, agent: AgentRecord
-) -> None:
+def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     """Finished."""
+    record = offer.record
     record.state = _COMPLETED[record.state]
-    state.give_back(record)
-    state.touch(agent)
+    state.touch(state.give_back(offer))
     state.end(record)
     tally = record.tally
     tally.completed += 1
@@ -370,11 +428,11 @@ def _replay_offered(state: State, event: ev.Offered) -> None:
 
 
 def _replay_accepted(state: State, event: ev.Accepted) -> None:
-    accepted(state, event, state.offers[event.offer_id], state.agents[event.agent_id])
+    accepted(state, event, state.offers[event.offer_id])
 
 
 def _replay_completed(state: State, event: ev.Completed) -> None:
-    completed(state, event, state.offers[event.assignment_id], state.agents[event.agent_id])
+    completed(state, event, state.offers[event.assignment_id])
 
 
 def _command_rejected(_state: State, _event: ev.CommandRejected) -> None:
@@ -388,7 +446,9 @@ _APPLY: dict[type[Event], Callable[[State, Any], object]] = {
     ev.Duplicate: duplicate,
     ev.MessageAppended: message_appended,
     ev.StepReached: step_reached,
+    ev.AccessWidened: access_widened,
     ev.Reprioritized: reprioritized,
+    ev.Moved: moved,
     ev.RefusalsReset: refusals_reset,
     ev.Abandoned: abandoned,
     ev.Cancelled: cancelled,

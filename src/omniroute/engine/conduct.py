@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..events import (
     Accept,
-    Accepted,
+    Assign,
     Complete,
     Completed,
     Decline,
@@ -13,6 +13,8 @@ from ..events import (
     FinishWrapUp,
     Held,
     Hold,
+    OfferKind,
+    Pick,
     RejectReason,
     Requeue,
     Requeued,
@@ -23,21 +25,24 @@ from ..events import (
     WrapUpStarted,
 )
 from ..model import InteractionState, Presence
-from ..plan import OnExpiry, WrapUpKind
-from . import apply, ladder, lookup, presence
+from ..plan import Delivery, OnExpiry, OnRequeue, WrapUpKind
+from . import apply, ladder, lookup, matching, presence
+from .capacity import CHANNEL_BIT
 from .matching import Events, after_refusal, again_at_ms, exhausted, feed, rematch, revoke
-from .records import AgentRecord, InteractionRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import Timer
 
 __all__ = [
     "accept",
+    "assign",
     "complete",
     "decline",
     "finish",
     "finish_wrap_up",
     "hold",
     "offer_expired",
+    "pick",
     "requeue",
     "resume",
     "withdraw",
@@ -55,23 +60,19 @@ _WRAP_UP = (InteractionState.WRAP_UP,)
 
 def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     """The agent takes it."""
-    offer_id = command.offer_id
-    found = lookup.open_offer(state, command, offer_id, at_ms, out)
-    if found is not None:
-        record, agent = found
-        event = Accepted(at_ms, offer_id, record.id, agent.id)
-        apply.accepted(state, event, record, agent)
-        out.append(event)
+    offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
+    if offer is not None:
+        matching.accept(state, offer, at_ms, out)
 
 
 def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
     """The agent refuses it."""
-    found = lookup.open_offer(state, command, command.offer_id, at_ms, out)
-    if found is None:
+    offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
+    if offer is None:
         return
-    record, agent = found
+    record, agent = offer.record, offer.agent
     again = again_at_ms(record, at_ms)
-    event = Declined(at_ms, command.offer_id, record.id, agent.id, command.reason, again)
+    event = Declined(at_ms, offer.id, record.id, agent.id, command.reason, again)
     apply.declined(state, event)
     out.append(event)
     after_refusal(state, record, agent, at_ms, out)
@@ -79,21 +80,21 @@ def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
 
 def withdraw(state: State, command: Revoke, at_ms: int, out: Events) -> None:
     """A supervisor takes the offer back."""
-    found = lookup.open_offer(state, command, command.offer_id, at_ms, out)
-    if found is None:
+    offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
+    if offer is None:
         return
-    record, agent = found
-    revoke(state, record, RevokeReason.WITHDRAWN, at_ms, out, again_at_ms(record, at_ms))
-    after_refusal(state, record, agent, at_ms, out)
+    again = again_at_ms(offer.record, at_ms)
+    revoke(state, offer, RevokeReason.WITHDRAWN, at_ms, out, again)
+    after_refusal(state, offer.record, offer.agent, at_ms, out)
 
 
 def offer_expired(state: State, timer: Timer, out: Events) -> None:
     """The agent let it ring: redirect on no answer."""
     record = timer.record
-    agent = record.agent
-    assert agent is not None
+    offer = next(offer for offer in record.held_by if offer.agent.id == timer.agent_id)
+    agent = offer.agent
     at_ms = timer.deadline_ms
-    event = Expired(at_ms, record.offer_id, record.id, agent.id)
+    event = Expired(at_ms, offer.id, record.id, agent.id)
     apply.expired(state, event)
     out.append(event)
     exhausted(state, record, at_ms, out)
@@ -106,36 +107,111 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
     rematch(state, at_ms, out, agents=[agent], records=freed)
 
 
+# --- taken without an offer of the engine's choice -------------------------------------------
+
+
+def pick(state: State, command: Pick, at_ms: int, out: Events) -> None:
+    """An agent takes one that he may see."""
+    found = _to_be_given(state, command, at_ms, out)
+    if found is None:
+        return
+    record, agent = found
+    reason = _why_not_picked(state, record, agent)
+    if reason is not None:
+        lookup.reject(command, record.id, reason, at_ms, out)
+        return
+    _give(state, record, agent, OfferKind.PICKED, at_ms, out)
+
+
+def assign(state: State, command: Assign, at_ms: int, out: Events) -> None:
+    """A supervisor gives it to an agent, whatever the rules say."""
+    found = _to_be_given(state, command, at_ms, out)
+    if found is not None:
+        _give(state, *found, OfferKind.ASSIGNED, at_ms, out)
+
+
+def _to_be_given(
+    state: State, command: Pick | Assign, at_ms: int, out: Events
+) -> tuple[InteractionRecord, AgentRecord] | None:
+    record = lookup.interaction(state, command, command.interaction_id, at_ms, out)
+    if record is None:
+        return None
+    agent = lookup.signed_in(state, command, command.agent_id, at_ms, out)
+    if agent is None or lookup.to_be_moved(state, command, record.id, at_ms, out) is None:
+        return None
+    return record, agent
+
+
+def _why_not_picked(
+    state: State, record: InteractionRecord, agent: AgentRecord
+) -> RejectReason | None:
+    if record.queue.plan.delivery is Delivery.PUSH:
+        return RejectReason.NOT_PULLED
+    if any(offer.agent is agent for offer in record.held_by):
+        return None
+    if agent.presence is not Presence.READY:
+        return RejectReason.NOT_READY
+    if not state.need(record).admits(agent):
+        return RejectReason.NOT_ELIGIBLE
+    if not agent.load.open & CHANNEL_BIT[record.channel]:
+        return RejectReason.NO_ROOM
+    return None
+
+
+def _give(
+    state: State,
+    record: InteractionRecord,
+    agent: AgentRecord,
+    how: OfferKind,
+    at_ms: int,
+    out: Events,
+) -> None:
+    """It is his: by the offer that he has, else by one of this kind."""
+    for offer in record.held_by:
+        if offer.agent is agent:
+            matching.accept(state, offer, at_ms, out)
+            return
+    matching.accept(state, matching.offer(state, record, agent, at_ms, out, how), at_ms, out)
+
+
 # --- assignments --------------------------------------------------------------------------
 
 
 def hold(state: State, command: Hold, at_ms: int, out: Events) -> None:
     """The customer is put on hold."""
-    found = lookup.assignment(state, command, command.assignment_id, _ENGAGED, at_ms, out)
-    if found is not None:
-        event = Held(at_ms, command.assignment_id, found[0].id)
+    offer = lookup.assignment(state, command, command.assignment_id, _ENGAGED, at_ms, out)
+    if offer is not None:
+        event = Held(at_ms, offer.id, offer.record.id)
         apply.held(state, event)
         out.append(event)
 
 
 def resume(state: State, command: Resume, at_ms: int, out: Events) -> None:
     """The customer is taken off hold."""
-    found = lookup.assignment(state, command, command.assignment_id, _HELD, at_ms, out)
-    if found is not None:
-        event = Resumed(at_ms, command.assignment_id, found[0].id)
+    offer = lookup.assignment(state, command, command.assignment_id, _HELD, at_ms, out)
+    if offer is not None:
+        event = Resumed(at_ms, offer.id, offer.record.id)
         apply.resumed(state, event)
         out.append(event)
 
 
 def requeue(state: State, command: Requeue, at_ms: int, out: Events) -> None:
-    """The agent gives it back; it keeps its age."""
+    """The agent gives it back; it keeps its age, unless the queue says otherwise."""
     number = command.assignment_id
-    found = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
-    if found is None:
+    offer = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
+    if offer is None:
         return
-    record, agent = found
-    again = again_at_ms(record, at_ms)
-    event = Requeued(at_ms, number, record.id, agent.id, command.reason, again)
+    record, agent = offer.record, offer.agent
+    joins_end = record.queue.plan.on_requeue is OnRequeue.JOIN_END
+    event = Requeued(
+        at_ms,
+        offer.id,
+        record.id,
+        agent.id,
+        command.reason,
+        again_at_ms(record, at_ms),
+        at_ms if joins_end else None,
+    )
     apply.requeued(state, event)
     out.append(event)
     ladder.catch_up(state, record, at_ms, out)
@@ -145,63 +221,48 @@ def requeue(state: State, command: Requeue, at_ms: int, out: Events) -> None:
 def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
     """The conversation is over."""
     number = command.assignment_id
-    found = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
-    if found is not None:
-        finish(state, found[0], found[1], command.code, at_ms, out)
+    offer = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
+    if offer is not None:
+        finish(state, offer, command.code, at_ms, out)
 
 
-def finish(
-    state: State,
-    record: InteractionRecord,
-    agent: AgentRecord,
-    code: str,
-    at_ms: int,
-    out: Events,
-) -> None:
+def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
     """The customer has gone: wrap-up if the queue has one, else completed."""
+    record, agent = offer.record, offer.agent
     wrap_up = record.queue.plan.wrap_up
     if wrap_up.kind is WrapUpKind.NONE:
-        completed(state, record, agent, code, at_ms, out)
+        completed(state, offer, code, at_ms, out)
         feed(state, agent, at_ms, out)
         return
     until_ms = None if wrap_up.kind is WrapUpKind.OPTIONAL else at_ms + wrap_up.duration_ms
-    event = WrapUpStarted(at_ms, record.offer_id, record.id, agent.id, until_ms, code)
+    event = WrapUpStarted(at_ms, offer.id, record.id, agent.id, until_ms, code)
     apply.wrap_up_started(state, event)
     out.append(event)
 
 
-def completed(
-    state: State,
-    record: InteractionRecord,
-    agent: AgentRecord,
-    code: str,
-    at_ms: int,
-    out: Events,
-) -> None:
+def completed(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
     """Close it; the agent's capacity is free, but he is not fed yet."""
-    event = Completed(at_ms, record.offer_id, record.id, agent.id, code)
-    apply.completed(state, event, record, agent)
+    event = Completed(at_ms, offer.id, offer.record.id, offer.agent.id, code)
+    apply.completed(state, event, offer)
     out.append(event)
 
 
 def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events) -> None:
     """The agent has done his after-contact work; a forced wrap-up lasts its time."""
     number = command.assignment_id
-    found = lookup.assignment(state, command, number, _WRAP_UP, at_ms, out)
-    if found is None:
+    offer = lookup.assignment(state, command, number, _WRAP_UP, at_ms, out)
+    if offer is None:
         return
-    record, agent = found
+    record = offer.record
     if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    completed(state, record, agent, record.wrap_up_code, at_ms, out)
-    feed(state, agent, at_ms, out)
+    completed(state, offer, record.wrap_up_code, at_ms, out)
+    feed(state, offer.agent, at_ms, out)
 
 
 def wrap_up_over(state: State, timer: Timer, out: Events) -> None:
     """The time for after-contact work is over."""
-    record = timer.record
-    agent = record.agent
-    assert agent is not None
-    completed(state, record, agent, record.wrap_up_code, timer.deadline_ms, out)
-    feed(state, agent, timer.deadline_ms, out)
+    offer = timer.record.held_by[0]
+    completed(state, offer, timer.record.wrap_up_code, timer.deadline_ms, out)
+    feed(state, offer.agent, timer.deadline_ms, out)

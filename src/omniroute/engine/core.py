@@ -139,7 +139,10 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.Quarantine: (intake.quarantine, intake.check_id),
     ev.Abandon: (removal.abandon, None),
     ev.Cancel: (removal.cancel, None),
-    ev.Reprioritize: (removal.reprioritize, intake.check_priority),
+    ev.Reprioritize: (removal.reprioritize, intake.check_reprioritize),
+    ev.Move: (removal.move, intake.check_move),
+    ev.Assign: (conduct.assign, None),
+    ev.Pick: (conduct.pick, None),
     ev.SignIn: (presence.sign_in, presence.check_agent),
     ev.SignOut: (presence.sign_out, None),
     ev.SetReady: (presence.set_ready, None),
@@ -161,4 +164,5 @@ _ON_TIMER: dict[TimerKind, Callable[[State, Timer, Events], None]] = {
     TimerKind.STEP: ladder.step_ended,
     TimerKind.WRAP_UP: conduct.wrap_up_over,
     TimerKind.REFUSAL: ladder.refusal_over,
+    TimerKind.ACCESS: ladder.access_opens,
 }

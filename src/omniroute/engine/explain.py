@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..model import InteractionState, Presence
+from .capacity import CHANNEL_BIT
 
 if TYPE_CHECKING:
     from .capacity import Load
-    from .lanes import Lane
+    from .lanes import Need
     from .records import AgentRecord, InteractionRecord
     from .state import State
 
@@ -104,18 +105,18 @@ _BY_STATE = {
 
 def explain(state: State, record: InteractionRecord) -> Explanation:
     """Explain one open interaction."""
-    lane = state.lane(record.queue, record.step, record.requirement, record.channel)
+    need = state.need(record)
 
     def nothing_yet(agent: AgentRecord) -> Load:
         return state.loads.get(agent.load.capacity, {})
 
     candidates = tuple(
-        Candidate(agent.id, _verdict(agent, record, lane, nothing_yet))
+        Candidate(agent.id, _verdict(agent, record, need, nothing_yet))
         for agent in sorted(state.agents.values(), key=lambda agent: agent.idle)
     )
     reason = _BY_STATE.get(record.state) or _why_waiting(candidates)
     waits = record.state is InteractionState.WAITING
-    expression = lane.need.expression
+    expression = need.expression
     return Explanation(
         interaction_id=record.id,
         state=record.state,
@@ -124,8 +125,8 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
         requirement=None if expression is None else str(expression),
         reason=reason,
         change=_CHANGE[reason],
-        position=state.market.position(record) if waits else None,
-        waited_ms=state.now_ms - record.enqueued_at_ms,
+        position=state.market.position(record, state.now_ms) if waits else None,
+        waited_ms=state.now_ms - record.arrived_at_ms,
         next_step_at_ms=record.step_ends_at_ms if record.step_timer else None,
         candidates=candidates,
     )
@@ -134,20 +135,21 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
 def _verdict(
     agent: AgentRecord,
     record: InteractionRecord,
-    lane: Lane,
+    need: Need,
     nothing_yet: Callable[[AgentRecord], Load],
 ) -> Verdict:
-    if agent is record.agent:
+    bit = CHANNEL_BIT[record.channel]
+    if any(offer.agent is agent for offer in record.held_by):
         return Verdict.CHOSEN
-    if agent.profile.index not in lane.need.profiles:
+    if not need.admits(agent):
         return Verdict.NOT_QUALIFIED
-    if not nothing_yet(agent).open & lane.bit:
+    if not nothing_yet(agent).open & bit:
         return Verdict.OTHER_CHANNELS
     if agent.presence is not Presence.READY:
         return Verdict.NOT_READY
     if record.barred is not None and agent.id in record.barred:
         return Verdict.DECLINED
-    if not agent.load.open & lane.bit:
+    if not agent.load.open & bit:
         return Verdict.NO_ROOM
     return Verdict.ELIGIBLE
 

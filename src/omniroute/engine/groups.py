@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "profile_key"]
+__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "Tier", "profile_key"]
 
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
@@ -43,26 +43,44 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
     )
 
 
+class Tier:
+    """The lanes of one tier in a row."""
+
+    __slots__ = ("lanes", "pick")
+
+    def __init__(self, lanes: list[Lane]) -> None:
+        #: reads the heads of all these lanes out of the list of heads, at C speed; None where
+        #: there is more to compare than fixed keys
+        self.pick: Pick | None = None
+        self.lanes = lanes
+        if all(lane.is_fixed and lane.queue.plan.share is None for lane in lanes):
+            self.pick = picker(lane.index for lane in lanes)
+
+
 class Row:
-    """The lanes that a profile may serve while certain channels are open to it."""
+    """The lanes that a profile may serve while certain channels are open to it, by tier."""
 
-    __slots__ = ("lanes", "open", "pick")
+    __slots__ = ("example", "lanes", "open", "tiers")
 
-    def __init__(self, open_channels: int, lanes: list[Lane]) -> None:
+    def __init__(self, example: Agent, open_channels: int, lanes: list[Lane]) -> None:
+        self.example = example
         self.open = open_channels
         self.lanes = lanes
-        #: reads the heads of all these lanes out of the list of heads, at C speed
-        self.pick: Pick | None = None
+        #: made when first looked at; a row without lanes has none
+        self.tiers: list[Tier] | None = None
 
     def add(self, lane: Lane) -> None:
         """A lane that this row may serve came into being."""
         self.lanes.append(lane)
-        self.pick = None
+        self.tiers = None
 
-    def build(self) -> Pick:
-        """Make ``pick``."""
-        self.pick = picker(lane.index for lane in self.lanes)
-        return self.pick
+    def build(self) -> list[Tier]:
+        """Make ``tiers``, the first to look at first."""
+        tiers: dict[int, list[Lane]] = {}
+        for lane in self.lanes:
+            tiers.setdefault(lane.queue.tier_for(self.example), []).append(lane)
+        self.tiers = [Tier(tiers[tier]) for tier in sorted(tiers)]
+        return self.tiers
 
 
 class Profile:

@@ -9,6 +9,7 @@ from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
     Duplicate,
     MessageAppended,
+    Move,
     Quarantine,
     Quarantined,
     Queued,
@@ -23,7 +24,19 @@ from . import apply, ladder, lookup
 from .matching import Events, place
 from .state import State
 
-__all__ = ["check_id", "check_priority", "check_skills", "check_submit", "quarantine", "submit"]
+__all__ = [
+    "check_id",
+    "check_move",
+    "check_priority",
+    "check_reprioritize",
+    "check_skills",
+    "check_submit",
+    "quarantine",
+    "submit",
+]
+
+#: How many steps of its own an interaction may have.
+_MAX_STEPS = 100
 
 
 #: A language tag is at most 35 characters (RFC 5646, 4.4.1). It comes from outside: whatever
@@ -37,16 +50,52 @@ def check_submit(state: State, command: Submit) -> None:
         check_id(state, command)
     if command.priority is not None:
         check_priority(state, command)
-    if command.queue is not None and command.queue not in state.plan.queues:
-        raise UnknownNameError("queue", command.queue, state.plan.queues, where="submit")
+    if command.queue is not None:
+        _check_queue(state, command.queue, "submit")
     own = command.requirement
-    if own is not None and own not in state.known_requirements:
-        check_skills(state.plan, parse(own, Scope.AGENT).skills, "requirement")
-        state.know_requirement(own)
+    if own is not None:
+        _check_requirement(state, own)
+    for own_step in command.steps:
+        _check_requirement(state, own_step.requirement)
+        for_ms = own_step.for_ms
+        if for_ms is not None and (type(for_ms) is not int or for_ms < 1):
+            raise CommandError(f"for_ms of a step must be an integer above 0, got {for_ms!r}")
+    if len(command.steps) > _MAX_STEPS:
+        raise CommandError(f"at most {_MAX_STEPS} own steps, got {len(command.steps)}")
     if own is not None and command.queue is None:
         joined = _triage(state.plan, command)[2]
         if joined is not None:
             parse(joined, Scope.AGENT)
+
+
+def _check_queue(state: State, name: str, where: str) -> None:
+    if name not in state.plan.queues:
+        raise UnknownNameError("queue", name, state.plan.queues, where=where)
+
+
+def _check_requirement(state: State, text: str) -> None:
+    """Raise for what is no expression about agents, or names what the plan has not."""
+    if text not in state.known_requirements:
+        check_skills(state.plan, parse(text, Scope.AGENT).skills, "requirement")
+        state.know_requirement(text)
+
+
+def check_move(state: State, command: Move) -> None:
+    """Find a caller's mistakes before anything changes."""
+    _check_queue(state, command.queue, "move")
+    if command.priority is not None:
+        check_priority(state, command)
+    if command.requirement is not None:
+        _check_requirement(state, command.requirement)
+
+
+def check_reprioritize(state: State, command: Reprioritize) -> None:
+    """Find a caller's mistakes before anything changes; the age against the time comes later."""
+    if command.priority is not None:
+        check_priority(state, command)
+    enqueued_at_ms = command.enqueued_at_ms
+    if enqueued_at_ms is not None and (type(enqueued_at_ms) is not int or enqueued_at_ms < 0):
+        raise CommandError(f"enqueued_at_ms must be a moment, got {enqueued_at_ms!r}")
 
 
 def check_id(_state: State, command: Submit | Quarantine) -> None:
@@ -56,7 +105,7 @@ def check_id(_state: State, command: Submit | Quarantine) -> None:
         raise CommandError(f"interaction_id {given!r}: 'i' and digits are the engine's own numbers")
 
 
-def check_priority(state: State, command: Submit | Reprioritize) -> None:
+def check_priority(state: State, command: Submit | Reprioritize | Move) -> None:
     """A priority is an integer within the plan's limit."""
     highest = state.plan.limits.max_priority
     priority = command.priority
@@ -85,7 +134,7 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     queue, priority, requirement = command.queue, command.priority, command.requirement
     if queue is None:
         queue, priority, requirement = _triage(state.plan, command)
-    reason = _refused_at_door(state, message, queue, requirement)
+    reason = _refused_at_door(state, command, queue, requirement)
     if queue is None or reason is not None:
         reason = reason or RejectReason.NO_QUEUE
         rejected = Rejected(at_ms, interaction_id, message, reason, queue)
@@ -95,10 +144,12 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     plan = state.queues[queue].plan
     if priority is None:
         priority = plan.priority
-    event = Queued(at_ms, interaction_id, state.seq + 1, message, queue, priority, requirement)
+    seq = state.seq + 1
+    steps = command.steps
+    event = Queued(at_ms, interaction_id, seq, message, queue, priority, requirement, steps)
     record = apply.queued(state, event)
     out.append(event)
-    if plan.ladder[0].skip_if_nobody:
+    if record.ladder[0].skip_if_nobody:
         ladder.step(state, record, 0, at_ms, out)
     place(state, record, at_ms, out)
 
@@ -172,7 +223,7 @@ def _with_skill(requirement: Expression | None, skill: str) -> Expression | None
 
 
 def _refused_at_door(
-    state: State, message: Message, queue_name: str | None, requirement: str | None
+    state: State, command: Submit, queue_name: str | None, requirement: str | None
 ) -> RejectReason | None:
     if queue_name is None:
         return RejectReason.NO_QUEUE
@@ -182,7 +233,8 @@ def _refused_at_door(
         return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
         used = state.market.lanes_in_use()
-        wanted = state.effective(queue.plan, 0, requirement)
-        if len(used) >= limits.max_lanes and (queue_name, wanted, message.channel) not in used:
+        wanted = state.effective(queue, command.steps, 0, requirement)
+        key = (queue_name, all_of(wanted, queue.closed(0)), command.message.channel)
+        if len(used) >= limits.max_lanes and key not in used:
             return RejectReason.LANES_EXHAUSTED
     return None

@@ -1,20 +1,22 @@
-"""How a requirement relaxes while an interaction waits: the steps of its queue's ladder."""
+"""How the circle of agents widens while an interaction waits: steps of its ladder, openings."""
 
 from __future__ import annotations
 
-from ..events import RefusalsReset, StepReached
+from bisect import bisect_right
+
+from ..events import AccessWidened, RefusalsReset, StepReached
 from . import apply
 from .matching import Events, lift, place
 from .records import InteractionRecord
 from .state import State
 from .timers import Timer
 
-__all__ = ["catch_up", "refusal_over", "step", "step_ended"]
+__all__ = ["access_opens", "catch_up", "refusal_over", "step", "step_ended", "widen"]
 
 
 def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: Events) -> None:
     """Move to a step, or past it while its time is over or nobody could take it there."""
-    last = len(record.queue.plan.ladder) - 1
+    last = len(record.ladder) - 1
     while number < last and _is_passed_over(state, record, number, at_ms):
         number += 1
     if number != record.step:
@@ -26,14 +28,32 @@ def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: 
 
 def _is_passed_over(state: State, record: InteractionRecord, number: int, at_ms: int) -> bool:
     """Whether its `until` has passed, or it is guarded and nobody signed in satisfies it."""
-    entered = record.queue.plan.ladder[number]
-    if entered.until_ms is not None and record.enqueued_at_ms + entered.until_ms <= at_ms:
+    entered = record.ladder[number]
+    if entered.until_ms is not None and record.arrived_at_ms + entered.until_ms <= at_ms:
         return True
-    return entered.skip_if_nobody and not state.need(record, number).profiles
+    return entered.skip_if_nobody and not state.need_at(record, number).profiles
+
+
+def widen(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
+    """Let those in whose delay has passed, if any."""
+    delays = record.queue.delays
+    if delays:
+        passed = bisect_right(delays, at_ms - record.arrived_at_ms)
+        if passed > record.opening:
+            event = AccessWidened(at_ms, record.id, passed)
+            apply.access_widened(state, event)
+            out.append(event)
+
+
+def access_opens(state: State, timer: Timer, out: Events) -> None:
+    """A delay of the queue has passed."""
+    widen(state, timer.record, timer.deadline_ms, out)
+    place(state, timer.record, timer.deadline_ms, out)
 
 
 def catch_up(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
-    """After a requeue: a step whose end has passed while the agent had it ends at once."""
+    """After a requeue: what has passed while the agent had it takes effect at once."""
+    widen(state, record, at_ms, out)
     if record.step_ends_at_ms is not None and record.step_ends_at_ms <= at_ms:
         step(state, record, record.step + 1, at_ms, out)
 

@@ -13,24 +13,31 @@ from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from ..events import OwnStep
 from ..model import Channel
-from ..plan import Expression
+from ..plan import Accelerating, Delivery, Expression
 from .capacity import CHANNEL_BIT
+from .order import HELD_OUT, SEQ_BITS, Aging
 
 if TYPE_CHECKING:
     from .groups import Profile
     from .records import AgentRecord, QueueRecord
 
-__all__ = ["EMPTY", "Lane", "LaneKey", "Need", "Pick", "picker"]
+__all__ = ["EMPTY", "AgingLane", "Lane", "LaneAsk", "LaneKey", "Need", "Pick", "new_lane", "picker"]
 
 #: What makes a lane: queue, effective requirement, channel.
 LaneKey = tuple[str, Expression | None, Channel]
+
+#: What a queue is asked for a lane with: own steps, step, opening, own requirement, channel.
+LaneAsk = tuple[tuple[OwnStep, ...], int, int, str | None, Channel]
 
 #: Reads many places of a list at once, at C speed (about 16 ns each).
 Pick = Callable[[list[int]], tuple[int, ...]]
 
 #: The head of an empty lane: larger than any key.
 EMPTY = 1 << 320
+
+_SEQ = (1 << SEQ_BITS) - 1
 
 
 def picker(indexes: Iterable[int]) -> Pick:
@@ -74,10 +81,10 @@ class Need:
         """Whether this signed-in agent satisfies the requirement; presence and room aside."""
         return agent.profile.index in self.profiles
 
-    def skill_score(self, profile: Profile) -> int:
-        """The sum of levels over the required skills, for the strategy most skilled."""
-        levels = profile.example.skills
-        return sum(levels.get(skill, 0) for skill in self.required_skills)
+    def skill_score(self, profile: Profile) -> tuple[int, int]:
+        """How many of the required skills are missing, and the sum of the levels."""
+        levels = [profile.example.skills.get(skill, 0) for skill in self.required_skills]
+        return levels.count(0), sum(levels)
 
 
 class Lane:
@@ -87,7 +94,10 @@ class Lane:
     reaches the top, so the top of the heap always waits.
     """
 
-    __slots__ = ("base", "bit", "channel", "gone", "heap", "index", "need", "queue")
+    __slots__ = ("base", "bit", "channel", "gone", "heap", "index", "is_pushed", "need", "queue")
+
+    #: whether the key of the head is a fixed one, good for any moment
+    is_fixed = True
 
     def __init__(
         self, index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey
@@ -99,11 +109,22 @@ class Lane:
         self.need = need
         self.channel = channel
         self.bit = CHANNEL_BIT[channel]
+        #: whether the engine offers from it; else agents pick
+        self.is_pushed = queue.plan.delivery is not Delivery.PULL
         self.heap: list[int] = []
         self.gone: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.heap) - len(self.gone)
+
+    def head(self, now_ms: int) -> tuple[int, int]:
+        """The first, as (its place among the lanes now, its key). The lane is not empty."""
+        key = self.heap[0]
+        return key, key
+
+    def place(self, key: int, now_ms: int) -> int:
+        """The place of one of its keys among all lanes now."""
+        return key
 
     def put(self, key: int) -> None:
         """Add a key. O(log n)."""
@@ -124,3 +145,52 @@ class Lane:
         if len(gone) > 32 and 2 * len(gone) > len(heap):
             self.heap = sorted(set(heap) - gone)
             gone.clear()
+
+
+class AgingLane(Lane):
+    """A lane of an accelerating queue: heads are compared as of now, and may have reached the cap.
+
+    ``heap`` has the keys ``r`` of `order.Aging`. Keys that have reached the cap move to ``capped``,
+    where the ``seq`` orders them, when somebody looks; they do so in the order of the heap.
+    """
+
+    __slots__ = ("aging", "capped")
+
+    is_fixed = False
+
+    def __init__(
+        self, index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey
+    ) -> None:
+        super().__init__(index, queue, need, channel, base)
+        order = queue.plan.order
+        assert isinstance(order, Accelerating)
+        self.aging = Aging(order)
+        self.capped: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return super().__len__() + len(self.capped)
+
+    def head(self, now_ms: int) -> tuple[int, int]:
+        """As `Lane.head`; the capped ones go before the others."""
+        heap, capped, aging = self.heap, self.capped, self.aging
+        while heap and heap[0] < HELD_OUT and aging.is_capped(heap[0], now_ms):
+            key = heap[0]
+            self.take(key)
+            capped[key & _SEQ] = key
+        key = capped[min(capped)] if capped else heap[0]
+        return self.place(key, now_ms), key
+
+    def place(self, key: int, now_ms: int) -> int:
+        """As `Lane.place`."""
+        return key if key >= HELD_OUT else self.aging.at(key, now_ms)
+
+    def take(self, key: int) -> None:
+        """As `Lane.take`."""
+        if self.capped.pop(key & _SEQ, None) is None:
+            super().take(key)
+
+
+def new_lane(index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey) -> Lane:
+    """The lane that fits the order of the queue."""
+    kind = AgingLane if isinstance(queue.plan.order, Accelerating) else Lane
+    return kind(index, queue, need, channel, base)

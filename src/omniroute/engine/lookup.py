@@ -5,10 +5,12 @@ from __future__ import annotations
 from ..events import Command, CommandRejected, RejectReason
 from ..model import InteractionState
 from .matching import Events
-from .records import AgentRecord, InteractionRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 
-__all__ = ["assignment", "interaction", "open_offer", "reject", "signed_in"]
+__all__ = ["assignment", "interaction", "open_offer", "reject", "signed_in", "to_be_moved"]
+
+_UNACCEPTED = (InteractionState.WAITING, InteractionState.OFFERED)
 
 
 def reject(
@@ -39,17 +41,26 @@ def signed_in(
     return agent
 
 
+def to_be_moved(
+    state: State, command: Command, interaction_id: str, at_ms: int, out: Events
+) -> InteractionRecord | None:
+    """The interaction of that id, if it waits or is offered."""
+    record = interaction(state, command, interaction_id, at_ms, out)
+    if record is not None and record.state not in _UNACCEPTED:
+        reject(command, interaction_id, RejectReason.ILLEGAL_STATE, at_ms, out)
+        return None
+    return record
+
+
 def open_offer(
     state: State, command: Command, offer_id: int, at_ms: int, out: Events
-) -> tuple[InteractionRecord, AgentRecord] | None:
-    """The interaction and the agent of an offer that is still open."""
-    record = state.offers.get(offer_id)
-    if record is None or record.state is not InteractionState.OFFERED:
+) -> OfferRecord | None:
+    """The offer of that id, if it is still open."""
+    offer = state.offers.get(offer_id)
+    if offer is None or offer.record.state is not InteractionState.OFFERED:
         reject(command, offer_id, RejectReason.UNKNOWN_OFFER, at_ms, out)
         return None
-    agent = record.agent
-    assert agent is not None
-    return record, agent
+    return offer
 
 
 def assignment(
@@ -59,15 +70,13 @@ def assignment(
     allowed: tuple[InteractionState, ...],
     at_ms: int,
     out: Events,
-) -> tuple[InteractionRecord, AgentRecord] | None:
-    """The interaction and the agent of an assignment in one of the allowed states."""
-    record = state.offers.get(assignment_id)
-    if record is None or record.state is InteractionState.OFFERED:
+) -> OfferRecord | None:
+    """The assignment of that id, if its interaction is in one of the allowed states."""
+    offer = state.offers.get(assignment_id)
+    if offer is None or offer.record.state is InteractionState.OFFERED:
         reject(command, assignment_id, RejectReason.UNKNOWN_ASSIGNMENT, at_ms, out)
         return None
-    if record.state not in allowed:
+    if offer.record.state not in allowed:
         reject(command, assignment_id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return None
-    agent = record.agent
-    assert agent is not None
-    return record, agent
+    return offer

@@ -23,16 +23,19 @@ offered at once, the common case without load, never enters a lane.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from heapq import heappop
 
 import msgspec
 
 from ..model import Agent, Channel, Presence
-from ..plan import Expression, Strategy
+from ..plan import Expression, Plan, Strategy
 from .capacity import CHANNEL_BIT
-from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
-from .lanes import EMPTY, Lane, LaneKey, Need
+from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profile_key
+from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
+from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, QueueRecord
+from .strategies import OF_GROUP, score_of
 
 __all__ = ["Market"]
 
@@ -46,9 +49,10 @@ _SWEEP_AT_LEAST = 1_024
 class Market:
     """The index over waiting interactions and available agents; decides who is best."""
 
-    def __init__(self, agents: dict[str, AgentRecord]) -> None:
+    def __init__(self, agents: dict[str, AgentRecord], plan: Plan) -> None:
         self._agents = agents
-        #: order key -> interaction, for all that are filed in a lane
+        self._scorers = plan.scorers
+        #: place -> interaction, for all that are filed in a lane
         self._waiting: dict[int, InteractionRecord] = {}
         #: the interaction that began to wait last, while it is not filed yet
         self._arrived: InteractionRecord | None = None
@@ -65,8 +69,16 @@ class Market:
         #: place 0 stays empty
         self._by_index: list[Profile | None] = [None]
         self._stale: list[AgentRecord] = []
-        #: agents that some requirement names, so that each is a profile of his own
-        self._named: set[str] = set()
+        #: agents that some row of access or some requirement names, so that each is a profile of
+        #: his own
+        self._always_named = {
+            agent_id
+            for queue in plan.queues.values()
+            for row in queue.access
+            if row.agents is not None
+            for agent_id in row.agents.agent_ids
+        }
+        self._named = set(self._always_named)
 
     # --- agents ---------------------------------------------------------------------
 
@@ -211,18 +223,24 @@ class Market:
         if record is not None:
             self._arrived = None
             lane = record.lane
-            self._waiting[record.key] = record
-            lane.put(record.key)
-            self._heads[lane.index] = lane.heap[0]
+            assert lane is not None
+            self._waiting[record.place] = record
+            lane.put(record.place)
+            if lane.is_fixed:
+                self._heads[lane.index] = lane.heap[0]
 
     def take(self, record: InteractionRecord) -> None:
         """It does not wait any more."""
         if record is self._arrived:
             self._arrived = None
             return
-        key = record.key
+        key = record.place
         lane = record.lane
+        assert lane is not None
         del self._waiting[key]
+        if not lane.is_fixed:
+            lane.take(key)
+            return
         heap = lane.heap
         if heap[0] == key and not lane.gone:
             heappop(heap)
@@ -231,11 +249,18 @@ class Market:
             heap = lane.heap
         self._heads[lane.index] = heap[0] if heap else EMPTY
 
-    def position(self, record: InteractionRecord) -> int:
-        """The 1-based place of a waiting interaction in its queue. O(waiting)."""
+    def place(self, record: InteractionRecord, now_ms: int) -> int:
+        """Where an interaction stands among all that are open to offers, smaller first."""
+        lane = record.lane
+        return record.place if lane is None else lane.place(record.place, now_ms)
+
+    def position(self, record: InteractionRecord, now_ms: int) -> int:
+        """The 1-based place of one that is open to offers in its queue. O(waiting)."""
         self._file()
+        own = self.place(record, now_ms)
         return 1 + sum(
-            other.queue is record.queue and key < record.key for key, other in self._waiting.items()
+            other.queue is record.queue and self.place(other, now_ms) < own
+            for other in self._waiting.values()
         )
 
     def _set_apart(self, agent_ids: frozenset[str]) -> None:
@@ -256,15 +281,16 @@ class Market:
         else:
             index = len(self._heads)
             self._heads.append(EMPTY)
-        lane = Lane(index, queue, need, channel, base)
+        lane = new_lane(index, queue, need, channel, base)
         if channel not in self._boards:
             self._settle()
             self._new_board(channel)
         need.lanes.append(lane)
-        for profile in need.profiles.values():
-            for row in profile.rows.values():
-                if row.open & lane.bit:
-                    row.add(lane)
+        if lane.is_pushed:
+            for profile in need.profiles.values():
+                for row in profile.rows.values():
+                    if row.open & lane.bit:
+                        row.add(lane)
         return lane
 
     def _sweep(self) -> None:
@@ -278,7 +304,7 @@ class Market:
                 self._free_slots.append(lane.index)
         self._needs = {e: need for e, need in self._needs.items() if need.lanes}
         named = (e.agent_ids for e in self._needs if e is not None)
-        self._named = set().union(*named)
+        self._named = self._always_named.union(*named)
         for profile in self._profiles.values():
             profile.rows.clear()
         self._sweep_at = max(_SWEEP_AT_LEAST, 4 * len(self.lanes))
@@ -291,30 +317,34 @@ class Market:
                 for need in self._needs.values()
                 if profile.index in need.profiles
                 for lane in need.lanes
-                if lane.bit & open_channels
+                if lane.bit & open_channels and lane.is_pushed
             ]
-            row = profile.rows[open_channels] = Row(open_channels, lanes)
+            row = profile.rows[open_channels] = Row(profile.example, open_channels, lanes)
         return row
 
     # --- the two searches -------------------------------------------------------------
 
-    def best_interaction(self, record: AgentRecord) -> InteractionRecord | None:
+    def best_interaction(self, record: AgentRecord, now_ms: int) -> InteractionRecord | None:
         """The first in order among the waiting that this ready agent may take, or None."""
         if self._arrived is not None:
             self._file()
         open_channels = record.load.open
         row = record.profile.rows.get(open_channels) or self._row(record.profile, open_channels)
-        pick = row.pick or row.build()
-        key = min(pick(self._heads))
-        if key == EMPTY:
-            return None
-        return self._waiting[key]
+        tiers = row.tiers
+        for tier in row.build() if tiers is None else tiers:
+            pick = tier.pick
+            key = min(pick(self._heads)) if pick else _first_of(tier, record, now_ms)
+            if key != EMPTY:
+                return self._waiting[key]
+        return None
 
     def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
-        """The agent whom the queue's strategy prefers for this waiting interaction, or None."""
+        """The agent whom the queue's strategy prefers for this interaction, or None."""
+        lane = record.lane
+        if lane is None or not lane.is_pushed:
+            return None
         if self._stale:
             self._settle()
-        lane = record.lane
         need = lane.need
         board = self._boards[lane.channel]
         common = board.profiles & need.mask
@@ -323,17 +353,16 @@ class Market:
         strategy = lane.queue.plan.strategy
         if strategy is Strategy.LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
-        best: AgentRecord | None = None
-        best_score: tuple[object, int] | None = None
-        for profile in self._profiles_of(common):
-            for group in profile.groups.values():
-                if not group.members or not group.load.open & lane.bit:
-                    continue
-                agent = _best_of_group(group, strategy)
-                score = (_score(strategy, need, agent), agent.idle)
-                if best_score is None or score < best_score:
-                    best, best_score = agent, score
-        return best
+        score = score_of(lane.queue, need, record, self._scorers)
+        first = strategy in OF_GROUP
+        candidates = (
+            agent
+            for profile in self._profiles_of(common)
+            for group in profile.groups.values()
+            if group.members and group.load.open & lane.bit
+            for agent in ((group.members[group.first],) if first else group.members.values())
+        )
+        return min(candidates, key=lambda agent: (score(agent), agent.idle))
 
     def _longest_idle(self, board: Board, need: Need, common: int) -> int:
         """The smallest idle number of the profiles in ``common``, which are in both."""
@@ -360,19 +389,20 @@ class Market:
             yield profile
 
 
-def _best_of_group(group: Group, strategy: Strategy) -> AgentRecord:
-    """The member whom the strategy prefers; the group is not empty."""
-    if strategy is Strategy.ROUND_ROBIN:
-        return min(group.members.values(), key=lambda agent: (agent.last_offer, agent.idle))
-    return group.members[group.first]
+def _first_of(tier: Tier, agent: AgentRecord, now_ms: int) -> int:
+    """The place of the first in a tier whose lanes age or share; `EMPTY` when nothing waits."""
+    heads = [(lane, *lane.head(now_ms)) for lane in tier.lanes if len(lane)]
+    if not heads:
+        return EMPTY
+    shares = any(
+        lane.queue.plan.share is not None for lane, place, _ in heads if place < HELD_OUT
+    )
 
+    def rank(head: tuple[Lane, int, int]) -> tuple[object, ...]:
+        lane, place, _ = head
+        if not shares or place >= HELD_OUT:
+            return (place >= HELD_OUT, 0, place)
+        queue = lane.queue
+        return (False, Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place)
 
-def _score(strategy: Strategy, need: Need, agent: AgentRecord) -> object:
-    """What the strategy compares, smaller first; ties go to the longest idle."""
-    if strategy is Strategy.LEAST_OCCUPIED:
-        return agent.load.occupancy
-    if strategy is Strategy.ROUND_ROBIN:
-        return agent.last_offer
-    if strategy is Strategy.MOST_SKILLED:
-        return -need.skill_score(agent.profile)
-    return 0
+    return min(heads, key=rank)[2]

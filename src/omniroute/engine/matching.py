@@ -8,15 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..events import Cancelled, Event, Offered, RefusalsReset, RejectReason, Revoked, RevokeReason
+from ..events import (
+    Accepted,
+    Cancelled,
+    Event,
+    Offered,
+    OfferKind,
+    RefusalsReset,
+    RejectReason,
+    Revoked,
+    RevokeReason,
+)
 from ..model import InteractionState, Presence
 from ..plan import RefusalRule
 from . import apply
-from .records import UNTIL_RESET, AgentRecord, InteractionRecord
+from .capacity import CHANNEL_BIT
+from .records import UNTIL_RESET, AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 
 __all__ = [
     "Events",
+    "accept",
     "after_refusal",
     "again_at_ms",
     "cancel",
@@ -24,14 +36,15 @@ __all__ = [
     "feed",
     "lift",
     "lift_everywhere",
+    "offer",
     "place",
     "rematch",
     "revoke",
+    "revoke_all",
 ]
 
 Events = list[Event]
 
-_WAITING = InteractionState.WAITING
 _OFFERED = InteractionState.OFFERED
 _READY = Presence.READY
 
@@ -46,53 +59,88 @@ def rematch(
     """Freed agents first, in idle order, then freed interactions, in key order."""
     for agent in sorted(agents, key=lambda agent: agent.idle):
         feed(state, agent, at_ms, out)
-    for record in sorted(records, key=lambda record: record.key):
+    waiting = list(records)
+    if len(waiting) > 1:
+        waiting.sort(key=lambda record: state.market.place(record, at_ms))
+    for record in waiting:
         place(state, record, at_ms, out)
 
 
 def feed(state: State, agent: AgentRecord, at_ms: int, out: Events) -> None:
     """Offer an agent the best there is for him, until nothing fits."""
     while agent.load.open and agent.presence is _READY:
-        record = state.market.best_interaction(agent)
+        record = state.market.best_interaction(agent, at_ms)
         if record is None:
             return
-        _offer(state, record, agent, at_ms, out)
+        offer(state, record, agent, at_ms, out)
 
 
 def place(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
-    """Offer an interaction to the best agent there is for it, if it waits."""
-    if record.state is _WAITING:
+    """Offer an interaction to the best agents there are for it, while it is open to offers."""
+    while record.lane is not None:
         agent = state.market.best_agent(record)
-        if agent is not None:
-            _offer(state, record, agent, at_ms, out)
+        if agent is None:
+            return
+        offer(state, record, agent, at_ms, out)
 
 
-def _offer(
-    state: State, record: InteractionRecord, agent: AgentRecord, at_ms: int, out: Events
-) -> None:
-    expires_at_ms = at_ms + record.queue.offer_timers.duration_ms
-    event = Offered(at_ms, state.last_offer + 1, record.id, agent.id, expires_at_ms)
-    apply.offered(state, event, record, agent)
+def offer(
+    state: State,
+    record: InteractionRecord,
+    agent: AgentRecord,
+    at_ms: int,
+    out: Events,
+    how: OfferKind = OfferKind.MATCHED,
+) -> OfferRecord:
+    """Hold it out to an agent; in a queue that accepts for him it is his at once."""
+    queue = record.queue
+    expires_at_ms = at_ms + queue.offer_timers.duration_ms
+    over = how is OfferKind.ASSIGNED and not agent.load.open & CHANNEL_BIT[record.channel]
+    event = Offered(at_ms, state.last_offer + 1, record.id, agent.id, expires_at_ms, how, over)
+    offered = apply.offered(state, event, record, agent)
     out.append(event)
+    if queue.plan.auto_accept and how is OfferKind.MATCHED:
+        accept(state, offered, at_ms, out)
+    return offered
+
+
+def accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
+    """The agent has it; whoever else was offered it is not any more."""
+    record = offer.record
+    others = [other for other in record.held_by if other is not offer]
+    event = Accepted(at_ms, offer.id, record.id, offer.agent.id)
+    apply.accepted(state, event, offer)
+    out.append(event)
+    for other in others:
+        revoke(state, other, RevokeReason.TAKEN, at_ms, out)
+    if others:
+        rematch(state, at_ms, out, agents=[other.agent for other in others])
 
 
 def revoke(
     state: State,
-    record: InteractionRecord,
+    offer: OfferRecord,
     reason: RevokeReason,
     at_ms: int,
     out: Events,
     again_at_ms: int | None = None,
-) -> AgentRecord | None:
-    """Take the open offer back, if there is one; returns the agent who had it."""
-    if record.state is not _OFFERED:
-        return None
-    agent = record.agent
-    assert agent is not None
-    event = Revoked(at_ms, record.offer_id, record.id, agent.id, reason, again_at_ms)
+) -> None:
+    """Take an open offer back."""
+    event = Revoked(at_ms, offer.id, offer.record.id, offer.agent.id, reason, again_at_ms)
     apply.revoked(state, event)
     out.append(event)
-    return agent
+
+
+def revoke_all(
+    state: State, record: InteractionRecord, reason: RevokeReason, at_ms: int, out: Events
+) -> list[AgentRecord]:
+    """Take its open offers back, in order; returns the agents who had them."""
+    if record.state is not _OFFERED:
+        return []
+    offers = record.held_by
+    for offer in offers:
+        revoke(state, offer, reason, at_ms, out)
+    return [offer.agent for offer in offers]
 
 
 def cancel(state: State, record: InteractionRecord, reason: str, at_ms: int, out: Events) -> None:
@@ -122,8 +170,8 @@ def after_refusal(
 
 
 def exhausted(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:
-    """End an interaction that was offered too often; whether it was."""
-    if record.offers < state.plan.limits.max_offers:
+    """End an interaction that was offered too often and to nobody now; whether it was."""
+    if record.offers < state.plan.limits.max_offers or record.held_by:
         return False
     cancel(state, record, RejectReason.OFFERS_EXHAUSTED.value, at_ms, out)
     return True
@@ -134,7 +182,7 @@ def lift(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bo
     barred = record.barred
     if barred is None or record.queue.plan.refusal.rule is not RefusalRule.ALL_DECLINED:
         return False
-    for profile in state.need(record).profiles.values():
+    for profile in state.need_at(record, record.step).profiles.values():
         if any(agent_id not in barred for agent_id in profile.agents):
             return False
     event = RefusalsReset(at_ms, record.id)

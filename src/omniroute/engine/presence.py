@@ -22,7 +22,7 @@ from ..events import (
 from ..model import InteractionState, Presence
 from . import apply, intake, ladder, lookup
 from .matching import Events, exhausted, feed, lift_everywhere, rematch, revoke
-from .records import AgentRecord, InteractionRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 
 __all__ = [
@@ -80,14 +80,15 @@ def let_go(
 ) -> list[InteractionRecord]:
     """Sign an agent out, nothing of his is lost; returns what waits again because of it."""
     freed: list[InteractionRecord] = []
-    for offer_id, record in sorted(agent.work.items()):
+    for offer_id, offer in sorted(agent.work.items()):
+        record = offer.record
         if record.state is InteractionState.OFFERED:
-            revoke(state, record, RevokeReason.SIGNED_OUT, at_ms, out)
+            revoke(state, offer, RevokeReason.SIGNED_OUT, at_ms, out)
             exhausted(state, record, at_ms, out)
             freed.append(record)
         elif record.state is InteractionState.WRAP_UP:
             done = Completed(at_ms, offer_id, record.id, agent.id, record.wrap_up_code)
-            apply.completed(state, done, record, agent)
+            apply.completed(state, done, offer)
             out.append(done)
         else:
             requeued = Requeued(at_ms, offer_id, record.id, agent.id, "signed_out")
@@ -130,15 +131,17 @@ def become_not_ready(
     event = BecameNotReady(at_ms, agent.id, reason)
     apply.presence_changed(state, event)
     out.append(event)
-    offered = [
-        record
-        for _, record in sorted(agent.work.items())
-        if record.state is InteractionState.OFFERED
-    ]
-    for record in offered:
-        revoke(state, record, RevokeReason.NOT_READY, at_ms, out)
-        exhausted(state, record, at_ms, out)
-    return offered
+    offers = _open_offers(agent)
+    for offer in offers:
+        revoke(state, offer, RevokeReason.NOT_READY, at_ms, out)
+        exhausted(state, offer.record, at_ms, out)
+    return [offer.record for offer in offers]
+
+
+def _open_offers(agent: AgentRecord) -> list[OfferRecord]:
+    """What is held out to him, in order of offer id."""
+    found = sorted(agent.work.items())
+    return [offer for _, offer in found if offer.record.state is InteractionState.OFFERED]
 
 
 def change_agent(state: State, command: ChangeAgent, at_ms: int, out: Events) -> None:
@@ -150,9 +153,10 @@ def change_agent(state: State, command: ChangeAgent, at_ms: int, out: Events) ->
     apply.agent_changed(state, event)
     out.append(event)
     freed: list[InteractionRecord] = []
-    for _, record in sorted(agent.work.items()):
-        if record.state is InteractionState.OFFERED and not state.need(record).admits(agent):
-            revoke(state, record, RevokeReason.NOT_ELIGIBLE, at_ms, out)
+    for offer in _open_offers(agent):
+        record = offer.record
+        if not state.need(record).admits(agent):
+            revoke(state, offer, RevokeReason.NOT_ELIGIBLE, at_ms, out)
             exhausted(state, record, at_ms, out)
             freed.append(record)
     freed += lift_everywhere(state, at_ms, out)

@@ -6,27 +6,33 @@ event. They are plain slotted classes: a million of them must fit in memory.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
+from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
-from ..plan import HeadStart, Queue
+from ..plan import Expression, Queue, Step, Strategy, all_of, nobody, none_of
+from .order import key_of
 from .timers import Fifo
 
 if TYPE_CHECKING:
     from .capacity import Load
     from .groups import Group, Profile
-    from .lanes import Lane
+    from .lanes import Lane, LaneAsk
 
-__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "QueueRecord", "Tally"]
+__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "OfferRecord", "QueueRecord", "Tally"]
 
 #: A refusal without an end.
 UNTIL_RESET = -1
 
-#: Wide enough that no plan and no time can spill from one field of a key into the next:
-#: plans hold integers below 2**53, so a head start stays below 2**106.
-_SEQ_BITS = 40
-_TIME_BITS = 128
-_BAND_BITS = 64
+
+@functools.lru_cache(maxsize=4096)
+def ladder_of(own_steps: tuple[OwnStep, ...], queue: Queue) -> tuple[Step, ...]:
+    """The steps of an interaction: its own, then those of its queue."""
+    if not own_steps:
+        return queue.ladder
+    own = (Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody) for s in own_steps)
+    return (*own, *queue.ladder)
 
 
 class Tally:
@@ -43,6 +49,8 @@ class Tally:
         "expired",
         "handle_ms",
         "messages",
+        "moved_in",
+        "moved_out",
         "offered",
         "queued",
         "rejected",
@@ -65,6 +73,8 @@ class Tally:
     expired: int
     handle_ms: int
     messages: int
+    moved_in: int
+    moved_out: int
     offered: int
     queued: int
     rejected: int
@@ -77,8 +87,9 @@ class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
     __slots__ = (
-        "_base",
-        "_weight",
+        "counts_taken",
+        "delays",
+        "key",
         "lanes",
         "name",
         "offer_timers",
@@ -94,23 +105,40 @@ class QueueRecord:
         self.target_ms = plan.service_level.target_ms
         self.offer_timers = offer_timers
         self.waiting = 0
-        self._base = plan.tier << _BAND_BITS << _TIME_BITS
-        #: what one point of priority weighs, in units of milliseconds
-        self._weight = (
-            plan.order.ms_per_point if isinstance(plan.order, HeadStart) else 1 << _TIME_BITS
-        )
+        #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
+        self.key = key_of(plan.order)
+        #: after how long the queue opens to more agents, ascending
+        self.delays = tuple(sorted({row.after_ms for row in plan.access} - {0}))
+        #: whether it is counted how often an agent was offered something from here
+        self.counts_taken = plan.share is not None or plan.strategy is Strategy.WEIGHTED
         self.tallies: dict[Channel, Tally] = {}
-        #: (step, own requirement, channel) -> lane
-        self.lanes: dict[tuple[int, str | None, Channel], Lane] = {}
+        #: what a lane is asked for with -> lane
+        self.lanes: dict[LaneAsk, Lane] = {}
 
-    def key(self, priority: int, enqueued_at_ms: int, seq: int) -> int:
-        """The place among the waiting as one integer, smaller first.
+    def tier_for(self, agent: Agent) -> int:
+        """The place of this queue among the queues of an agent."""
+        for row in self.plan.access:
+            if row.agents is None or row.agents.matches(agent):
+                return row.tier
+        return self.plan.tier
 
-        It packs (tier, -band, time, seq). For `HeadStart` the band is 0 and the time is
-        ``enqueued_at_ms - priority * ms_per_point``; for `Strict` the band is the priority,
-        that is, a point weighs more than any time. ``seq`` is unique: no two keys are equal.
-        """
-        return ((self._base + enqueued_at_ms - priority * self._weight) << _SEQ_BITS) + seq
+    def closed(self, opening: int) -> Expression | None:
+        """The requirement that only agents whose delay has passed satisfy; None: all have."""
+        if opening == len(self.delays):
+            return None
+        passed_ms = self.delays[opening - 1] if opening else 0
+        closed: list[Expression] = []
+        above: list[Expression] = []
+        for row in self.plan.access:
+            if row.after_ms > passed_ms:
+                here = all_of(row.agents, none_of(*above) if above else None)
+                if here is None:
+                    return nobody()
+                closed.append(here)
+            if row.agents is None:
+                break
+            above.append(row.agents)
+        return none_of(*closed) if closed else None
 
     def tally(self, channel: Channel) -> Tally:
         """The counts of one channel of this queue."""
@@ -120,22 +148,40 @@ class QueueRecord:
         return found
 
 
+class OfferRecord:
+    """An open offer, and the assignment that it becomes: one agent, one interaction."""
+
+    __slots__ = ("agent", "id", "record", "timer")
+
+    def __init__(self, offer_id: int, record: InteractionRecord, agent: AgentRecord) -> None:
+        self.id = offer_id
+        self.record = record
+        self.agent = agent
+        #: number of the timer that ends it or its wrap-up; 0: none
+        self.timer = 0
+
+
 class InteractionRecord:
-    """One interaction that is open. ``key`` is its place, ``offer_id`` its offer or assignment."""
+    """One interaction that is open. ``key`` is its place, ``held_by`` its offers or assignment."""
 
     __slots__ = (
         "accepted_at_ms",
-        "agent",
+        "arrived_at_ms",
         "barred",
         "channel",
         "enqueued_at_ms",
+        "held_by",
         "id",
         "key",
+        "ladder",
         "lane",
         "later",
         "message",
-        "offer_id",
         "offers",
+        "opening",
+        "opening_timer",
+        "own_steps",
+        "place",
         "priority",
         "queue",
         "requirement",
@@ -145,7 +191,6 @@ class InteractionRecord:
         "step_ends_at_ms",
         "step_timer",
         "tally",
-        "timer",
         "wrap_up_code",
     )
 
@@ -158,6 +203,7 @@ class InteractionRecord:
         priority: int,
         requirement: str | None,
         enqueued_at_ms: int,
+        own_steps: tuple[OwnStep, ...] = (),
     ) -> None:
         self.id = interaction_id
         self.seq = seq
@@ -170,22 +216,43 @@ class InteractionRecord:
         self.tally = queue.tallies.get(channel) or queue.tally(channel)
         self.priority = priority
         self.requirement = requirement
-        self.enqueued_at_ms = enqueued_at_ms
+        #: from when its place and its ladder count, and from when its wait is reported
+        self.enqueued_at_ms = self.arrived_at_ms = enqueued_at_ms
+        self.own_steps = own_steps
+        self.ladder = ladder_of(own_steps, queue.plan)
         self.state = InteractionState.NEW
         self.key = queue.key(priority, enqueued_at_ms, seq)
-        self.lane: Lane
-        self.agent: AgentRecord | None = None
-        self.offer_id = 0
+        #: where it stands while it is open to offers, and at which place there
+        self.lane: Lane | None = None
+        self.place = self.key
+        #: its open offers in order of their ids, or its one assignment
+        self.held_by: tuple[OfferRecord, ...] = ()
+        #: how often it was offered since it was last accepted
         self.offers = 0
         self.step = 0
         self.step_ends_at_ms: int | None = None
-        #: numbers of the timers that end its step and its offer or wrap-up; 0: none
+        #: how many of the queue's delays have passed
+        self.opening = 0
+        #: numbers of the timers that end its step and widen access to it; 0: none
         self.step_timer = 0
-        self.timer = 0
+        self.opening_timer = 0
         #: agent id -> number of the timer that lifts the refusal, or UNTIL_RESET
         self.barred: dict[str, int] | None = None
         self.accepted_at_ms = -1
         self.wrap_up_code = ""
+
+    def enter(self, queue: QueueRecord) -> None:
+        """It belongs to this queue, at the start of its ladder."""
+        self.queue = queue
+        self.tally = queue.tally(self.channel)
+        self.own_steps = ()
+        self.ladder = queue.plan.ladder
+        self.step = self.opening = self.offers = 0
+
+    @property
+    def agent(self) -> AgentRecord | None:
+        """The agent who has it, or the first of those whom it is offered to."""
+        return self.held_by[0].agent if self.held_by else None
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -211,7 +278,8 @@ class InteractionRecord:
             enqueued_at_ms=self.enqueued_at_ms,
             step=self.step,
             requirement=self.requirement,
-            agent_id=self.agent.id if self.agent is not None else None,
+            agent_id=self.held_by[0].agent.id if self.held_by else None,
+            arrived_at_ms=self.arrived_at_ms,
         )
 
 
@@ -230,6 +298,7 @@ class AgentRecord:
         "presence",
         "profile",
         "stale",
+        "taken",
         "work",
     )
 
@@ -243,8 +312,10 @@ class AgentRecord:
         #: grows at every touch: the longest idle agent has the smallest
         self.idle = 0
         self.last_offer = 0
+        #: by queue: how many offers of it he got, where that is counted
+        self.taken: dict[str, int] = {}
         #: open offers and assignments by offer id
-        self.work: dict[int, InteractionRecord] = {}
+        self.work: dict[int, OfferRecord] = {}
         #: the waiting interactions he is barred from, by id
         self.barred: dict[str, InteractionRecord] = {}
         #: where he is indexed as available, under which idle number, and whether that must

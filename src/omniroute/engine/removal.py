@@ -1,4 +1,4 @@
-"""The customer or a supervisor intervenes: abandon, cancel, another priority."""
+"""The customer or a supervisor intervenes: abandon, cancel, another place, another queue."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from ..events import (
     Abandon,
     Abandoned,
     Cancel,
+    Move,
+    Moved,
     RejectReason,
     Reprioritize,
     Reprioritized,
     RevokeReason,
 )
 from ..model import InteractionState
-from . import apply, conduct, lookup, matching
+from . import apply, conduct, ladder, lookup, matching
 from .matching import Events
 from .state import State
 
-__all__ = ["abandon", "cancel", "reprioritize"]
+__all__ = ["abandon", "cancel", "move", "reprioritize"]
 
 
 def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
@@ -27,16 +29,14 @@ def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
     if record.state is InteractionState.WRAP_UP:
         lookup.reject(command, record.id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    agent = record.agent
-    if agent is not None and record.state is not InteractionState.OFFERED:
-        conduct.finish(state, record, agent, "customer_left", at_ms, out)
+    if record.held_by and record.state is not InteractionState.OFFERED:
+        conduct.finish(state, record.held_by[0], "customer_left", at_ms, out)
         return
-    matching.revoke(state, record, RevokeReason.CUSTOMER_LEFT, at_ms, out)
+    freed = matching.revoke_all(state, record, RevokeReason.CUSTOMER_LEFT, at_ms, out)
     event = Abandoned(at_ms, record.id, command.reason)
     apply.abandoned(state, event)
     out.append(event)
-    if agent is not None:
-        matching.feed(state, agent, at_ms, out)
+    matching.rematch(state, at_ms, out, agents=freed)
 
 
 def cancel(state: State, command: Cancel, at_ms: int, out: Events) -> None:
@@ -44,11 +44,10 @@ def cancel(state: State, command: Cancel, at_ms: int, out: Events) -> None:
     record = lookup.interaction(state, command, command.interaction_id, at_ms, out)
     if record is None:
         return
-    agent = record.agent
-    matching.revoke(state, record, RevokeReason.CANCELLED, at_ms, out)
+    freed = [offer.agent for offer in record.held_by]
+    matching.revoke_all(state, record, RevokeReason.CANCELLED, at_ms, out)
     matching.cancel(state, record, command.reason, at_ms, out)
-    if agent is not None:
-        matching.feed(state, agent, at_ms, out)
+    matching.rematch(state, at_ms, out, agents=freed)
 
 
 def reprioritize(state: State, command: Reprioritize, at_ms: int, out: Events) -> None:
@@ -59,6 +58,33 @@ def reprioritize(state: State, command: Reprioritize, at_ms: int, out: Events) -
     if record.state is InteractionState.WRAP_UP:
         lookup.reject(command, record.id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    event = Reprioritized(at_ms, record.id, command.priority)
+    priority, enqueued_at_ms = command.priority, command.enqueued_at_ms
+    event = Reprioritized(
+        at_ms,
+        record.id,
+        record.priority if priority is None else priority,
+        record.enqueued_at_ms if enqueued_at_ms is None else min(enqueued_at_ms, at_ms),
+    )
     apply.reprioritized(state, event)
     out.append(event)
+
+
+def move(state: State, command: Move, at_ms: int, out: Events) -> None:
+    """Into another queue, at its age."""
+    record = lookup.to_be_moved(state, command, command.interaction_id, at_ms, out)
+    if record is None:
+        return
+    freed = matching.revoke_all(state, record, RevokeReason.MOVED, at_ms, out)
+    priority, requirement = command.priority, command.requirement
+    event = Moved(
+        at_ms,
+        record.id,
+        command.queue,
+        record.priority if priority is None else priority,
+        record.requirement if requirement is None else requirement,
+    )
+    apply.moved(state, event)
+    out.append(event)
+    ladder.widen(state, record, at_ms, out)
+    ladder.step(state, record, 0, at_ms, out)
+    matching.rematch(state, at_ms, out, agents=freed, records=[record])

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..errors import JournalError
+from ..events import OwnStep
 from ..model import Agent, Channel, InteractionState, Message, Presence
-from .records import AgentRecord, InteractionRecord, Tally
+from .records import AgentRecord, InteractionRecord, OfferRecord, Tally
 from .timers import Timer, TimerKind
 
 if TYPE_CHECKING:
@@ -32,14 +33,17 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     priority: int
     requirement: str | None
     enqueued_at_ms: int
+    arrived_at_ms: int
+    own_steps: tuple[OwnStep, ...]
     state: InteractionState
-    agent_id: str | None
-    offer_id: int
+    #: (offer id, agent id, number of its timer) of each open offer or of the assignment
+    held_by: tuple[tuple[int, str, int], ...]
     offers: int
     step: int
     step_ends_at_ms: int | None
+    opening: int
     step_timer: int
-    timer: int
+    opening_timer: int
     barred: tuple[tuple[str, int], ...]
     accepted_at_ms: int
     wrap_up_code: str
@@ -50,6 +54,7 @@ class _Agent(msgspec.Struct, frozen=True, array_like=True):
     presence: Presence
     idle: int
     last_offer: int
+    taken: tuple[tuple[str, int], ...]
 
 
 class _Timer(msgspec.Struct, frozen=True, array_like=True):
@@ -94,7 +99,13 @@ def dump(state: State) -> bytes:
             for record in sorted(state.interactions.values(), key=lambda record: record.seq)
         ),
         agents=tuple(
-            _Agent(record.agent, record.presence, record.idle, record.last_offer)
+            _Agent(
+                record.agent,
+                record.presence,
+                record.idle,
+                record.last_offer,
+                tuple(sorted(record.taken.items())),
+            )
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
         timers=tuple(
@@ -159,13 +170,15 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         requirement=record.requirement,
         enqueued_at_ms=record.enqueued_at_ms,
         state=record.state,
-        agent_id=record.agent.id if record.agent is not None else None,
-        offer_id=record.offer_id,
+        arrived_at_ms=record.arrived_at_ms,
+        own_steps=record.own_steps,
+        held_by=tuple((offer.id, offer.agent.id, offer.timer) for offer in record.held_by),
         offers=record.offers,
         step=record.step,
         step_ends_at_ms=record.step_ends_at_ms,
+        opening=record.opening,
         step_timer=record.step_timer,
-        timer=record.timer,
+        opening_timer=record.opening_timer,
         barred=tuple(sorted((record.barred or {}).items())),
         accepted_at_ms=record.accepted_at_ms,
         wrap_up_code=record.wrap_up_code,
@@ -179,6 +192,7 @@ def _restore_agent(state: State, saved: _Agent) -> None:
     record.presence = saved.presence
     record.idle = saved.idle
     record.last_offer = saved.last_offer
+    record.taken = dict(saved.taken)
     state.agents[record.id] = record
     state.market.enter(record)
 
@@ -193,14 +207,17 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         kept.priority,
         kept.requirement,
         kept.enqueued_at_ms,
+        kept.own_steps,
     )
+    record.arrived_at_ms = kept.arrived_at_ms
     record.later = list(kept.messages[1:]) or None
     record.state = kept.state
     record.offers = kept.offers
     record.step = kept.step
     record.step_ends_at_ms = kept.step_ends_at_ms
+    record.opening = kept.opening
     record.step_timer = kept.step_timer
-    record.timer = kept.timer
+    record.opening_timer = kept.opening_timer
     record.accepted_at_ms = kept.accepted_at_ms
     record.wrap_up_code = kept.wrap_up_code
     state.interactions[record.id] = record
@@ -211,15 +228,15 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         state.refused[record.id] = record
         for agent_id in record.barred:
             state.agents[agent_id].barred[record.id] = record
-    if kept.agent_id is not None:
-        agent = state.agents[kept.agent_id]
-        record.agent = agent
-        record.offer_id = kept.offer_id
-        state.offers[kept.offer_id] = agent.work[kept.offer_id] = record
+    for offer_id, agent_id, timer in kept.held_by:
+        agent = state.agents[agent_id]
+        offer = OfferRecord(offer_id, record, agent)
+        offer.timer = timer
+        record.held_by = (*record.held_by, offer)
+        state.offers[offer_id] = agent.work[offer_id] = offer
         agent.load = state.loads.plus(agent.load, record.channel)
         state.market.mark(agent)
-    if record.state is InteractionState.WAITING:
-        state.wait(record)
+    state.refile(record)
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):
         queue.waiting += 1
         state.waiting += 1

@@ -7,12 +7,21 @@ several events share. The market, the loads and the timers follow from the facts
 from __future__ import annotations
 
 from ..errors import PlanError
+from ..events import OwnStep
 from ..model import Agent, Channel, InteractionState, Message
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
-from .lanes import Lane, Need
+from .lanes import Lane, LaneAsk, Need
 from .market import Market
-from .records import UNTIL_RESET, AgentRecord, InteractionRecord, QueueRecord
+from .order import HELD_OUT
+from .records import (
+    UNTIL_RESET,
+    AgentRecord,
+    InteractionRecord,
+    OfferRecord,
+    QueueRecord,
+    ladder_of,
+)
 from .seen import Seen
 from .timers import TimerKind, Timers
 
@@ -38,7 +47,7 @@ class State:
         self.interactions: dict[str, InteractionRecord] = {}
         self.agents: dict[str, AgentRecord] = {}
         #: open offers and assignments
-        self.offers: dict[int, InteractionRecord] = {}
+        self.offers: dict[int, OfferRecord] = {}
         #: by channel, then thread id: the interaction that further messages join
         self.threads: dict[Channel, dict[str, InteractionRecord]] = {}
         #: interactions that some agent is barred from
@@ -49,7 +58,7 @@ class State:
         self.unrouted = 0
         #: own requirements whose names were checked against the plan; a cache
         self.known_requirements: set[str] = set()
-        self.market = Market(self.agents)
+        self.market = Market(self.agents, plan)
         self.loads = Loads()
 
     # --- what a journal may name that the plan has no more ----------------------------------
@@ -86,27 +95,38 @@ class State:
             self.known_requirements.clear()
         self.known_requirements.add(own)
 
-    def effective(self, queue: Queue, step: int, own: str | None) -> Expression | None:
+    def effective(
+        self, queue: QueueRecord, own_steps: tuple[OwnStep, ...], step: int, own: str | None
+    ) -> Expression | None:
         """The requirement in force: members, step, and the own one less what the step drops."""
+        entered = ladder_of(own_steps, queue.plan)[step]
         wanted = parse(own, Scope.AGENT) if own is not None else None
-        dropped = queue.ladder[step].drop
-        if wanted is not None and dropped:
-            wanted = wanted.without(dropped)
-        return all_of(queue.members, queue.ladder[step].requirement, wanted)
+        if wanted is not None and entered.drop:
+            wanted = wanted.without(entered.drop)
+        return all_of(queue.plan.members, entered.requirement, wanted)
 
-    def lane(self, queue: QueueRecord, step: int, own: str | None, channel: Channel) -> Lane:
-        """The lane for this step; cached per queue by what it is asked with."""
-        key = (step, own, channel)
-        lane = queue.lanes.get(key)
+    def lane(self, queue: QueueRecord, ask: LaneAsk) -> Lane:
+        """The lane for this step and opening; cached per queue by what it is asked with."""
+        lane = queue.lanes.get(ask)
         if lane is None:
-            expression = self.effective(queue.plan, step, own)
-            lane = queue.lanes[key] = self.market.lane(queue, expression, channel)
+            own_steps, step, opening, own, channel = ask
+            expression = self.effective(queue, own_steps, step, own)
+            if opening < len(queue.delays):
+                expression = all_of(expression, queue.closed(opening))
+            lane = queue.lanes[ask] = self.market.lane(queue, expression, channel)
         return lane
 
-    def need(self, record: InteractionRecord, step: int | None = None) -> Need:
-        """Who satisfies its requirement at a step (None: the current one)."""
-        step = record.step if step is None else step
-        return self.lane(record.queue, step, record.requirement, record.channel).need
+    def need(self, record: InteractionRecord) -> Need:
+        """Who may take it now, presence, room and refusals aside."""
+        return self.lane(
+            record.queue,
+            (record.own_steps, record.step, record.opening, record.requirement, record.channel),
+        ).need
+
+    def need_at(self, record: InteractionRecord, step: int) -> Need:
+        """Who satisfies its requirement at a step, however long his access is delayed."""
+        expression = self.effective(record.queue, record.own_steps, step, record.requirement)
+        return self.market.need(expression)
 
     # --- threads --------------------------------------------------------------------------
 
@@ -132,29 +152,52 @@ class State:
     # --- waiting --------------------------------------------------------------------------
 
     def wait(self, record: InteractionRecord) -> None:
-        """It waits (again): in the lane of its step, at its key.
+        """It is open to offers (again): in the lane of its step and opening, at its place.
 
-        One that agents are barred from waits in a lane that is not in their rows.
+        One that agents are barred from, or that some have an offer of, waits in a lane that is
+        not in their rows.
         """
-        key = (record.step, record.requirement, record.channel)
-        lane = record.queue.lanes.get(key) or self.lane(record.queue, *key)
-        if record.barred is not None:
-            expression = all_of(lane.need.expression, not_agents(record.barred))
-            lane = self.market.lane(record.queue, expression, record.channel, lane.base)
+        queue = record.queue
+        ask = (record.own_steps, record.step, record.opening, record.requirement, record.channel)
+        lane = queue.lanes.get(ask) or self.lane(queue, ask)
+        record.place = record.key
+        if record.barred is not None or record.held_by:
+            not_these = [offer.agent.id for offer in record.held_by]
+            not_these += record.barred or ()
+            expression = all_of(lane.need.expression, not_agents(not_these))
+            lane = self.market.lane(queue, expression, record.channel, lane.base)
+            if record.held_by:
+                record.place = HELD_OUT + record.seq
         record.lane = lane
         self.market.put(record)
+
+    def stop_waiting(self, record: InteractionRecord) -> None:
+        """It is not open to offers any more, if it was."""
+        if record.lane is not None:
+            self.market.take(record)
+            record.lane = None
+
+    def refile(self, record: InteractionRecord) -> None:
+        """What decides on its lane or place has changed; also whether it is open to offers."""
+        self.stop_waiting(record)
+        if record.state is InteractionState.WAITING or (
+            record.state is InteractionState.OFFERED
+            and len(record.held_by) < record.queue.plan.offers
+            and record.offers < self.plan.limits.max_offers
+        ):
+            self.wait(record)
 
     def arm_step(self, record: InteractionRecord, began_at_ms: int) -> None:
         """Set the end of the step that began at that moment; the last step has none."""
         timers = self.timers
         timers.cancel(record.step_timer)
-        step = record.queue.plan.ladder[record.step]
+        step = record.ladder[record.step]
         if step.for_ms is not None:
             record.step_ends_at_ms = began_at_ms + step.for_ms
             record.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
         elif step.until_ms is not None:
-            record.step_ends_at_ms = ends_at_ms = record.enqueued_at_ms + step.until_ms
-            if record.enqueued_at_ms == began_at_ms:
+            record.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
+            if record.arrived_at_ms == began_at_ms:
                 fifo = timers.fifo(TimerKind.STEP, step.until_ms)
                 record.step_timer = fifo.set(began_at_ms, record)
             else:
@@ -163,16 +206,33 @@ class State:
             record.step_ends_at_ms = None
             record.step_timer = 0
 
+    def arm_opening(self, record: InteractionRecord, at_ms: int) -> None:
+        """Set the moment at which more agents have access, unless it has passed already."""
+        delays = record.queue.delays
+        self.timers.cancel(record.opening_timer)
+        record.opening_timer = 0
+        if record.opening < len(delays):
+            delay_ms = delays[record.opening]
+            opens_at_ms = record.arrived_at_ms + delay_ms
+            if record.arrived_at_ms == at_ms:
+                fifo = self.timers.fifo(TimerKind.ACCESS, delay_ms)
+                record.opening_timer = fifo.set(at_ms, record)
+            elif opens_at_ms > at_ms:
+                record.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
+
     def pause_ladder(self, record: InteractionRecord) -> None:
-        """The ladder stands still."""
+        """The ladder and the openings stand still."""
         self.timers.cancel(record.step_timer)
-        record.step_timer = 0
+        self.timers.cancel(record.opening_timer)
+        record.step_timer = record.opening_timer = 0
 
     def resume_ladder(self, record: InteractionRecord, at_ms: int) -> None:
-        """The ladder goes on, unless the end of its step has passed meanwhile."""
+        """They go on, unless the end of the step or the opening has passed meanwhile."""
         ends_at_ms = record.step_ends_at_ms
         if ends_at_ms is not None and ends_at_ms > at_ms:
             record.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
+        if record.queue.delays:
+            self.arm_opening(record, at_ms)
 
     # --- agents and what they carry -------------------------------------------------------
 
@@ -182,22 +242,25 @@ class State:
         if not agent.stale:
             self.market.mark(agent)
 
-    def give_back(self, record: InteractionRecord) -> AgentRecord:
+    def give_back(self, offer: OfferRecord) -> AgentRecord:
         """The agent does not carry it any more; returns him."""
-        agent = record.agent
-        assert agent is not None
-        offer_id = record.offer_id
+        agent = offer.agent
+        record = offer.record
+        offer_id = offer.id
         del self.offers[offer_id]
         del agent.work[offer_id]
         channel = record.channel
         agent.load = agent.load.minus.get(channel) or self.loads.minus(agent.load, channel)
         if not agent.stale:
             self.market.mark(agent)
-        record.agent = None
-        record.offer_id = 0
-        if record.timer:
-            self.timers.cancel(record.timer)
-            record.timer = 0
+        record.held_by = (
+            tuple(other for other in record.held_by if other is not offer)
+            if len(record.held_by) > 1
+            else ()
+        )
+        if offer.timer:
+            self.timers.cancel(offer.timer)
+            offer.timer = 0
         return agent
 
     # --- refusals -------------------------------------------------------------------------
@@ -214,12 +277,8 @@ class State:
         if again_at_ms != UNTIL_RESET:
             fifo = self.timers.fifo(TimerKind.REFUSAL, again_at_ms - at_ms)
             number = fifo.set(at_ms, record, agent.id)
-        waits = record.state is InteractionState.WAITING
-        if waits:
-            self.market.take(record)
         record.barred[agent.id] = number
-        if waits:
-            self.wait(record)
+        self.refile(record)
         agent.barred[record.id] = record
         self.refused[record.id] = record
 
@@ -227,9 +286,6 @@ class State:
         """Forget who refused it: one agent, or all."""
         if record.barred is None:
             return
-        waits = record.state is InteractionState.WAITING
-        if waits:
-            self.market.take(record)
         for barred_id in [agent_id] if agent_id is not None else list(record.barred):
             self.timers.cancel(record.barred.pop(barred_id, 0))
             agent = self.agents.get(barred_id)
@@ -238,8 +294,7 @@ class State:
         if not record.barred:
             record.barred = None
             del self.refused[record.id]
-        if waits:
-            self.wait(record)
+        self.refile(record)
 
     # --- the end --------------------------------------------------------------------------
 
@@ -248,7 +303,7 @@ class State:
         del self.interactions[record.id]
         if record.barred is not None:
             self.unbar(record)
-        if record.step_timer:
+        if record.step_timer or record.opening_timer:
             self.pause_ladder(record)
         if record.message.thread_id is not None:
             self.leave_thread(record)

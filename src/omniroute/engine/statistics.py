@@ -44,6 +44,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     abandoned_in_time: int = 0
     cancelled: int = 0
     messages: int = 0
+    moved_in: int = 0
+    moved_out: int = 0
     wait_ms: int = 0
     handle_ms: int = 0
 
@@ -119,7 +121,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
 
 def statistics(state: State) -> Statistics:
     """Read the counts out. O(queues x channels + offers and assignments + agents)."""
-    states = [record.state for record in state.offers.values()]
+    held = {offer.record.id: offer.record.state for offer in state.offers.values()}
+    states = list(held.values())
     offered = states.count(InteractionState.OFFERED)
     return Statistics(
         now_ms=state.now_ms,

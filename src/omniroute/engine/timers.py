@@ -31,6 +31,7 @@ class TimerKind(enum.IntEnum):
     STEP = 1
     WRAP_UP = 2
     REFUSAL = 3
+    ACCESS = 4
 
 
 class Timer(NamedTuple):

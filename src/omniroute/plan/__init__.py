@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from .checking import check
 from .drawing import draw
-from .expression import Expression, Names, Scope, all_of, has_skill, not_agents, parse
+from .expression import (
+    Expression,
+    Names,
+    Scope,
+    all_of,
+    has_skill,
+    nobody,
+    none_of,
+    not_agents,
+    parse,
+)
 from .findings import Code, Finding, Severity
 from .loading import load, loads
 from .model import (
+    Accelerating,
+    Access,
     Capacity,
+    Delivery,
     HeadStart,
     Limits,
+    NewestFirst,
     OnExpiry,
+    OnRequeue,
     Order,
     Plan,
     Queue,
     Refusal,
     RefusalRule,
+    Scorer,
     ServiceLevel,
     Skill,
     Step,
@@ -29,20 +45,26 @@ from .model import (
 from .writing import dumps
 
 __all__ = [
+    "Accelerating",
+    "Access",
     "Capacity",
     "Code",
+    "Delivery",
     "Expression",
     "Finding",
     "HeadStart",
     "Limits",
     "Names",
+    "NewestFirst",
     "OnExpiry",
+    "OnRequeue",
     "Order",
     "Plan",
     "Queue",
     "Refusal",
     "RefusalRule",
     "Scope",
+    "Scorer",
     "ServiceLevel",
     "Severity",
     "Skill",
@@ -59,6 +81,8 @@ __all__ = [
     "has_skill",
     "load",
     "loads",
+    "nobody",
+    "none_of",
     "not_agents",
     "parse",
 ]

@@ -22,7 +22,7 @@ from ..errors import ExpressionError, PlanError
 from .compiler import Predicate, compiled
 from .lexer import MAX_SOURCE
 from .parser import MAX_DEPTH, MAX_NODES, Names, parse_tree
-from .syntax import And, Compare, Kind, Node, Scope, conjunction, leaves
+from .syntax import And, Compare, Kind, Node, Scope, conjunction, leaves, negation
 
 __all__ = [
     "MAX_DEPTH",
@@ -33,6 +33,8 @@ __all__ = [
     "Scope",
     "all_of",
     "has_skill",
+    "nobody",
+    "none_of",
     "not_agents",
     "parse",
 ]
@@ -196,9 +198,19 @@ def _all_of(expressions: tuple[Expression | None, ...]) -> Expression | None:
     return Expression(conjunction(e.tree for e in given), scope)
 
 
+def none_of(*expressions: Expression) -> Expression:
+    """The conjunction of the negations of at least one expression."""
+    return Expression(conjunction(negation(e.tree) for e in expressions), expressions[0].scope)
+
+
 def has_skill(name: str, level: int = 1) -> Expression:
     """The requirement of one skill, made without text: safe for a name from outside."""
     return Expression(Compare(Kind.LEVEL, name, ">=", level), Scope.AGENT)
+
+
+def nobody() -> Expression:
+    """The requirement that no agent satisfies."""
+    return Expression(Compare(Kind.IDENTIFIER, "agent", "in", ()), Scope.AGENT)
 
 
 def not_agents(agent_ids: Iterable[str]) -> Expression:

@@ -21,7 +21,7 @@ from ..errors import PlanError, UnknownNameError
 from ..model import Agent
 from . import resolve, schema
 from .fields import MAX_INTEGER
-from .model import Capacity, Limits, Plan, Queue, Skill, TriageRule
+from .model import Capacity, Limits, Plan, Queue, Scorer, Skill, TriageRule
 from .reading import Place, kind_of, read_table
 
 __all__ = ["load", "loads"]
@@ -30,7 +30,7 @@ _TABLES = ("plan", "skills", "agents", "capacities", "queues", "triage", "limits
 _LINE = re.compile(r"\(at line (\d+), column \d+\)$")
 
 
-def load(path: str | os.PathLike[str]) -> Plan:
+def load(path: str | os.PathLike[str], *, scorers: Mapping[str, Scorer] | None = None) -> Plan:
     """The plan in a TOML file; see `loads`. Raises `OSError` when it cannot be read."""
     where = os.fspath(path)
     data = pathlib.Path(path).read_bytes()
@@ -39,17 +39,21 @@ def load(path: str | os.PathLike[str]) -> Plan:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise PlanError("not UTF-8", where=f"{where}, line {line}") from error
-    return loads(text, where)
+    return loads(text, where, scorers=scorers)
 
 
-def loads(text: str, where: str = "<string>") -> Plan:
+def loads(
+    text: str, where: str = "<string>", *, scorers: Mapping[str, Scorer] | None = None
+) -> Plan:
     """The plan that TOML ``text`` describes; ``where`` names it in errors.
+
+    ``scorers`` are the functions that its queues name as ``scorer``.
 
     Raises `PlanError`, `UnknownNameError` or `ExpressionError` naming the file, the key
     path, what is allowed and the nearest match; several faults come as one `PlanError`
     that lists them, with each in its ``faults``.
     """
-    return _Loader(_parse(text, where), Place(where)).plan()
+    return _Loader(_parse(text, where), Place(where), scorers or {}).plan()
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
@@ -69,8 +73,11 @@ def _parse(text: str, where: str) -> dict[str, Any]:
 class _Loader:
     """One document on its way to a plan; each method reads one top-level table."""
 
-    def __init__(self, document: dict[str, Any], place: Place) -> None:
+    def __init__(
+        self, document: dict[str, Any], place: Place, scorers: Mapping[str, Scorer]
+    ) -> None:
         self.document = document
+        self.scorers = scorers
         self.faults = place.faults
         self.root = place
         for name in document:
@@ -94,6 +101,7 @@ class _Loader:
             "agents": self.read_agents(),
             "triage": self.read_triage(),
             "limits": self.limits,
+            "scorers": self.scorers,
         }
         if self.faults:
             raise resolve.joined(self.faults, where=self.root.file)

@@ -8,27 +8,34 @@ durations are integer milliseconds in here (``*_ms``); TOML writes seconds.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import attrs
 
 from ..errors import PlanError, UnknownNameError
-from ..model import Agent, Channel
+from ..model import Agent, Channel, Interaction
 from .expression import Expression, Scope, parse
 from .fields import at_least, between, is_integer, name_text, one_of
-from .resolve import faults_of_ladder, faults_of_plan, joined
+from .resolve import faults_of_choices, faults_of_ladder, faults_of_plan, joined
 
 __all__ = [
+    "Accelerating",
+    "Access",
     "Capacity",
+    "Delivery",
     "HeadStart",
     "Limits",
+    "NewestFirst",
     "OnExpiry",
+    "OnRequeue",
     "Order",
     "Plan",
     "Queue",
     "Refusal",
     "RefusalRule",
+    "Scorer",
     "ServiceLevel",
     "Skill",
     "Step",
@@ -47,6 +54,10 @@ class Strategy(enum.StrEnum):
     LEAST_OCCUPIED = "least_occupied"
     ROUND_ROBIN = "round_robin"
     MOST_SKILLED = "most_skilled"
+    LEAST_SKILLED = "least_skilled"
+    FEWEST_SKILLS = "fewest_skills"  #: keep the versatile free
+    WEIGHTED = "weighted"  #: offers in proportion to the agents' attribute ``weight``
+    SCORED = "scored"  #: by a function of the user: `Queue.scorer`
 
 
 class OnExpiry(enum.StrEnum):
@@ -55,6 +66,21 @@ class OnExpiry(enum.StrEnum):
     NOT_READY = "not_ready"
     NOTHING = "nothing"
     SIGN_OUT = "sign_out"
+
+
+class OnRequeue(enum.StrEnum):
+    """Where an interaction that an agent gives back waits again."""
+
+    KEEP_PLACE = "keep_place"
+    JOIN_END = "join_end"
+
+
+class Delivery(enum.StrEnum):
+    """Whether interactions are offered to agents or agents choose among what they may see."""
+
+    PUSH = "push"
+    PULL = "pull"
+    PUSH_AND_PULL = "push_and_pull"
 
 
 class RefusalRule(enum.StrEnum):
@@ -91,6 +117,14 @@ def _strategy(value: Strategy | str) -> Strategy:
 
 def _on_expiry(value: OnExpiry | str) -> OnExpiry:
     return _choice(OnExpiry, "on_expiry", value)
+
+
+def _on_requeue(value: OnRequeue | str) -> OnRequeue:
+    return _choice(OnRequeue, "on_requeue", value)
+
+
+def _delivery(value: Delivery | str) -> Delivery:
+    return _choice(Delivery, "delivery", value)
 
 
 def _refusal_rule(value: RefusalRule | str) -> RefusalRule:
@@ -147,7 +181,45 @@ class Strict:
     """Order by (priority, age): a higher priority always goes first, so a lower may starve."""
 
 
-Order = HeadStart | Strict
+@attrs.frozen
+class NewestFirst:
+    """Order by (priority, youth): the last to come is the first to go, LIFO."""
+
+
+@attrs.frozen
+class Accelerating:
+    """Order by points that grow while waiting: ``priority + waited * rate``, up to a maximum.
+
+    A point is worth ``ms_per_point`` of waiting in other queues; ``rate_percent`` 200 makes a
+    millisecond here count as two. ``max_points`` caps the sum (the dynamic delivery of NICE
+    CXone). The order inside the queue is constant up to the cap, so only heads are compared.
+    """
+
+    ms_per_point: int = attrs.field(default=60_000, validator=at_least(1))
+    rate_percent: int = attrs.field(default=100, validator=between(1, 1_000_000))
+    max_points: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(0))
+    )
+
+
+Order = HeadStart | Strict | NewestFirst | Accelerating
+
+#: Rates an agent for an interaction, higher first: (agent, interaction, occupancy) -> score.
+#: Pure and deterministic, or replays and tests of this queue are not.
+Scorer = Callable[[Agent, Interaction, Fraction], int | Fraction]
+
+
+@attrs.frozen
+class Access:
+    """What a part of a queue's agents may take, and when: a row of a routing profile.
+
+    The first row whose ``agents`` an agent satisfies gives him the ``tier`` of the queue among
+    his queues, and opens it to him once an interaction has waited ``after_ms``.
+    """
+
+    agents: Expression | None = attrs.field(default=None, converter=_agents)
+    tier: int = attrs.field(default=0, validator=at_least(0))
+    after_ms: int = attrs.field(default=0, validator=at_least(0))
 
 
 @attrs.frozen
@@ -194,6 +266,10 @@ class ServiceLevel:
     percent: int = attrs.field(default=80, validator=between(0, 100))
 
 
+def _access(rows: Iterable[Access]) -> tuple[Access, ...]:
+    return tuple(rows)
+
+
 def _ladder(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(steps) or (Step(),)
 
@@ -203,19 +279,31 @@ class Queue:
     """Where interactions wait, with all that belongs to it.
 
     ``members`` is the expression that every agent of the queue satisfies at every step;
-    ``tier`` decides between an agent's queues before any key (smaller first).
+    ``tier`` decides between an agent's queues before any key (smaller first), ``access`` says
+    otherwise for some agents, ``share`` splits an agent's work between queues of one tier in
+    proportion. ``offers`` agents may be offered an interaction at once; the first to accept
+    has it. ``scorer`` names the function of the plan that the strategy ``scored`` asks.
     """
 
     name: str = attrs.field(validator=name_text)
     members: Expression | None = attrs.field(default=None, converter=_agents)
     ladder: tuple[Step, ...] = attrs.field(default=(Step(),), converter=_ladder)
-    order: Order = attrs.field(default=HeadStart(), validator=one_of(HeadStart, Strict))
+    order: Order = attrs.field(
+        default=HeadStart(), validator=one_of(HeadStart, Strict, NewestFirst, Accelerating)
+    )
     strategy: Strategy = attrs.field(default=Strategy.LONGEST_IDLE, converter=_strategy)
+    scorer: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
     tier: int = attrs.field(default=0, validator=at_least(0))
+    access: tuple[Access, ...] = attrs.field(default=(), converter=_access)
+    share: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least(1)))
     priority: int = attrs.field(default=0, validator=at_least(0))
+    delivery: Delivery = attrs.field(default=Delivery.PUSH, converter=_delivery)
+    offers: int = attrs.field(default=1, validator=between(1, 50))
+    auto_accept: bool = attrs.field(default=False, validator=one_of(bool))
     offer_timeout_ms: int = attrs.field(default=20_000, validator=at_least(1))
     on_expiry: OnExpiry = attrs.field(default=OnExpiry.NOT_READY, converter=_on_expiry)
     refusal: Refusal = attrs.field(default=Refusal(), validator=one_of(Refusal))
+    on_requeue: OnRequeue = attrs.field(default=OnRequeue.KEEP_PLACE, converter=_on_requeue)
     wrap_up: WrapUp = attrs.field(default=WrapUp(), validator=one_of(WrapUp))
     service_level: ServiceLevel = attrs.field(
         default=ServiceLevel(), validator=one_of(ServiceLevel)
@@ -225,6 +313,8 @@ class Queue:
     def __attrs_post_init__(self) -> None:
         for number, fault in faults_of_ladder(self.ladder):
             raise PlanError(fault, where=f"queue {self.name!r}, step {number}")
+        for fault in faults_of_choices(self):
+            raise PlanError(fault, where=f"queue {self.name!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -333,7 +423,8 @@ class Plan:
 
     ``queues``, ``skills``, ``capacities`` and ``agents`` are given as sequences and kept
     as mappings by name. A plan without skills admits any skill name; a plan without
-    capacities has one, ``default``: one interaction at a time.
+    capacities has one, ``default``: one interaction at a time. ``scorers`` are the functions that
+    queues name; they are code, so they are no part of a plan's text and of its equality.
 
     Raises `UnknownNameError` or `PlanError`; several faults come as one `PlanError`.
     """
@@ -345,6 +436,7 @@ class Plan:
     agents: Mapping[str, Agent] = attrs.field(default=(), converter=_agent_table)
     triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=_rules)
     limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
+    scorers: Mapping[str, Scorer] = attrs.field(factory=dict, converter=dict, eq=False)
 
     def __attrs_post_init__(self) -> None:
         faults = tuple(faults_of_plan(self))

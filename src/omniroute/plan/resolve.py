@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "faults_of_agent",
+    "faults_of_choices",
     "faults_of_ladder",
     "faults_of_plan",
     "faults_of_queue",
@@ -62,7 +63,10 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         where = f"agents.{agent.id}"
         yield from faults_of_agent(agent, plan.skills, plan.capacities, where)
     for queue in plan.queues.values():
-        yield from faults_of_queue(queue, plan.skills, plan.limits, f"queues.{queue.name}")
+        where = f"queues.{queue.name}"
+        yield from faults_of_queue(queue, plan.skills, plan.limits, where)
+        if queue.scorer is not None and queue.scorer not in plan.scorers:
+            yield UnknownNameError("scorer", queue.scorer, plan.scorers, where=f"{where}.scorer")
     for number, rule in enumerate(plan.triage):
         where = f"triage[{number}]"
         yield from faults_of_rule(rule, plan.queues, plan.skills, plan.limits, where)
@@ -95,7 +99,17 @@ def faults_of_queue(
         yield from _unknown_skills(step.requirement, skills, f"{place}.requirement")
         dropped = (name for name in step.drop if name != "*")
         yield from _unknown(dropped, skills, f"{place}.drop")
+    for number, row in enumerate(queue.access):
+        yield from _unknown_skills(row.agents, skills, f"{where}.access[{number}].agents")
     yield from _over_limit(queue.priority, limits, f"{where}.priority")
+
+
+def faults_of_choices(queue: Queue) -> Iterator[str]:
+    """Settings of a queue that contradict each other."""
+    if queue.auto_accept and queue.offers > 1:
+        yield "auto_accept leaves nobody else to offer it to: give `offers = 1`"
+    if (queue.strategy == "scored") != (queue.scorer is not None):
+        yield 'the strategy "scored" and a `scorer` belong together'
 
 
 def faults_of_rule(

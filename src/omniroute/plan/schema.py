@@ -14,11 +14,33 @@ from typing import Any
 from ..errors import PlanError, UnknownNameError
 from .expression import Names, Scope, parse
 from .fields import is_integer
-from .model import HeadStart, Refusal, ServiceLevel, Skill, Step, Strict, WrapUp
+from .model import (
+    Accelerating,
+    Access,
+    HeadStart,
+    NewestFirst,
+    Refusal,
+    ServiceLevel,
+    Skill,
+    Step,
+    Strict,
+    WrapUp,
+)
 from .reading import Key, Place, kind_of, read_table
 from .resolve import faults_of_ladder
 
-__all__ = ["AGENT", "CAPACITY", "LIMITS", "PLAN", "QUEUE", "RULE", "STEP", "read_skill", "written"]
+__all__ = [
+    "ACCESS",
+    "AGENT",
+    "CAPACITY",
+    "LIMITS",
+    "PLAN",
+    "QUEUE",
+    "RULE",
+    "STEP",
+    "read_skill",
+    "written",
+]
 
 #: Seconds that still are a duration: 10 million years of milliseconds.
 _MAX_DIGITS = 12
@@ -142,10 +164,18 @@ def _plain_text(value: object) -> str:
 
 def _order(value: object, place: Place) -> Any:
     if isinstance(value, dict):
+        if "rate_percent" in value or "max_points" in value:
+            return read_table(Accelerating, value, place, _ACCELERATING)
         return read_table(HeadStart, value, place, _HEAD_START)
-    words = {"head_start": HeadStart(), "strict": Strict()}
+    words = {
+        "head_start": HeadStart(),
+        "strict": Strict(),
+        "newest_first": NewestFirst(),
+        "accelerating": Accelerating(),
+    }
     if not isinstance(value, str):
-        raise PlanError(f'must be "head_start", "strict" or a table, got {kind_of(value)}')
+        names = ", ".join(f'"{word}"' for word in words)
+        raise PlanError(f"must be {names} or a table, got {kind_of(value)}")
     if value not in words:
         raise UnknownNameError("order", value, words)
     return words[value]
@@ -154,6 +184,10 @@ def _order(value: object, place: Place) -> Any:
 def _write_order(order: Any) -> Any:
     if isinstance(order, Strict):
         return "strict"
+    if isinstance(order, NewestFirst):
+        return "newest_first"
+    if isinstance(order, Accelerating):
+        return written(order, Accelerating(), _ACCELERATING)
     return {"seconds_per_point": _in_seconds(order.ms_per_point)}
 
 
@@ -195,6 +229,17 @@ def _ladder(value: object, place: Place) -> tuple[Step, ...]:
     return found
 
 
+def _access(value: object, place: Place) -> tuple[Access, ...]:
+    if not isinstance(value, list):
+        raise PlanError(f"must be an array of tables: write [[{place.path}]]")
+    rows = [read_table(Access, table, place.at(n), ACCESS) for n, table in enumerate(value)]
+    return tuple(row for row in rows if row is not None)
+
+
+def _write_access(rows: tuple[Access, ...]) -> list[dict[str, Any]]:
+    return [written(row, Access(), ACCESS) for row in rows]
+
+
 def _write_ladder(ladder: tuple[Step, ...]) -> list[dict[str, Any]]:
     return [written(step, Step(), STEP) for step in ladder]
 
@@ -224,6 +269,12 @@ _DURATION_OR_NONE = (_seconds(0), _in_seconds)
 
 _HEAD_START = {"seconds_per_point": Key("ms_per_point", *_DURATION_OR_NONE, required=True)}
 
+_ACCELERATING = {
+    "seconds_per_point": Key("ms_per_point", *_DURATION),
+    "rate_percent": Key("rate_percent", *_INTEGER, required=True),
+    "max_points": Key("max_points", *_INTEGER),
+}
+
 _REFUSAL = {
     "rule": Key("rule", *_WORD, required=True),
     "after_s": Key("after_ms", *_DURATION),
@@ -249,15 +300,28 @@ STEP = {
     "skip_if_nobody": Key("skip_if_nobody", *_BOOLEAN),
 }
 
+ACCESS = {
+    "agents": Key("agents", *_AGENTS),
+    "tier": Key("tier", *_INTEGER),
+    "after_s": Key("after_ms", *_DURATION_OR_NONE),
+}
+
 QUEUE = {
     "members": Key("members", *_AGENTS),
     "order": Key("order", _order, _write_order),
     "strategy": Key("strategy", *_WORD),
+    "scorer": Key("scorer", *_NAME),
     "tier": Key("tier", *_INTEGER),
+    "access": Key("access", _access, _write_access),
+    "share": Key("share", *_INTEGER),
     "priority": Key("priority", *_INTEGER),
+    "delivery": Key("delivery", *_WORD),
+    "offers": Key("offers", *_INTEGER),
+    "auto_accept": Key("auto_accept", *_BOOLEAN),
     "offer_timeout_s": Key("offer_timeout_ms", *_DURATION),
     "on_expiry": Key("on_expiry", *_WORD),
     "refusal": Key("refusal", *_word_or_table(Refusal, "rule", _REFUSAL)),
+    "on_requeue": Key("on_requeue", *_WORD),
     "wrap_up": Key("wrap_up", *_word_or_table(WrapUp, "kind", _WRAP_UP)),
     "service_level": Key("service_level", _service_level, _write_service_level),
     "max_waiting": Key("max_waiting", *_INTEGER),

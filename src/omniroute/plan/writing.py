@@ -32,8 +32,11 @@ def _blocks(plan: Plan) -> Iterator[list[str]]:
             yield _table(f"[capacities.{quoted_key(name)}]", table)
     for name, queue in plan.queues.items():
         table = schema.written(queue, Queue(name=name), schema.QUEUE)
+        access = table.pop("access", [])
         ladder = table.pop("ladder", [])
         yield _table(f"[queues.{quoted_key(name)}]", table)
+        for row in access:
+            yield _table(f"[[queues.{quoted_key(name)}.access]]", row)
         for step in ladder:
             yield _table(f"[[queues.{quoted_key(name)}.ladder]]", step)
     for rule in plan.triage:

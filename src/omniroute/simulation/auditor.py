@@ -5,8 +5,9 @@ checks each event against the laws (`laws`) and raises `AuditError` at the first
 one, or at the end of a batch when something that had to happen did not. It decides nothing, so
 it cannot share a mistake with the engine that decides.
 
-Order is checked inside a lane, where it is absolute; between lanes it depends on who was free
-when, and that is what the slow model in the tests is for.
+Order is checked inside a lane, where it is absolute. Between lanes it is checked where an agent
+certainly chose among all that he could get, by tier, share and key; else it depends on who was
+free when, and that is what the slow model in the tests is for.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..events import Event
 from ..plan import Plan
 from .books import OPEN, SUBJECTS, AuditError, Books, Law
 from .laws import HANDLERS, is_refused_by_all
+from .offer_laws import candidates
 
 __all__ = ["AuditError", "Auditor", "Law"]
 
@@ -30,7 +32,8 @@ class Auditor:
     `AuditError`. ``figures()`` are counts in the shape of the engine's statistics.
 
     ``observe`` costs a few dictionary look-ups, for an offer also a look at the older ones of
-    the lane; ``at_rest`` looks at each ready agent with each lane.
+    the lane, and at the heads of all lanes when the agent chose; ``at_rest`` looks at each ready
+    agent with each lane.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -67,6 +70,7 @@ class Auditor:
             books.require(not refused, Law.REFUSAL, f"all have refused {work.id!r}")
         self._check_work()
         self._check_count()
+        books.touched.clear()
 
     def figures(self) -> dict[str, Any]:
         """The counts as `engine.Statistics` has them (as builtins), but for its ``now_ms``."""
@@ -83,14 +87,13 @@ class Auditor:
         """The law that makes it a router: nobody idles beside work that he may be offered."""
         books = self._books
         for desk in books.desks.values():
-            for lane in books.lanes if desk.ready else ():
-                work = next((w for w in lane if desk.agent.id not in w.barred), None)
-                if work and desk.has_room(work.channel) and work.admits(desk.agent):
-                    books.fail(Law.WORK, f"{desk.agent.id!r} is free and {work.id!r} waits")
+            for work in candidates(books, desk) if desk.ready else ():
+                books.fail(Law.WORK, f"{desk.agent.id!r} is free and {work.id!r} waits")
 
     def _check_count(self) -> None:
         books = self._books
-        is_open = len(books.lanes) + len(books.offers) + len(books.assignments)
+        offered = {work.id for work in books.offers.values()}
+        is_open = len(books.lanes) + len(offered) + len(books.assignments)
         right = books.admitted == is_open + books.ended and is_open == len(books.works)
         books.require(
             right, Law.COUNT, f"admitted {books.admitted}, open {is_open}, ended {books.ended}"

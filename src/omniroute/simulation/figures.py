@@ -14,7 +14,7 @@ from .. import events as ev
 from ..plan import Plan
 
 if TYPE_CHECKING:
-    from .books import Work
+    from .works import Work
 
 __all__ = ["Figures"]
 
@@ -58,7 +58,7 @@ class Figures:
         """Count an event about ``work``; an assignment still knows when it was accepted."""
         row = self._row(work.queue.name, work.channel)
         row[_COUNTED[type(event)]] += 1
-        waited_ms = event.at_ms - work.enqueued_at_ms
+        waited_ms = event.at_ms - work.arrived_at_ms
         in_time = waited_ms <= work.queue.service_level.target_ms
         if isinstance(event, ev.Accepted):
             row["wait_ms"] += waited_ms

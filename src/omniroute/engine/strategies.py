@@ -1,0 +1,70 @@
+"""How one agent is chosen among the eligible: a score for each strategy, smaller first.
+
+The definitions are in docs/explanation/semantics.md, "Order". Ties go to the longest idle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from ..plan import Scorer, Strategy
+
+if TYPE_CHECKING:
+    from .lanes import Need
+    from .records import AgentRecord, InteractionRecord, QueueRecord
+
+__all__ = ["OF_GROUP", "score_of"]
+
+#: What the members of a group share, so that only its longest idle is asked.
+OF_GROUP = frozenset(
+    {
+        Strategy.LONGEST_IDLE,
+        Strategy.LEAST_OCCUPIED,
+        Strategy.MOST_SKILLED,
+        Strategy.LEAST_SKILLED,
+        Strategy.FEWEST_SKILLS,
+    }
+)
+
+#: A score; those of one strategy can be compared.
+Score = Callable[["AgentRecord"], Any]
+
+
+def score_of(
+    queue: QueueRecord, need: Need, record: InteractionRecord, scorers: Mapping[str, Scorer]
+) -> Score:
+    """What the queue's strategy gives each agent for this interaction."""
+    strategy = queue.plan.strategy
+    if strategy is Strategy.WEIGHTED:
+        return lambda agent: _weighted(agent, queue.name)
+    if strategy is Strategy.SCORED:
+        scorer = scorers[queue.plan.scorer or ""]
+        picture = record.picture()
+        return lambda agent: -scorer(agent.agent, picture, agent.load.occupancy)
+    if strategy is Strategy.MOST_SKILLED:
+        return lambda agent: _skilled(need, agent, -1)
+    if strategy is Strategy.LEAST_SKILLED:
+        return lambda agent: _skilled(need, agent, 1)
+    return _PLAIN[strategy]
+
+
+def _skilled(need: Need, agent: AgentRecord, sign: int) -> tuple[int, int]:
+    missing, levels = need.skill_score(agent.profile)
+    return missing, sign * levels
+
+
+def _weighted(agent: AgentRecord, queue: str) -> tuple[int, Fraction]:
+    weight = agent.agent.attributes.get("weight")
+    if type(weight) is not int or weight < 1:
+        return 1, Fraction(0)
+    return 0, Fraction(agent.taken.get(queue, 0), weight)
+
+
+_PLAIN: Mapping[Strategy, Score] = {
+    Strategy.LONGEST_IDLE: lambda _: 0,
+    Strategy.LEAST_OCCUPIED: lambda agent: agent.load.occupancy,
+    Strategy.ROUND_ROBIN: lambda agent: agent.last_offer,
+    Strategy.FEWEST_SKILLS: lambda agent: sum(level > 0 for level in agent.agent.skills.values()),
+}

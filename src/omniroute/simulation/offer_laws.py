@@ -1,0 +1,295 @@
+"""The laws of offers and assignments: who gets what, and what follows from an answer.
+
+The other laws are in `laws`; both are lists of one function per event.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any, Final
+
+from .. import events as ev
+from ..events import OfferKind, RevokeReason
+from ..model import Agent, InteractionState
+from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, RefusalRule, WrapUpKind
+from .books import Books, Law
+from .works import Desk, Offer, Work, access_of
+
+__all__ = ["HANDLERS", "candidates", "follow_up", "set_clocks"]
+
+
+def set_clocks(books: Books, work: Work) -> None:
+    """Note when its step and its opening end."""
+    if work.step_end_ms is not None:
+        books.deadlines.add(work.step_end_ms, "step", work)
+    if work.opening_end_ms is not None:
+        books.deadlines.add(work.opening_end_ms, "opening", work)
+
+
+def follow_up(books: Books, work: Work) -> None:
+    """What is over by its age when it waits anew must be said at once."""
+    if work.passed(books.now_ms) > work.opening:
+        books.owe(ev.AccessWidened, work.id)
+    if work.step_end_ms is not None and work.step_end_ms <= books.now_ms:
+        books.owe(ev.StepReached, work.id)
+    set_clocks(books, work)
+
+
+# --- who gets what --------------------------------------------------------------------
+
+
+def candidates(books: Books, desk: Desk) -> Iterator[Work]:
+    """What the agent may be offered now: of each lane the first, waiting and held out apart."""
+    for lanes in (books.lanes, books.held_out):
+        for lane in lanes:
+            work = _first(lane, desk.agent, books.now_ms)
+            if work is None or work.queue.delivery is Delivery.PULL:
+                continue
+            if desk.has_room(work.channel) and work.admits(desk.agent):
+                yield work
+
+
+def _first(lane: Iterator[Work], agent: Agent, now_ms: int) -> Work | None:
+    found = (work for work in lane if work.may_go_to(agent))
+    first = next(found, None)
+    if first is None:
+        return None
+    if first.state is InteractionState.OFFERED:
+        return min(first, *found, first, key=lambda work: work.seq)
+    if isinstance(first.queue.order, Accelerating):
+        return min(first, *found, first, key=lambda work: work.key_at(now_ms))
+    return first
+
+
+def _check_lane(books: Books, work: Work, agent: Agent) -> None:
+    """Nobody of its lane goes before it."""
+    if work.state is InteractionState.WAITING:
+        before = books.lanes.before(work, books.now_ms)
+    else:
+        lane = work.lane
+        older = (other for other in books.held_out.of(lane) if other.seq < work.seq)
+        before = itertools.chain(books.lanes.of(lane), older)
+    for other in before:
+        detail = f"{other.id!r} of the same lane goes first"
+        books.require(not other.may_go_to(agent), Law.ORDER, detail)
+
+
+def _check_choice(books: Books, work: Work, desk: Desk) -> None:
+    """Of all that the agent could get it is the best: tier, held out, share, key.
+
+    Only where the offer is certain to be the agent's choice: nothing happened to the
+    interaction since the last rest, so it is he who became free.
+    """
+    if work.id in books.touched:
+        return
+    found = list(candidates(books, desk))
+    tier = access_of(desk.agent, work.queue).tier
+    tiers = [access_of(desk.agent, other.queue).tier for other in found]
+    rivals = [other for other, its in zip(found, tiers, strict=True) if its == tier]
+    books.require(tier <= min(tiers, default=tier), Law.ORDER, "another tier goes first")
+    by_share = any(w.queue.share and w.state is InteractionState.WAITING for w in rivals)
+
+    def rank(other: Work) -> tuple[bool, Fraction, Any]:
+        if other.state is InteractionState.OFFERED:
+            return True, Fraction(0), other.seq
+        portion = Fraction(desk.taken[other.queue.name], other.queue.share or 1)
+        return False, portion if by_share else Fraction(0), other.key_at(books.now_ms)
+
+    for other in rivals:
+        goes_first = rank(other) < rank(work)
+        books.require(not goes_first, Law.ORDER, f"{other.id!r} goes first for him")
+
+
+def _check_match(books: Books, work: Work, desk: Desk) -> None:
+    """What holds when the engine brings them together."""
+    queue, limits = work.queue, books.plan.limits
+    books.require(queue.delivery is not Delivery.PULL, Law.OFFER, "agents pick from there")
+    books.require(len(work.offers) < queue.offers, Law.OFFER, "enough offers of it are open")
+    books.require(work.offered < limits.max_offers, Law.OFFER, "offered too often")
+    books.require(desk.agent.id not in work.barred, Law.REFUSAL, "he is barred")
+
+
+def _offered(books: Books, event: ev.Offered) -> None:
+    next_id, how = books.last_offer + 1, event.how
+    books.require(event.offer_id == next_id, Law.OFFER, f"the next is {next_id}")
+    work, desk = books.work(event), books.desks.get(event.agent_id)
+    if desk is None or not (desk.ready or how is OfferKind.ASSIGNED):
+        books.fail(Law.READY, f"{event.agent_id!r} is not ready")
+    his = any(offer.agent_id == desk.agent.id for offer in work.offers.values())
+    books.require(not his, Law.OFFER, "he has an open offer of it")
+    if how is OfferKind.MATCHED:
+        _check_match(books, work, desk)
+    elif how is OfferKind.PICKED:
+        pushed = work.queue.delivery is Delivery.PUSH
+        books.require(not pushed, Law.OFFER, "nobody picks from there")
+    has_room = desk.has_room(work.channel)
+    if how is not OfferKind.ASSIGNED:
+        books.require(work.admits(desk.agent), Law.REQUIREMENT, "he does not satisfy it")
+        books.require(work.opens_to(desk.agent), Law.ACCESS, "it is not open to him yet")
+        books.require(has_room, Law.CAPACITY, "he has no room")
+    books.require(event.over_capacity is not has_room, Law.CAPACITY, f"he has room: {has_room}")
+    if how is OfferKind.MATCHED:
+        _check_lane(books, work, desk.agent)
+        _check_choice(books, work, desk)
+    expires_at_ms = event.at_ms + work.queue.offer_timeout_ms
+    books.require(event.expires_at_ms == expires_at_ms, Law.DEADLINE, f"not {expires_at_ms}")
+    if how is not OfferKind.MATCHED or work.queue.auto_accept:
+        books.owe(ev.Accepted, event.offer_id)
+    books.last_offer = event.offer_id
+    work.offers[event.offer_id] = Offer(desk.agent.id, expires_at_ms)
+    work.offered += 1
+    desk.work[event.offer_id] = books.offers[event.offer_id] = work
+    desk.taken[work.queue.name] += 1
+    books.deadlines.add(expires_at_ms, "offer", work, event.offer_id)
+    books.move(work, event)
+    books.figures.count(event, work)
+
+
+# --- answers --------------------------------------------------------------------------
+
+
+def _answered(books: Books, event: ev.Accepted | ev.Declined | ev.Expired | ev.Revoked) -> None:
+    work = books.offers.get(event.offer_id)
+    if work is None:
+        books.fail(Law.OFFER, "it is not open")
+    offer = work.offers[event.offer_id]
+    same = (work.id, offer.agent_id) == (event.interaction_id, event.agent_id)
+    books.require(same, Law.OFFER, f"it is for {offer.agent_id!r} and about {work.id!r}")
+    if isinstance(event, ev.Expired):
+        on_time = event.at_ms == offer.until_ms
+        books.require(on_time, Law.DEADLINE, f"it expires at {offer.until_ms}")
+    elif not isinstance(event, ev.Revoked):
+        in_time = event.at_ms < offer.until_ms
+        books.require(in_time, Law.DEADLINE, f"it expired at {offer.until_ms}")
+    is_taken = isinstance(event, ev.Revoked) and event.reason is RevokeReason.TAKEN
+    books.require(is_taken is bool(work.agent_id), Law.OFFER, f"it is {work.agent_id!r}'s")
+    books.close_offer(work, event.offer_id)
+    if isinstance(event, ev.Accepted):
+        _assign(books, work, event)
+    books.move(work, event)
+    books.figures.count(event, work)
+    if isinstance(event, ev.Declined | ev.Revoked):
+        _bar(books, work, offer.agent_id, event)
+    if not isinstance(event, ev.Accepted):
+        _owe_after_offer(books, work, offer.agent_id, event)
+
+
+def _assign(books: Books, work: Work, event: ev.Accepted) -> None:
+    """The first acceptance wins; the other offers are taken back."""
+    work.assignment_id, work.agent_id = event.offer_id, event.agent_id
+    work.accepted_at_ms, work.offered = event.at_ms, 0
+    books.assignments[event.offer_id] = books.desks[event.agent_id].work[event.offer_id] = work
+    work.barred.clear()
+    books.refused.pop(work.id, None)
+    for offer_id in work.offers:
+        books.owe(ev.Revoked, offer_id)
+
+
+def _owe_after_offer(
+    books: Books, work: Work, agent_id: str, event: ev.Declined | ev.Expired | ev.Revoked
+) -> None:
+    reason = event.reason if isinstance(event, ev.Revoked) else None
+    is_exhausted = work.offered >= books.plan.limits.max_offers and not work.offers
+    if reason is RevokeReason.CUSTOMER_LEFT:
+        books.owe(ev.Abandoned, work.id)
+    elif reason is RevokeReason.MOVED:
+        books.owe(ev.Moved, work.id)
+    elif reason is RevokeReason.CANCELLED or (is_exhausted and not work.agent_id):
+        books.owe(ev.Cancelled, work.id)
+    if reason is RevokeReason.SIGNED_OUT:
+        books.owe(ev.SignedOut, agent_id)
+    elif isinstance(event, ev.Expired) and work.queue.on_expiry is OnExpiry.NOT_READY:
+        books.owe(ev.BecameNotReady, agent_id)
+    elif isinstance(event, ev.Expired) and work.queue.on_expiry is OnExpiry.SIGN_OUT:
+        books.owe(ev.SignedOut, agent_id)
+
+
+def _bar(books: Books, work: Work, agent_id: str, event: Any) -> None:
+    refusal = work.queue.refusal
+    again_at_ms: int | None = -1
+    if refusal.rule is RefusalRule.AT_ONCE:
+        again_at_ms = None
+    elif refusal.rule is RefusalRule.AFTER:
+        again_at_ms = event.at_ms + refusal.after_ms
+    if isinstance(event, ev.Revoked) and event.reason is not RevokeReason.WITHDRAWN:
+        again_at_ms = None
+    elif isinstance(event, ev.Requeued) and event.again_at_ms is None and again_at_ms:
+        books.owe(ev.SignedOut, agent_id)
+        again_at_ms = None
+    books.require(event.again_at_ms == again_at_ms, Law.REFUSAL, f"not {again_at_ms}")
+    if again_at_ms is not None:
+        work.barred[agent_id] = again_at_ms
+        books.refused[work.id] = work
+        if again_at_ms >= 0:
+            books.deadlines.add(again_at_ms, "refusal", work, agent_id)
+
+
+# --- assignments ----------------------------------------------------------------------
+
+
+def _assigned(books: Books, event: Any) -> Work:
+    work = books.assignments.get(event.assignment_id)
+    if work is None:
+        books.fail(Law.STATE, f"no assignment {event.assignment_id}")
+    agent_id = getattr(event, "agent_id", work.agent_id)
+    same = (work.id, work.agent_id) == (event.interaction_id, agent_id)
+    books.require(same, Law.STATE, f"it is {work.agent_id!r}'s and about {work.id!r}")
+    return books.work(event)
+
+
+def _held_or_resumed(books: Books, event: ev.Held | ev.Resumed) -> None:
+    books.move(_assigned(books, event), event)
+
+
+def _requeued(books: Books, event: ev.Requeued) -> None:
+    work = _assigned(books, event)
+    books.figures.count(event, work)
+    if event.enqueued_at_ms is not None:
+        joins = work.queue.on_requeue is OnRequeue.JOIN_END
+        joins = joins and event.enqueued_at_ms == event.at_ms
+        books.require(joins, Law.ORDER, "it keeps its place")
+        work.enqueued_at_ms = event.enqueued_at_ms
+    elif work.queue.on_requeue is OnRequeue.JOIN_END:
+        books.owe(ev.SignedOut, event.agent_id)
+    books.move(work, event)
+    _bar(books, work, event.agent_id, event)
+    follow_up(books, work)
+
+
+def _wrap_up_started(books: Books, event: ev.WrapUpStarted) -> None:
+    work, until_ms = _assigned(books, event), None
+    wrap_up = work.queue.wrap_up
+    books.require(wrap_up.kind is not WrapUpKind.NONE, Law.STATE, "the queue has none")
+    if wrap_up.kind is not WrapUpKind.OPTIONAL:
+        until_ms = event.at_ms + wrap_up.duration_ms
+        books.deadlines.add(until_ms, "wrap_up", work)
+    books.require(event.until_ms == until_ms, Law.DEADLINE, f"not {until_ms}")
+    work.until_ms = until_ms
+    books.move(work, event)
+
+
+def _completed(books: Books, event: ev.Completed) -> None:
+    work = _assigned(books, event)
+    kind = work.queue.wrap_up.kind
+    if work.state is not InteractionState.WRAP_UP:
+        books.require(kind is WrapUpKind.NONE, Law.STATE, "it owes a wrap-up")
+    elif kind is WrapUpKind.FORCED and event.at_ms < (work.until_ms or 0):
+        books.owe(ev.SignedOut, event.agent_id)
+    books.figures.count(event, work)
+    books.move(work, event)
+
+
+HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
+    ev.Offered: _offered,
+    ev.Accepted: _answered,
+    ev.Declined: _answered,
+    ev.Expired: _answered,
+    ev.Revoked: _answered,
+    ev.Held: _held_or_resumed,
+    ev.Resumed: _held_or_resumed,
+    ev.Requeued: _requeued,
+    ev.WrapUpStarted: _wrap_up_started,
+    ev.Completed: _completed,
+}

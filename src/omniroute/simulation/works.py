@@ -1,0 +1,254 @@
+"""What an auditor knows of one interaction, one agent, and what waits together.
+
+The words of the engine's definition, written once more: key, ladder, access, room. Nothing here
+is shared with the engine, so that it cannot share a mistake either.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+
+import attrs
+
+from ..model import Agent, Channel, InteractionState
+from ..plan import (
+    Accelerating,
+    Access,
+    Capacity,
+    Delivery,
+    Expression,
+    HeadStart,
+    NewestFirst,
+    Queue,
+    Step,
+    all_of,
+)
+
+__all__ = ["Desk", "Key", "Lane", "Lanes", "Offer", "Work", "access_of", "openings"]
+
+#: The order among the waiting of one queue: smaller first. Ends in `seq`, so no two are equal.
+Key = tuple[int, int, int]
+
+#: What interactions of one lane share: queue, step, effective requirement, channel.
+Lane = tuple[str, int, str, Channel]
+
+
+@attrs.frozen
+class Offer:
+    """An open offer: whose, and until when."""
+
+    agent_id: str
+    until_ms: int
+
+
+def openings(queue: Queue) -> list[int]:
+    """The delays after which more agents may take what waits in ``queue``, in order."""
+    return sorted({row.after_ms for row in queue.access if row.after_ms})
+
+
+def access_of(agent: Agent, queue: Queue) -> Access:
+    """The first row of ``queue`` that ``agent`` satisfies."""
+    rows = (row for row in queue.access if row.agents is None or row.agents.matches(agent))
+    return next(rows, Access(tier=queue.tier))
+
+
+@attrs.define(eq=False)
+class Work:
+    """An open interaction.
+
+    ``offers`` are its open offers by id, ``offered`` how many there were since the last
+    acceptance. ``assignment_id`` and ``agent_id`` are of the agent who has it, ``until_ms`` is
+    when its wrap-up ends, ``place`` where it waits. ``own_steps`` come before the queue's.
+    """
+
+    id: str
+    seq: int
+    queue: Queue
+    channel: Channel
+    thread_id: str | None
+    priority: int
+    requirement: Expression | None
+    arrived_at_ms: int
+    enqueued_at_ms: int
+    step_began_ms: int
+    own_steps: tuple[Step, ...] = ()
+    state: InteractionState = InteractionState.WAITING
+    step: int = 0
+    opening: int = 0
+    offers: dict[int, Offer] = attrs.field(factory=dict)
+    offered: int = 0
+    assignment_id: int = 0
+    agent_id: str = ""
+    until_ms: int | None = None
+    accepted_at_ms: int = 0
+    barred: dict[str, int] = attrs.field(factory=dict)
+    place: tuple[Lanes, Lane, Key] | None = None
+
+    @property
+    def key(self) -> Key:
+        """Its place in the order among the waiting of its lane, however late it is.
+
+        For `Accelerating` that is the order below the cap; `key_at` has the true one.
+        """
+        order = self.queue.order
+        if isinstance(order, HeadStart):
+            return 0, self.enqueued_at_ms - self.priority * order.ms_per_point, self.seq
+        if isinstance(order, Accelerating):
+            head_start = self.priority * order.ms_per_point * 100
+            return 0, self.enqueued_at_ms * order.rate_percent - head_start, self.seq
+        if isinstance(order, NewestFirst):
+            return -self.priority, -self.enqueued_at_ms, -self.seq
+        return -self.priority, self.enqueued_at_ms, self.seq
+
+    def key_at(self, now_ms: int) -> tuple[int, int | Fraction, int]:
+        """Its place in the order among the waiting of any queue."""
+        order = self.queue.order
+        if not isinstance(order, Accelerating):
+            return self.key
+        waited_ms = Fraction((now_ms - self.enqueued_at_ms) * order.rate_percent, 100)
+        age_ms = self.priority * order.ms_per_point + waited_ms
+        if order.max_points is not None:
+            age_ms = min(age_ms, Fraction(order.max_points * order.ms_per_point))
+        return 0, now_ms - age_ms, self.seq
+
+    @property
+    def lane(self) -> Lane:
+        """The lane it waits in."""
+        return self.queue.name, self.step, str(self.effective(self.step)), self.channel
+
+    @property
+    def ladder(self) -> tuple[Step, ...]:
+        """Its own steps, then those of its queue."""
+        return (*self.own_steps, *self.queue.ladder)
+
+    @property
+    def step_end_ms(self) -> int | None:
+        """When its current step ends, None on one that is for good."""
+        step = self.ladder[self.step]
+        if step.for_ms is not None:
+            return self.step_began_ms + step.for_ms
+        return None if step.until_ms is None else self.arrived_at_ms + step.until_ms
+
+    @property
+    def opening_end_ms(self) -> int | None:
+        """When more agents may take it, None when no more are to come."""
+        to_come = openings(self.queue)[self.opening :]
+        return self.arrived_at_ms + to_come[0] if to_come else None
+
+    def passed(self, now_ms: int) -> int:
+        """How many openings its age has reached."""
+        return sum(ms <= now_ms - self.arrived_at_ms for ms in openings(self.queue))
+
+    def effective(self, step: int) -> Expression | None:
+        """What an agent must satisfy at ``step``: members, step and own requirement."""
+        rung = self.ladder[step]
+        own = None if self.requirement is None else self.requirement.without(rung.drop)
+        return all_of(self.queue.members, rung.requirement, own)
+
+    def admits(self, agent: Agent, step: int | None = None) -> bool:
+        """Whether ``agent`` satisfies it at ``step`` (None: the current one)."""
+        requirement = self.effective(self.step if step is None else step)
+        return requirement is None or requirement.matches(agent)
+
+    def opens_to(self, agent: Agent) -> bool:
+        """Whether ``agent`` has access by now."""
+        if not self.queue.access:
+            return True
+        delay_ms = access_of(agent, self.queue).after_ms
+        return not delay_ms or delay_ms in openings(self.queue)[: self.opening]
+
+    def may_go_to(self, agent: Agent) -> bool:
+        """Whether nothing but requirement and room, which are the lane's, speaks against it."""
+        if agent.id in self.barred or not self.opens_to(agent):
+            return False
+        return all(offer.agent_id != agent.id for offer in self.offers.values())
+
+    def is_open(self, max_offers: int) -> bool:
+        """Whether it is open to offers."""
+        if self.queue.delivery is Delivery.PULL:
+            return False
+        if self.state is not InteractionState.OFFERED:
+            return self.state is InteractionState.WAITING
+        return len(self.offers) < self.queue.offers and self.offered < max_offers
+
+
+@attrs.define(eq=False)
+class Desk:
+    """A signed-in agent and what he carries, by offer id: offers, assignments, wrap-ups.
+
+    ``taken`` counts his offers since he signed in, by queue.
+    """
+
+    agent: Agent
+    capacity: Capacity
+    ready: bool = False
+    work: dict[int, Work] = attrs.field(factory=dict)
+    taken: Counter[str] = attrs.field(factory=Counter)
+
+    def has_room(self, channel: Channel) -> bool:
+        """Whether one more of ``channel`` fits. O(what he carries)."""
+        cost = self.capacity.cost(channel)
+        if cost is None:
+            return False
+        used = sum(self.capacity.cost(w.channel) or 0 for w in self.work.values())
+        same = sum(w.channel == channel for w in self.work.values())
+        return used + cost <= self.capacity.budget and same < self.capacity.maximum(channel)
+
+
+class Lanes:
+    """Works by lane, each lane in key order. Adding and removing: a binary search."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, list[tuple[Key, Work]]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
+    def add(self, work: Work) -> None:
+        """Let it wait at its place."""
+        lane, key = work.lane, work.key
+        bisect.insort(self._lanes.setdefault(lane, []), (key, work))
+        work.place = self, lane, key
+
+    def remove(self, work: Work) -> None:
+        """Take it out; it must be here."""
+        assert work.place is not None
+        _, lane, key = work.place
+        rows = self._lanes[lane]
+        del rows[bisect.bisect_left(rows, (key,))]
+        if not rows:
+            del self._lanes[lane]
+        work.place = None
+
+    def __iter__(self) -> Iterator[Iterator[Work]]:
+        for rows in self._lanes.values():
+            yield (work for _, work in rows)
+
+    def of(self, lane: Lane) -> Iterator[Work]:
+        """Those of one lane, in the order of `Work.key`."""
+        return (work for _, work in self._lanes.get(lane, ()))
+
+    def before(self, work: Work, now_ms: int) -> Iterator[Work]:
+        """Those of its lane that go before one that waits here."""
+        assert work.place is not None
+        _, lane, key = work.place
+        if isinstance(work.queue.order, Accelerating):
+            yield from self._before_by_age(work, lane, now_ms)
+            return
+        for other_key, other in self._lanes[lane]:
+            if other_key >= key:
+                return
+            yield other
+
+    def _before_by_age(self, work: Work, lane: Lane, now_ms: int) -> Iterator[Work]:
+        """At the cap all are of one age, wherever they stand; behind them the order is true."""
+        true_key = work.key_at(now_ms)
+        for other in self.of(lane):
+            other_key = other.key_at(now_ms)
+            if other_key < true_key:
+                yield other
+            elif other_key[:2] > true_key[:2]:
+                return
