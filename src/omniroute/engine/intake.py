@@ -94,8 +94,8 @@ def check_reprioritize(state: State, command: Reprioritize) -> None:
     if command.priority is not None:
         check_priority(state, command)
     enqueued_at_ms = command.enqueued_at_ms
-    if enqueued_at_ms is not None and (type(enqueued_at_ms) is not int or enqueued_at_ms < 0):
-        raise CommandError(f"enqueued_at_ms must be a moment, got {enqueued_at_ms!r}")
+    if enqueued_at_ms is not None and type(enqueued_at_ms) is not int:
+        raise CommandError(f"enqueued_at_ms must be an integer, got {enqueued_at_ms!r}")
 
 
 def check_id(_state: State, command: Submit | Quarantine) -> None:

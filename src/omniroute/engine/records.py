@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
-from ..plan import Expression, Queue, Step, Strategy, all_of, nobody, none_of
+from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
 from .order import key_of
 from .timers import Fifo
 
@@ -83,10 +83,16 @@ class Tally:
     wait_ms: int
 
 
+def _first_for_all(rows: tuple[Access, ...]) -> int:
+    """How many rows there are up to the first that is for every agent."""
+    return next((n for n, row in enumerate(rows, 1) if row.agents is None), len(rows))
+
+
 class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
     __slots__ = (
+        "access",
         "counts_taken",
         "delays",
         "key",
@@ -99,7 +105,7 @@ class QueueRecord:
         "waiting",
     )
 
-    def __init__(self, plan: Queue, offer_timers: Fifo) -> None:
+    def __init__(self, plan: Queue, offer_timers: Fifo, *, shares: bool) -> None:
         self.plan = plan
         self.name = plan.name
         self.target_ms = plan.service_level.target_ms
@@ -107,17 +113,19 @@ class QueueRecord:
         self.waiting = 0
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
+        #: the rows of access that can be reached: nothing follows one for everybody
+        self.access = plan.access[: _first_for_all(plan.access)]
         #: after how long the queue opens to more agents, ascending
-        self.delays = tuple(sorted({row.after_ms for row in plan.access} - {0}))
+        self.delays = tuple(sorted({row.after_ms for row in self.access} - {0}))
         #: whether it is counted how often an agent was offered something from here
-        self.counts_taken = plan.share is not None or plan.strategy is Strategy.WEIGHTED
+        self.counts_taken = shares or plan.strategy is Strategy.WEIGHTED
         self.tallies: dict[Channel, Tally] = {}
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
 
     def tier_for(self, agent: Agent) -> int:
         """The place of this queue among the queues of an agent."""
-        for row in self.plan.access:
+        for row in self.access:
             if row.agents is None or row.agents.matches(agent):
                 return row.tier
         return self.plan.tier
@@ -129,15 +137,14 @@ class QueueRecord:
         passed_ms = self.delays[opening - 1] if opening else 0
         closed: list[Expression] = []
         above: list[Expression] = []
-        for row in self.plan.access:
+        for row in self.access:
             if row.after_ms > passed_ms:
                 here = all_of(row.agents, none_of(*above) if above else None)
                 if here is None:
                     return nobody()
                 closed.append(here)
-            if row.agents is None:
-                break
-            above.append(row.agents)
+            if row.agents is not None:
+                above.append(row.agents)
         return none_of(*closed) if closed else None
 
     def tally(self, channel: Channel) -> Tally:

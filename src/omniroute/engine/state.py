@@ -42,6 +42,7 @@ class State:
         self.waiting = 0
         self.timers = Timers()
         self.queues: dict[str, QueueRecord] = {}
+        self._shares = any(queue.share is not None for queue in plan.queues.values())
         for queue in plan.queues.values():
             self._add_queue(queue)
         self.interactions: dict[str, InteractionRecord] = {}
@@ -74,7 +75,7 @@ class State:
 
     def _add_queue(self, plan: Queue) -> QueueRecord:
         offer_timers = self.timers.fifo(TimerKind.OFFER, plan.offer_timeout_ms)
-        record = self.queues[plan.name] = QueueRecord(plan, offer_timers)
+        record = self.queues[plan.name] = QueueRecord(plan, offer_timers, shares=self._shares)
         return record
 
     def capacity(self, agent: Agent) -> Capacity:
@@ -253,11 +254,10 @@ class State:
         agent.load = agent.load.minus.get(channel) or self.loads.minus(agent.load, channel)
         if not agent.stale:
             self.market.mark(agent)
-        record.held_by = (
-            tuple(other for other in record.held_by if other is not offer)
-            if len(record.held_by) > 1
-            else ()
-        )
+        if record.held_by == (offer,):
+            record.held_by = ()
+        else:
+            record.held_by = tuple(other for other in record.held_by if other is not offer)
         if offer.timer:
             self.timers.cancel(offer.timer)
             offer.timer = 0

@@ -31,7 +31,15 @@ _COUNTED: Final[dict[type, str]] = {
     ev.Cancelled: "cancelled",
     ev.MessageAppended: "messages",
 }
-_TIMED: Final = ("rejected", "accepted_in_time", "abandoned_in_time", "wait_ms", "handle_ms")
+_OTHERS: Final = (
+    "rejected",
+    "accepted_in_time",
+    "abandoned_in_time",
+    "moved_in",
+    "moved_out",
+    "wait_ms",
+    "handle_ms",
+)
 
 
 class Figures:
@@ -54,6 +62,11 @@ class Figures:
         else:
             self._row(event.queue, event.message.channel)["rejected"] += 1
 
+    def move(self, work: Work, queue: str) -> None:
+        """Count that ``work`` goes to ``queue``."""
+        self._row(work.queue.name, work.channel)["moved_out"] += 1
+        self._row(queue, work.channel)["moved_in"] += 1
+
     def count(self, event: Any, work: Work) -> None:
         """Count an event about ``work``; an assignment still knows when it was accepted."""
         row = self._row(work.queue.name, work.channel)
@@ -70,7 +83,7 @@ class Figures:
 
     def totals(self, plan: Plan, in_line: Mapping[str, int]) -> dict[str, Any]:
         """All of them; ``in_line`` says how many wait or are offered in each queue."""
-        names = (*_COUNTED.values(), *_TIMED)
+        names = (*_COUNTED.values(), *_OTHERS)
         queues = {
             name: {
                 "queue": name,

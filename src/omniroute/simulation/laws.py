@@ -143,6 +143,7 @@ def _moved(books: Books, event: ev.Moved) -> None:
     if queue is None:
         books.fail(Law.ADMISSION, f"unknown queue {event.queue!r}")
     _check_priority(books, event.priority)
+    books.figures.move(work, queue.name)
     books.in_line[work.queue.name] -= 1
     books.in_line[queue.name] += 1
     work.queue, work.priority, work.own_steps = queue, event.priority, ()
@@ -214,6 +215,12 @@ def _refusals_reset(books: Books, event: ev.RefusalsReset) -> None:
     else:
         until_ms = work.barred.pop(event.agent_id, None)
         books.require(until_ms == event.at_ms, Law.REFUSAL, f"barred until {until_ms}")
+
+
+def _taken_out(books: Books, event: ev.Abandoned | ev.Cancelled) -> None:
+    work = books.work(event)
+    books.figures.count(event, work)
+    books.move(work, event)
 
 
 # --- agents ---------------------------------------------------------------------------

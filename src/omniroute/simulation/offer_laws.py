@@ -57,9 +57,9 @@ def _first(lane: Iterator[Work], agent: Agent, now_ms: int) -> Work | None:
     if first is None:
         return None
     if first.state is InteractionState.OFFERED:
-        return min(first, *found, first, key=lambda work: work.seq)
+        return min([first, *found], key=lambda work: work.seq)
     if isinstance(first.queue.order, Accelerating):
-        return min(first, *found, first, key=lambda work: work.key_at(now_ms))
+        return min([first, *found], key=lambda work: work.key_at(now_ms))
     return first
 
 
