@@ -1,0 +1,14 @@
+"""Every store keeps the protocol."""
+
+import pytest
+
+from omniroute.journal import MemoryStore, Shelf
+from omniroute.testing import STORE_CHECKS
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("check", STORE_CHECKS, ids=lambda check: check.__name__)
+async def test_the_memory_store_keeps_the_protocol(check):
+    shelf = Shelf()
+    await check(lambda: MemoryStore(shelf))
