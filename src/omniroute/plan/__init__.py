@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from .calendars import During, HoursCalendar
 from .checking import check
 from .drawing import draw
 from .expression import Expression, Names, Scope, all_of, has_skill, not_agents, parse
 from .findings import Code, Finding, Severity
+from .holidays import Holidays
+from .hours import Hours, HoursException
+from .intervals import Interval
 from .loading import load, loads
 from .model import (
     Capacity,
@@ -31,9 +35,15 @@ from .writing import dumps
 __all__ = [
     "Capacity",
     "Code",
+    "During",
     "Expression",
     "Finding",
     "HeadStart",
+    "Holidays",
+    "Hours",
+    "HoursCalendar",
+    "HoursException",
+    "Interval",
     "Limits",
     "Names",
     "OnExpiry",

@@ -17,6 +17,7 @@ from ..errors import PlanError, UnknownNameError
 from ..model import Agent, Channel
 from .expression import Expression, Scope, parse
 from .fields import at_least, between, is_integer, name_text, one_of
+from .hours import Hours
 from .resolve import faults_of_ladder, faults_of_plan, joined
 
 __all__ = [
@@ -203,7 +204,8 @@ class Queue:
     """Where interactions wait, with all that belongs to it.
 
     ``members`` is the expression that every agent of the queue satisfies at every step;
-    ``tier`` decides between an agent's queues before any key (smaller first).
+    ``tier`` decides between an agent's queues before any key (smaller first). ``hours``
+    names the plan's business hours of this queue; None: always open.
     """
 
     name: str = attrs.field(validator=name_text)
@@ -221,6 +223,7 @@ class Queue:
         default=ServiceLevel(), validator=one_of(ServiceLevel)
     )
     max_waiting: int = attrs.field(default=10_000, validator=at_least(1))
+    hours: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
 
     def __attrs_post_init__(self) -> None:
         for number, fault in faults_of_ladder(self.ladder):
@@ -319,6 +322,10 @@ def _capacities(values: Mapping[str, Capacity] | Iterable[Capacity]) -> Mapping[
     return _by_name(values, "name") or {"default": Capacity()}
 
 
+def _hours(values: Mapping[str, Hours] | Iterable[Hours]) -> Mapping[str, Hours]:
+    return _by_name(values, "name")
+
+
 def _rules(values: Iterable[TriageRule]) -> tuple[TriageRule, ...]:
     return tuple(values)
 
@@ -331,7 +338,7 @@ def _agent_table(values: Mapping[str, Agent] | Iterable[Agent]) -> Mapping[str, 
 class Plan:
     """The whole configuration of a router; every name in it is resolved on construction.
 
-    ``queues``, ``skills``, ``capacities`` and ``agents`` are given as sequences and kept
+    ``queues``, ``skills``, ``capacities``, ``agents`` and ``hours`` are given as sequences and kept
     as mappings by name. A plan without skills admits any skill name; a plan without
     capacities has one, ``default``: one interaction at a time.
 
@@ -345,6 +352,7 @@ class Plan:
     agents: Mapping[str, Agent] = attrs.field(default=(), converter=_agent_table)
     triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=_rules)
     limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
+    hours: Mapping[str, Hours] = attrs.field(default=(), converter=_hours)
 
     def __attrs_post_init__(self) -> None:
         faults = tuple(faults_of_plan(self))

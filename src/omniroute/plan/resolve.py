@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "faults_of_agent",
+    "faults_of_hours",
     "faults_of_ladder",
     "faults_of_plan",
     "faults_of_queue",
@@ -50,6 +51,7 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         ("skills", plan.skills, "name"),
         ("capacities", plan.capacities, "name"),
         ("agents", plan.agents, "id"),
+        ("hours", plan.hours, "name"),
     ):
         for key, value in table.items():
             own = getattr(value, attribute)
@@ -62,7 +64,9 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         where = f"agents.{agent.id}"
         yield from faults_of_agent(agent, plan.skills, plan.capacities, where)
     for queue in plan.queues.values():
-        yield from faults_of_queue(queue, plan.skills, plan.limits, f"queues.{queue.name}")
+        where = f"queues.{queue.name}"
+        yield from faults_of_queue(queue, plan.skills, plan.limits, where)
+        yield from faults_of_hours(queue, plan.hours, where)
     for number, rule in enumerate(plan.triage):
         where = f"triage[{number}]"
         yield from faults_of_rule(rule, plan.queues, plan.skills, plan.limits, where)
@@ -96,6 +100,12 @@ def faults_of_queue(
         dropped = (name for name in step.drop if name != "*")
         yield from _unknown(dropped, skills, f"{place}.drop")
     yield from _over_limit(queue.priority, limits, f"{where}.priority")
+
+
+def faults_of_hours(queue: Queue, hours: Collection[str], where: str) -> Iterator[UsageError]:
+    """Hours that the plan does not have."""
+    if queue.hours is not None and queue.hours not in hours:
+        yield UnknownNameError("hours", queue.hours, hours, where=f"{where}.hours")
 
 
 def faults_of_rule(
