@@ -45,6 +45,15 @@ class Desks:
                 assert arriving is not None
                 self.by_agent[event.agent.id] = arriving
 
+    def offer(self, interaction_id: str) -> Offer | None:
+        """The open offer of an interaction. O(open offers)."""
+        offers = self._offers.values()
+        return next((offer for offer in offers if offer.interaction.id == interaction_id), None)
+
+    def assignment(self, interaction_id: str) -> Assignment | None:
+        """The assignment of an interaction. O(1)."""
+        return self._assignments.get(interaction_id)
+
     def let_go(self) -> None:
         """The router closes: every desk hears of it."""
         for desk in self.by_agent.values():

@@ -46,7 +46,7 @@ from .desks import Desks
 from .door import Door
 from .hosting import host
 from .ledger import Decided, Ledger
-from .offer import done
+from .offer import Assignment, Offer, done
 from .receipt import Outcome, Receipt, receipt_of
 from .seating import Seating
 
@@ -373,3 +373,17 @@ class Router:
     def interaction(self, interaction_id: str) -> Interaction | None:
         """A picture of an open interaction; None when it has ended or never was."""
         return self._engine.interaction(interaction_id)
+
+    def interactions(self) -> list[Interaction]:
+        """Pictures of all open interactions, oldest first. O(open), so not on every event."""
+        return self._engine.interactions()
+
+    # These two show what is durable and told, as the desks do.
+
+    def offer(self, interaction_id: str) -> Offer | None:
+        """The open offer of an interaction, at whosever desk; None when there is none."""
+        return self._desks.offer(interaction_id)
+
+    def assignment(self, interaction_id: str) -> Assignment | None:
+        """Who has an interaction and in which state; None when nobody has it."""
+        return self._desks.assignment(interaction_id)
