@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from .codec import Codec, subject_of
 from .memory import MemoryJournal, MemoryStore, NullJournal, Shelf
+from .opening import open_journal
 from .protocol import Entry, Frame, ImmediateJournal, Journal, Snapshot, Store, Vault
 from .record import Chain, Header, Kind
-from .stored import StoreJournal
+from .sqlite import SqliteStore
+from .stored import StoreJournal, pack_snapshot, unpack_snapshot
 
 __all__ = [
     "Chain",
@@ -27,8 +29,12 @@ __all__ = [
     "NullJournal",
     "Shelf",
     "Snapshot",
+    "SqliteStore",
     "Store",
     "StoreJournal",
     "Vault",
+    "open_journal",
+    "pack_snapshot",
     "subject_of",
+    "unpack_snapshot",
 ]

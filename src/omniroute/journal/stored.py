@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -31,11 +31,12 @@ from ..errors import (
     PositionTakenError,
     UsageError,
 )
+from ..events import Event
 from .codec import FORMAT, Codec, Opening
 from .protocol import Frame, Snapshot, Store, Vault
 from .record import Chain, Header, Kind, pack, unpack
 
-__all__ = ["StoreJournal"]
+__all__ = ["StoreJournal", "pack_snapshot", "unpack_snapshot"]
 
 _T = TypeVar("_T")
 
@@ -55,6 +56,7 @@ class StoreJournal:
     def __init__(self, store: Store, *, vault: Vault | None = None, writer: str = "") -> None:
         self.store = store
         self.writer = writer or f"{socket.gethostname()}:{os.getpid()}"
+        self.vault = vault
         self._codec = Codec(vault)
         self._chain: Chain | None = None
         self._failure: Exception | None = None
@@ -201,15 +203,12 @@ class StoreJournal:
 
     # --- reading --------------------------------------------------------------------------
 
-    async def _fetch(self, position: int, max_bytes: int) -> list[tuple[int, bytes]]:
-        return await _asked("read", self.store.read(position, max_bytes))
-
     async def bounds(self) -> tuple[int, int]:
         """The positions of the first and the last record; (1, 0) when there is none."""
         return await _asked("bounds", self.store.bounds())
 
     async def _record(self, position: int) -> bytes | None:
-        records = await self._fetch(position, 1)
+        records = await self.chunk(position, 1)
         return records[0][1] if records and records[0][0] == position else None
 
     async def _end(self) -> Chain:
@@ -261,10 +260,10 @@ class StoreJournal:
             raise CorruptJournalError(position, "it is missing")
         return unpack(record, position)[0]
 
-    async def records(self, chain: Chain) -> AsyncIterator[tuple[Header, memoryview]]:
+    async def records(self, chain: Chain) -> AsyncGenerator[tuple[Header, memoryview], None]:
         """Header and body of each record behind ``chain``, which moves along, checked."""
         while True:
-            chunk = await self._fetch(chain.position + 1, _CHUNK_BYTES)
+            chunk = await self.chunk(chain.position + 1, _CHUNK_BYTES)
             for position, record in chunk:
                 yield chain.follow(position, record)
             if not chunk:
@@ -272,33 +271,38 @@ class StoreJournal:
 
     def frame(self, header: Header, body: bytes | memoryview) -> Frame:
         """The frame in a record; raises `CorruptJournalError` when it cannot be decoded."""
-        try:
-            frame = self._codec.decode(header.format, header.first_seq, body)
-        except JournalError as error:
-            raise CorruptJournalError(
-                header.position, str(error), first_seq=header.first_seq
-            ) from error
-        if frame.next_seq != header.next_seq:
-            raise CorruptJournalError(
-                header.position, "it has another number of events than its header says"
-            )
-        return frame
+        return self._codec.frame_of(header, body)
+
+    def events(self, header: Header, body: bytes | memoryview) -> Sequence[Event]:
+        """The events in a record, for a replay; raises `CorruptJournalError` as `frame` does."""
+        return self._codec.events_of(header, body)
+
+    async def chunk(self, position: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Records as they are stored, not checked: to be carried elsewhere and checked there."""
+        return await _asked("read", self.store.read(position, max_bytes))
 
     # --- snapshots ------------------------------------------------------------------------
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot beside the log, and no more than the one before it."""
-        at = snapshot.position
-        body = self._codec.encode_snapshot(at, snapshot.plan, snapshot.state)
-        header = Header(
-            FORMAT, Kind.SNAPSHOT, snapshot.epoch, at, snapshot.next_seq, 0, 0, snapshot.digest
-        )
-        await _asked("save_snapshot", self.store.save_snapshot(at, pack(header, body)))
+        await self.save_packed(snapshot.position, pack_snapshot(snapshot, self._codec))
+
+    async def save_packed(self, position: int, data: bytes) -> None:
+        """As `save_snapshot`, for what `pack_snapshot` made."""
+        await _asked("save_snapshot", self.store.save_snapshot(position, data))
         for older in (await self._positions())[2:]:
             await _asked("drop_snapshot", self.store.drop_snapshot(older))
 
     async def _positions(self) -> list[int]:
         return await _asked("snapshots", self.store.snapshots())
+
+    async def packed_snapshots(self) -> list[tuple[int, bytes]]:
+        """Every kept snapshot as it is stored, newest first; for `unpack_snapshot`."""
+        found: list[tuple[int, bytes]] = []
+        for position in await self._positions():
+            data = await _asked("load_snapshot", self.store.load_snapshot(position))
+            found.append((position, data))
+        return found
 
     async def newest_snapshot(self) -> Snapshot | None:
         """The newest snapshot that is whole and belongs to this log; None when there is none.
@@ -306,10 +310,9 @@ class StoreJournal:
         A damaged one is passed over: the one before it, with more of the log, gives the
         same state.
         """
-        for position in await self._positions():
+        for position, data in await self.packed_snapshots():
             try:
-                data = await _asked("load_snapshot", self.store.load_snapshot(position))
-                snapshot = self._snapshot(position, data)
+                snapshot = unpack_snapshot(position, data, self._codec)
                 record = await self._record(position)
                 if record is not None:
                     chain = Chain(position - 1, anchored=False)
@@ -320,11 +323,6 @@ class StoreJournal:
                 continue
             return snapshot
         return None
-
-    def _snapshot(self, position: int, data: bytes) -> Snapshot:
-        header, body = unpack(data, position)
-        plan, state = self._codec.decode_snapshot(header.format, position, body)
-        return Snapshot(position, header.first_seq, header.epoch, header.previous, plan, state)
 
     async def recover(self) -> tuple[Snapshot | None, Chain]:
         """Where to begin: the newest good snapshot (or None), and the chain behind it.
@@ -343,6 +341,17 @@ class StoreJournal:
             )
         return None, Chain()
 
+    async def drop_older(self, than_ms: int) -> int:
+        """`drop` what was written before a moment; returns the position now first."""
+        low, high = await self.bounds()
+        while low < high:  # the first record of that moment or later
+            middle = (low + high) // 2
+            if (await self._header(middle)).at_ms < than_ms:
+                low = middle + 1
+            else:
+                high = middle
+        return await self.drop(low)
+
     async def drop(self, before: int) -> int:
         """Forget the records before a position that a kept snapshot makes needless.
 
@@ -353,6 +362,23 @@ class StoreJournal:
         if kept:
             await _asked("drop", self.store.drop(min(before, kept[-1] + 1)))
         return (await self.bounds())[0]
+
+
+def pack_snapshot(snapshot: Snapshot, codec: Codec) -> bytes:
+    """A snapshot as the store keeps it. A few ms per MiB."""
+    at = snapshot.position
+    body = codec.encode_snapshot(at, snapshot.plan, snapshot.state)
+    return pack(
+        Header(FORMAT, Kind.SNAPSHOT, snapshot.epoch, at, snapshot.next_seq, 0, 0, snapshot.digest),
+        body,
+    )
+
+
+def unpack_snapshot(position: int, data: bytes, codec: Codec) -> Snapshot:
+    """The opposite of `pack_snapshot`; raises `JournalError` when it is damaged."""
+    header, body = unpack(data, position)
+    plan, state = codec.decode_snapshot(header.format, position, body)
+    return Snapshot(position, header.first_seq, header.epoch, header.previous, plan, state)
 
 
 async def _asked(call: str, answer: Awaitable[_T]) -> _T:

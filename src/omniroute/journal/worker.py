@@ -48,7 +48,7 @@ class _Job(Generic[_T]):
 class Worker:
     """Runs calls one after the other in a thread of its own, between `start` and `stop`.
 
-    ``idle`` is called in the thread whenever nothing has come for ``idle_s`` seconds.
+    ``idle`` is called in the thread, once, when nothing has come for ``idle_s`` seconds.
     """
 
     def __init__(self, name: str, *, idle: Callable[[], None], idle_s: float) -> None:
@@ -75,12 +75,15 @@ class Worker:
         return job.result
 
     def _run(self) -> None:
+        idle_s: float | None = None
         while True:
             try:
-                job = self._jobs.get(timeout=self._idle_s)
+                job = self._jobs.get(timeout=idle_s)
             except queue.Empty:
                 self._idle()
+                idle_s = None
                 continue
+            idle_s = self._idle_s
             if job is None:
                 return
             job.run()
