@@ -67,6 +67,9 @@ class AuditError(OmnirouteError):
         super().__init__(f"law {law.value!r}: {detail}; at {event!r}")
 
 
+#: So many kinds of requirement are remembered.
+_MANY = 10_000
+
 OPEN: Final = frozenset(
     {
         InteractionState.WAITING,
@@ -136,6 +139,8 @@ class Work:
     offers: int = 0
     barred: dict[str, int] = attrs.field(factory=dict)
     place: tuple[Lane, Key] | None = None
+    #: by step: what an agent must satisfy, and the lane; shared by those that ask for the same
+    known: dict[int, tuple[Expression | None, Lane]] = attrs.field(factory=dict)
 
     @property
     def key(self) -> Key:
@@ -149,7 +154,7 @@ class Work:
     @property
     def lane(self) -> Lane:
         """The lane it waits in."""
-        return self.queue.name, self.step, str(self.effective(self.step)), self.channel
+        return self._at(self.step)[1]
 
     @property
     def step_end_ms(self) -> int | None:
@@ -161,9 +166,17 @@ class Work:
 
     def effective(self, step: int) -> Expression | None:
         """What an agent must satisfy at ``step``: members, step and own requirement."""
-        rung = self.queue.ladder[step]
-        own = None if self.requirement is None else self.requirement.without(rung.drop)
-        return all_of(self.queue.members, rung.requirement, own)
+        return self._at(step)[0]
+
+    def _at(self, step: int) -> tuple[Expression | None, Lane]:
+        found = self.known.get(step)
+        if found is None:
+            rung = self.queue.ladder[step]
+            own = None if self.requirement is None else self.requirement.without(rung.drop)
+            wanted = all_of(self.queue.members, rung.requirement, own)
+            lane = (self.queue.name, step, str(wanted), self.channel)
+            found = self.known[step] = (wanted, lane)
+        return found
 
     def admits(self, agent: Agent, step: int | None = None) -> bool:
         """Whether ``agent`` satisfies it at ``step`` (None: the current one)."""
@@ -272,6 +285,13 @@ class Books:
         self.owed: dict[tuple[type, object], None] = {}
         self.last_seq = self.last_offer = self.admitted = self.ended = 0
         self.figures = Figures()
+        self._known: dict[object, dict[int, tuple[Expression | None, Lane]]] = {}
+
+    def known(self, queue: str, channel: Channel, own: str | None) -> dict[int, Any]:
+        """What is worked out once for all of a queue and channel that ask for the same."""
+        if len(self._known) > _MANY:
+            self._known.clear()
+        return self._known.setdefault((queue, channel, own), {})
 
     def fail(self, law: Law, detail: str) -> NoReturn:
         """Raise `AuditError` at the event that is being read."""

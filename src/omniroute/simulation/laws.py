@@ -70,6 +70,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
         requirement=None if event.requirement is None else parse(event.requirement),
         enqueued_at_ms=event.at_ms,
         step_began_ms=event.at_ms,
+        known=books.known(queue.name, event.message.channel, event.requirement),
     )
     books.last_seq = event.seq
     books.admitted += 1

@@ -47,8 +47,10 @@ def simulate(
     else:
         scenario.check(plan)
     run = Play(scenario, plan, Streams(seed, replication))
-    _watch(run, audit=audit, observe=observe, record=record)
+    auditor = _watch(run, audit=audit, observe=observe, record=record)
     run.play()
+    if auditor is not None:
+        auditor.at_rest(whole=True)
     if record is not None:
         at_ms = max(run.tally.last_ms, run.engine.now_ms)
         record(Entry(ev.Tick(), at_ms, tuple(run.engine.receive(ev.Tick(), at_ms))))
@@ -67,10 +69,10 @@ def _watch(
     audit: bool,
     observe: Observer | None,
     record: Recorder | None = None,
-) -> None:
+) -> Auditor | None:
     """Let an auditor, an observer and a recorder see what the engine answers."""
     if not audit and observe is None and record is None:
-        return
+        return None
     auditor = Auditor(run.plan) if audit else None
     receive = run.engine.receive
 
@@ -86,3 +88,4 @@ def _watch(
         return events
 
     run.receive = watched
+    return auditor
