@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import anyio
 import pytest
 
 from omniroute.__main__ import main
+from omniroute.cli import entries
+from omniroute.journal import Frame, open_journal
 
 DAY = Path(__file__).parents[2] / "examples" / "day"
 
@@ -68,6 +71,25 @@ def test_a_broken_file_is_named_with_its_line(tmp_path, capsys, text, wanted):
     else:
         assert code == 2
         assert wanted in err
+
+
+def test_a_journal_in_a_database_is_read_by_url_or_path(day, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    anyio.run(_keep, "sqlite:///router.db", [*entries.read(str(day))])
+    for where in ("sqlite:///router.db", "router.db", f"sqlite:///{tmp_path}/router.db"):
+        code, out, _ = run(capsys, "replay", where, "--recorded", DAY / "plan.toml")
+        assert (code, "all 6,255 events are the same" in out) == (0, True), where
+    code, _, err = run(capsys, "replay", "sqlite:///other.db", "--recorded", DAY / "plan.toml")
+    assert (code, "other.db" in err) == (2, True)
+    assert not (tmp_path / "other.db").exists()
+
+
+async def _keep(url, lines):
+    async with open_journal(url) as journal:
+        await journal.claim()
+        for at in range(0, len(lines), 100):
+            frame = Frame(journal.next_seq, tuple(lines[at : at + 100]))
+            await journal.append(frame)
 
 
 def test_no_plan_is_no_question(day, capsys):

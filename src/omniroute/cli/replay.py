@@ -11,7 +11,7 @@ from ..errors import CommandError
 from ..plan import load
 from ..simulation import Change, Fate, Redecision, Turn, WhatIf, redecide, what_if
 from ..simulation.outcome import Row
-from .entries import read_lines
+from .entries import read
 from .tables import show
 
 __all__ = ["configure", "run"]
@@ -21,7 +21,7 @@ _DIFFERS = 1
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("journal", metavar="JOURNAL", help="entries as JSON lines (.jsonl)")
+    parser.add_argument("journal", metavar="JOURNAL", help="a URL, a database file, or JSON lines")
     parser.add_argument(
         "--recorded",
         metavar="PLAN",
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
         )
     again = None
     if args.recorded is not None:
-        again = redecide(load(args.recorded), read_lines(args.journal))
-    other = what_if(read_lines(args.journal), load(args.plan)) if args.plan is not None else None
+        again = redecide(load(args.recorded), read(args.journal))
+    other = what_if(read(args.journal), load(args.plan)) if args.plan is not None else None
     if args.json:
         found = {"again": again, "what_if": other}
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
