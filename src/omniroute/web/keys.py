@@ -47,7 +47,7 @@ GOOGLE_CHAT_KEYS = (
 GOOGLE_KEYS = "https://www.googleapis.com/oauth2/v1/certs"
 
 _MAX_BYTES = 262_144
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 5.0
 _HOUR_S = 3_600.0
 
 
@@ -160,8 +160,9 @@ class KeySource:
                 return
             self._tried_at = self._clock()
             try:
-                documents = await self._fetched()
-            except (OSError, PayloadError):
+                with anyio.fail_after(_TIMEOUT_S):
+                    documents = await self._fetched()
+            except (OSError, PayloadError):  # OSError: also the time limit
                 return
             key_ids = frozenset().union(*map(key_ids_in, documents))
             if key_ids:
@@ -174,7 +175,7 @@ class KeySource:
         try:
             if self._client is not None:
                 return tuple([await self._document(self._client, one) for one in self.addresses])
-            async with httpx2.AsyncClient(follow_redirects=False, timeout=_TIMEOUT_S) as client:
+            async with httpx2.AsyncClient(timeout=_TIMEOUT_S) as client:
                 return tuple([await self._document(client, one) for one in self.addresses])
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise PayloadError(f"the keys cannot be fetched: {error}") from None
@@ -198,11 +199,14 @@ class KeySource:
 async def _text(client: httpx2.AsyncClient, address: str) -> str:
     """The body of an address, of a bounded size."""
     found = bytearray()
+    size = 0
     async with client.stream("GET", address, follow_redirects=False) as answer:
         if answer.status_code != 200:
             raise PayloadError(f"{address} answered {answer.status_code}")
         async for chunk in answer.aiter_bytes():
-            found += chunk
-            if len(found) > _MAX_BYTES:
-                raise PayloadError(f"{address} is over {_MAX_BYTES} bytes")
+            size += len(chunk)
+            if size <= _MAX_BYTES:  # read to its end in any case: the time has a limit, too
+                found += chunk
+    if size > _MAX_BYTES:
+        raise PayloadError(f"{address} is over {_MAX_BYTES} bytes")
     return found.decode("utf-8", "replace")

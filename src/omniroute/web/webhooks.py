@@ -233,8 +233,8 @@ def _refused_at_door(delivery: WebhookRequest, secrets: Secrets, door: _Door) ->
     taken = door.adapter.content_types
     if delivery.body and delivery.media_type and taken and delivery.media_type not in taken:
         return _refusal(415, f"expected {' or '.join(taken)}")
-    if not delivery.body and delivery.method != "GET":
-        return _refusal(400, "the body is empty")
+    if not delivery.body and not (delivery.method == "GET" and delivery.query()):
+        return _refusal(400, "the delivery is empty")
     return None
 
 
