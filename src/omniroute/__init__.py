@@ -19,8 +19,11 @@ from .engine import (
 )
 from .errors import (
     CommandError,
+    CorruptJournalError,
     ExpressionError,
+    FencedError,
     JournalError,
+    JournalFullError,
     MissingExtraError,
     OmnirouteError,
     PayloadError,
@@ -34,7 +37,16 @@ from .errors import (
     UnknownNameError,
     UsageError,
 )
-from .journal import Entry, Frame, Journal, MemoryJournal, NullJournal
+from .journal import (
+    Entry,
+    Frame,
+    Journal,
+    MemoryJournal,
+    NullJournal,
+    SqliteStore,
+    StoreJournal,
+    open_journal,
+)
 from .model import (
     Address,
     AddressKind,
@@ -100,6 +112,7 @@ __all__ = [
     "Capacity",
     "Channel",
     "CommandError",
+    "CorruptJournalError",
     "Counts",
     "Customer",
     "Desk",
@@ -108,6 +121,7 @@ __all__ = [
     "Entry",
     "Explanation",
     "ExpressionError",
+    "FencedError",
     "Frame",
     "HeadStart",
     "Inbound",
@@ -115,6 +129,7 @@ __all__ = [
     "InteractionState",
     "Journal",
     "JournalError",
+    "JournalFullError",
     "Limits",
     "MemoryJournal",
     "Message",
@@ -145,8 +160,10 @@ __all__ = [
     "SignInError",
     "SignatureError",
     "Skill",
+    "SqliteStore",
     "Statistics",
     "Step",
+    "StoreJournal",
     "Strategy",
     "Strict",
     "TriageRule",
@@ -158,5 +175,6 @@ __all__ = [
     "WrapUpKind",
     "load",
     "loop_clock",
+    "open_journal",
     "wall_clock",
 ]

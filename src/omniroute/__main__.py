@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("check", "omniroute.cli.check", "find the faults of a routing plan"),
     ("draw", "omniroute.cli.draw", "print a routing plan as a Mermaid flowchart"),
     ("normalize", "omniroute.cli.normalize", "print what a provider's payload means, as JSON"),
+    ("replay", "omniroute.cli.replay", "decide a journal again, or play it under another plan"),
     ("simulate", "omniroute.cli.simulate", "play a scenario in virtual time and report on it"),
     ("staff", "omniroute.cli.staff", "tell how many agents a load calls for"),
     ("verify", "omniroute.cli.verify", "check recorded signatures of providers"),

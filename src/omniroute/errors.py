@@ -15,6 +15,11 @@ OmnirouteError
     |-- RouterBusyError       the inbox is full; try again later (also TimeoutError)
     |-- SignInError           the agent is signed in already, or too many are
     `-- JournalError          an append or a read failed; the router stops
+        |-- CorruptJournalError   a record or a snapshot is damaged; says which, and how
+        |-- FencedError           another writer has taken over
+        |-- JournalFullError      no room is left; nothing was written
+        |-- PositionTakenError    of a store: a record is there already
+        `-- AppendUnknownError    of a store: the answer was lost
 
 Business outcomes (queue full, a late accept) are events, never exceptions.
 """
@@ -25,14 +30,19 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "AppendUnknownError",
     "CommandError",
+    "CorruptJournalError",
     "ExpressionError",
+    "FencedError",
     "JournalError",
+    "JournalFullError",
     "MissingExtraError",
     "OmnirouteError",
     "PayloadError",
     "PayloadTooLargeError",
     "PlanError",
+    "PositionTakenError",
     "RouterBusyError",
     "RouterClosedError",
     "RouterError",
@@ -168,3 +178,43 @@ class SignInError(RouterError):
 
 class JournalError(RouterError):
     """The journal failed. The router stops accepting and recovers by restart."""
+
+
+class CorruptJournalError(JournalError):
+    """A record (or the snapshot) at ``position`` is not what was written there.
+
+    ``fault`` says how it shows; ``first_seq`` is the number of the first event that cannot be
+    read, or None where only the record is known. Nothing behind it is used.
+    """
+
+    def __init__(self, position: int, fault: str, *, first_seq: int | None = None) -> None:
+        self.position = position
+        self.fault = fault
+        self.first_seq = first_seq
+        event = "" if first_seq is None else f" (from event {first_seq})"
+        super().__init__(f"the journal is damaged at record {position}{event}: {fault}")
+
+
+class FencedError(JournalError):
+    """Another writer has opened the journal: this one, of ``epoch``, must not go on.
+
+    ``by_epoch`` and ``by`` are the other's epoch and what it calls itself.
+    """
+
+    def __init__(self, epoch: int, by_epoch: int, by: str) -> None:
+        self.epoch = epoch
+        self.by_epoch = by_epoch
+        self.by = by
+        super().__init__(f"fenced: {by} writes with epoch {by_epoch}, this writer has {epoch}")
+
+
+class JournalFullError(JournalError):
+    """No room is left where the journal is. Nothing was written."""
+
+
+class PositionTakenError(JournalError):
+    """A store has a record at that position already: the caller reads whose."""
+
+
+class AppendUnknownError(JournalError):
+    """The answer of a store was lost: the record may be there or not."""

@@ -9,6 +9,9 @@ from omniroute.channels import WebhookRequest
 
 DATA = Path(__file__).parents[1] / "data"
 
+#: What the index also lists, but no adapter reads.
+NO_PAYLOADS = frozenset({"email_reply_text", "icalendar", "importers", "signature_vectors"})
+
 
 class Row(NamedTuple):
     """One row of the index."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.rows import Row, every_row
+from channels.rows import NO_PAYLOADS, Row, every_row
 from omniroute.channels import (
     CHANNELS,
     Email,
@@ -184,11 +184,7 @@ def test_the_visible_reply_is_found_in_linear_time(pattern):
 
 # --- mutations --------------------------------------------------------------------------
 
-SEEDS = [
-    row
-    for row in every_row()
-    if row.channel not in {"email_reply_text", "signature_vectors"} and len(row.raw) < 6_000
-]
+SEEDS = [row for row in every_row() if row.channel not in NO_PAYLOADS and len(row.raw) < 6_000]
 
 
 def seeds_of(name: str) -> list[Row]:

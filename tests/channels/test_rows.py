@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.rows import DATA, Row, every_row, rows, words
+from channels.rows import DATA, NO_PAYLOADS, Row, every_row, rows, words
 from omniroute.channels import WebhookRequest, adapter_named, visible_reply
 from omniroute.model import Disposition
 
@@ -17,8 +17,6 @@ CHANNELS = {
     "phone": "voice",
     "app_store_review": "app_store",
 }
-#: What the index also lists, but no adapter reads.
-NO_PAYLOADS = {"email_reply_text", "signature_vectors"}
 
 PAYLOADS = [row for row in every_row() if row.channel not in NO_PAYLOADS]
 

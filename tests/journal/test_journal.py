@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute import Channel, JournalError, MemoryJournal, Message, NullJournal
+from omniroute import Channel, Customer, JournalError, MemoryJournal, Message, NullJournal
 from omniroute import events as ev
-from omniroute.journal import Entry, Frame, ImmediateJournal, decode, encode
-from omniroute.journal.codec import FORMAT
+from omniroute.journal import Codec, Entry, Frame, ImmediateJournal, Kind, subject_of
+from omniroute.journal import codec as codecs
 from omniroute.model import Attribute
 
 # --- any frame ----------------------------------------------------------------------------
@@ -56,9 +56,16 @@ frames = st.builds(
 )
 
 
+PLAIN = Codec()
+
+
+def decode(body, codec=PLAIN, first_seq=1):
+    return codec.decode(codecs.FORMAT, first_seq, body)
+
+
 @given(frames)
 def test_a_frame_comes_back_as_it_went(frame):
-    assert decode(encode(frame)) == frame
+    assert decode(PLAIN.encode(frame), first_seq=frame.first_seq) == frame
 
 
 messages = values(Message)
@@ -78,7 +85,7 @@ def test_the_message_of_a_command_is_written_once(message, outcome, reason):
     command, event = made[outcome]
     fired = ev.Expired(4, 1, "i0", "a")
     frame = Frame(1, (Entry(command, 5, (fired, event)),))
-    data = encode(frame)
+    data = PLAIN.encode(frame)
     assert decode(data) == frame
     assert data.count(b"written once") == 1
 
@@ -91,12 +98,12 @@ def test_a_message_that_no_event_repeats_stays_in_its_command():
         ev.Queued(5, "i1", 1, other, "q", 0),
     ):
         frame = Frame(1, (Entry(ev.Submit(message), 5, (event,)),))
-        assert decode(encode(frame)) == frame
+        assert decode(PLAIN.encode(frame)) == frame
 
 
 @given(frames, st.data())
 def test_bytes_that_are_no_frame_are_a_journal_error(frame, data):
-    good = encode(frame)
+    good = PLAIN.encode(frame)
     cut = good[: data.draw(st.integers(0, len(good) - 1))]
     with pytest.raises(JournalError):
         decode(cut)
@@ -105,29 +112,122 @@ def test_bytes_that_are_no_frame_are_a_journal_error(frame, data):
 @given(st.binary(max_size=40))
 def test_any_bytes_are_a_frame_or_a_journal_error(noise):
     try:
-        found = decode(bytes((FORMAT,)) + noise)
+        found = decode(noise)
     except JournalError:
         return
     assert isinstance(found, Frame)
 
 
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b"", "format nothing"),
-        (b"\x02\x92\x01\x90", "format 2; this version reads format 1"),
-        (b"\x01\x92\x01\x91\x94\x01\x90\xc0\xc0", "without a command"),
-    ],
-)
-def test_what_is_wrong_with_a_frame(data, says):
-    with pytest.raises(JournalError, match=says):
-        decode(data)
+@pytest.mark.parametrize("form", [0, 2, 255])
+def test_a_format_of_another_release_is_refused(form):
+    body = PLAIN.encode(Frame(1, ()))
+    with pytest.raises(
+        JournalError, match=f"format {form} is not known: this release reads 1 to 1"
+    ):
+        PLAIN.decode(form, 1, body)
+
+
+def test_an_entry_without_a_command_is_refused():
+    with pytest.raises(JournalError, match="without a command"):
+        decode(b"\x92\x91\x94\x01\x90\xc0\xc0\x90")
+
+
+def test_a_body_of_an_older_format_is_brought_up_to_date(monkeypatch):
+    """As if this release wrote format 2, in which an entry's moment is not in seconds."""
+    message = Message(channel=Channel.EMAIL, text="Hello")
+    entry = Entry(ev.Submit(message), 5_000, (ev.Queued(5_000, "i1", 1, message, "q", 0),))
+    old = msgspec.msgpack.decode(PLAIN.encode(Frame(1, (entry,))))
+    old[0][0][0] = 5
+
+    def upcast(body):
+        return [[[moment * 1000, *rest] for moment, *rest in body[0]], body[1]]
+
+    monkeypatch.setattr(codecs, "FORMAT", 2)
+    monkeypatch.setitem(codecs.UPCASTERS, (Kind.FRAME, 1), upcast)
+    assert PLAIN.decode(1, 1, msgspec.msgpack.encode(old)) == Frame(1, (entry,))
+
+
+# --- sealed apart -------------------------------------------------------------------------
+
+
+class ToyVault:
+    """Hides nothing; keeps what it sealed until the subject's key is gone."""
+
+    def __init__(self):
+        self.kept = []
+
+    def seal(self, subject, plain, context):
+        self.kept.append((subject, plain, context))
+        return b"%d" % (len(self.kept) - 1)
+
+    def unseal(self, sealed, context):
+        _, plain, belongs = self.kept[int(sealed)]
+        if context != belongs:
+            raise JournalError("altered")
+        return plain
+
+    def destroy(self, subject):
+        self.kept = [
+            (kept[0], None if kept[0] == subject else kept[1], kept[2]) for kept in self.kept
+        ]
+
+
+@given(frames)
+def test_a_sealed_frame_comes_back_as_it_went(frame):
+    codec = Codec(ToyVault())
+    assert decode(codec.encode(frame), codec, frame.first_seq) == frame
+
+
+@given(messages, messages)
+def test_what_is_personal_is_not_in_the_record_and_goes_with_the_key(message, other):
+    secret = "what nobody else may read"
+    customer = Customer(id=secret, name=secret)
+    message = msgspec.structs.replace(
+        message, customer=customer, text=secret, subject=secret, links=(secret,)
+    )
+    vault = ToyVault()
+    codec = Codec(vault)
+    entries = (
+        Entry(ev.Submit(message), 1, (ev.Queued(1, "i1", 1, message, "q", 0),)),
+        Entry(ev.Submit(message), 2, (ev.Duplicate(2, "chat", "m", "i1"),)),
+        Entry(ev.Submit(other), 3, (ev.MessageAppended(3, "i1", other),)),
+    )
+    frame = Frame(1, entries)
+    body = codec.encode(frame)
+    assert secret.encode() not in body
+    with pytest.raises(JournalError, match="sealed"):
+        decode(body)
+    if subject_of(other) == subject_of(message):
+        return
+    vault.destroy(subject_of(message))
+    erased = decode(body, codec)
+    assert erased.entries[2] == entries[2]
+    for entry in erased.entries[:2]:
+        assert entry.command.message.text == ""
+        assert entry.command.message.customer == Customer()
+        assert entry.command.message.thread_id == message.thread_id
+    assert erased.next_seq == frame.next_seq
+
+
+def test_a_sealed_snapshot_has_a_key_of_its_own():
+    vault = ToyVault()
+    codec = Codec(vault)
+    body = memoryview(codec.encode_snapshot(7, "plan", b"state"))
+    assert b"state" not in bytes(body)
+    assert codec.decode_snapshot(codecs.FORMAT, 7, body) == ("plan", b"state")
+    with pytest.raises(JournalError, match="sealed"):
+        PLAIN.decode_snapshot(codecs.FORMAT, 7, body)
+    vault.destroy("snapshot:7")
+    with pytest.raises(JournalError, match="destroyed"):
+        codec.decode_snapshot(codecs.FORMAT, 7, body)
 
 
 def test_a_slim_command_that_points_nowhere():
     message = Message(channel=Channel.EMAIL, text="Hello")
     queued = ev.Queued(5, "i1", 1, message, "q", 0)
-    good = encode(Frame(1, (Entry(ev.Submit(message), 5, (ev.Expired(4, 1, "i", "a"), queued)),)))
+    good = PLAIN.encode(
+        Frame(1, (Entry(ev.Submit(message), 5, (ev.Expired(4, 1, "i", "a"), queued)),))
+    )
     for bad in (b"\xabmessage_in\x00", b"\xabmessage_in\x07", b"\xaamessage_in\x09"):
         broken = good.replace(b"\xaamessage_in\x01", b"\xaamessage_in" + bad[-1:])
         with pytest.raises(JournalError):

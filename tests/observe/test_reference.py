@@ -44,4 +44,6 @@ def test_every_log_event_with_its_level_and_fields():
         "router_stopped",
         "router_failed",
         "on_events_failed",
+        "snapshot_taken",
+        "snapshot_failed",
     }

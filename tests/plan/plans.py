@@ -1,11 +1,19 @@
 """Whole plans drawn at random: every field of every value gets its turn."""
 
+from datetime import date, timedelta
+
+import attrs
 from hypothesis import strategies as st
 
 from omniroute.model import Agent, Channel
 from omniroute.plan import (
     Capacity,
     HeadStart,
+    Holidays,
+    Hours,
+    HoursCalendar,
+    HoursException,
+    Interval,
     Limits,
     OnExpiry,
     Plan,
@@ -64,6 +72,32 @@ queues = st.builds(
     service_level=st.builds(ServiceLevel, st.integers(0, 10**6), st.integers(0, 100)),
     max_waiting=counts,
 )
+days = st.builds(Interval, st.integers(0, 1438), st.just(1439)).map(lambda i: [i])
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CALENDAR = 'BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:"t\\\r\nEND:VCALENDAR\r\n'
+hours_tables = st.builds(
+    Hours,
+    name=names,
+    time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata"]),
+    weekly=st.dictionaries(st.sampled_from(WEEK), days, max_size=3),
+    holidays=st.sampled_from(
+        [None, ("DE", None, ()), ("US", "CA", ()), ("FR", None, ("10:00-12:00",))]
+    ).map(lambda h: h and Holidays(country=h[0], subdivision=h[1], intervals=h[2])),
+    exceptions=st.lists(
+        st.builds(
+            lambda first, length, intervals: HoursException(
+                first=first, last=first + timedelta(days=length), intervals=intervals
+            ),
+            st.dates(date(1900, 1, 1), date(2999, 1, 1)),
+            st.integers(0, 3),
+            days | st.just([]),
+        ),
+        max_size=2,
+    ),
+    calendars=st.lists(
+        st.builds(HoursCalendar, st.just(CALENDAR), st.sampled_from(["open", "closed"])), max_size=1
+    ),
+)
 channel_tables = st.dictionaries(
     st.sampled_from(["*", *(channel.value for channel in Channel)]), st.integers(0, 99), max_size=4
 )
@@ -77,6 +111,9 @@ attribute_values |= st.lists(st.text(max_size=5), max_size=3).map(tuple)
 @st.composite
 def plans(draw):
     tables = draw(st.lists(queues, max_size=3, unique_by=lambda q: q.name))
+    opening = draw(st.lists(hours_tables, max_size=2, unique_by=lambda h: h.name))
+    if opening:
+        tables = [attrs.evolve(q, hours=opening[-1].name) for q in tables]
     found = draw(st.lists(capacities, max_size=2, unique_by=lambda c: c.name))
     agent = st.builds(
         Agent,
@@ -107,5 +144,6 @@ def plans(draw):
         capacities=found,
         agents=draw(st.lists(agent, max_size=2, unique_by=lambda a: a.id)),
         triage=rules,
+        hours=opening,
         limits=Limits(dedupe_ms=draw(milliseconds), max_lanes=draw(counts)),
     )

@@ -3,12 +3,13 @@
 import contextlib
 import pathlib
 import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omniroute.errors import ExpressionError, PlanError, UnknownNameError
+from omniroute.errors import ExpressionError, MissingExtraError, PlanError, UnknownNameError
 from omniroute.model import Agent
 from omniroute.plan import (
     Capacity,
@@ -559,3 +560,87 @@ def test_a_file_saved_with_a_byte_order_mark_loads(tmp_path):
     path = tmp_path / "plan.toml"
     path.write_bytes(b"\xef\xbb\xbf[queues.billing]\n")
     assert list(load(path).queues) == ["billing"]
+
+
+# --- business hours ---------------------------------------------------------------------
+
+ICS = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//t//t//EN
+BEGIN:VEVENT
+UID:1
+DTSTART;VALUE=DATE:20260105
+END:VEVENT
+END:VCALENDAR
+"""
+HOURS = """
+[queues.q]
+hours = "office"
+[[hours]]
+name = "office"
+weekly = { mon = ["09:00-17:00"] }
+[[hours.calendars]]
+file = "closed.ics"
+"""
+
+
+def test_a_calendar_is_read_from_beside_the_plan_and_written_into_it(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(HOURS, "utf-8")
+    (tmp_path / "closed.ics").write_text(ICS, "utf-8-sig")
+    plan = load(path)
+    assert plan.hours["office"].calendars[0].ics == ICS
+    assert loads(dumps(plan)) == plan
+    assert not plan.hours["office"].is_open(1767607200000)  # Monday, 5 January, 10:00
+    assert plan.hours["office"].is_open(1768212000000)  # a week later
+
+
+def test_a_text_has_no_files_beside_it():
+    with pytest.raises(PlanError, match=r"calendars\[0\].file: .* must be loaded from a file"):
+        loads(HOURS)
+    assert loads(HOURS, files={"closed.ics": ICS}.__getitem__).queues["q"].hours == "office"
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (None, "cannot read 'closed.ics'"),
+        (b"\xff", "'closed.ics' is not UTF-8"),
+        (b"x", "not an iCalendar file"),
+        (b"x" * 5_000_000, "characters, at most"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_fault_with_its_place(tmp_path, data, says):
+    path = tmp_path / "plan.toml"
+    path.write_text(HOURS, "utf-8")
+    if data is not None:
+        (tmp_path / "closed.ics").write_bytes(data)
+    with pytest.raises(PlanError, match=f"plan.toml: hours\\[0\\].calendars\\[0\\].*{says}"):
+        load(path)
+
+
+HOURS_FAULTS = {
+    'hours = "ofice"\n[[hours]]\nname = "office"': "unknown hours 'ofice'.*queues.q.hours.*'office'",
+    'hours = "a"': "the plan defines no hours",
+    '[[hours]]\nname = "a"\n[[hours]]\nname = "a"': r"hours\[1\].name: hours 'a' are defined already",
+    '[[hours]]\nname = "a"\nweekly = { mo = [] }': r"unknown key 'mo' in .*: hours\[0\].weekly",
+    '[[hours]]\nname = "a"\nweekly = { mon = ["9"] }': r"hours\[0\].weekly.mon: must be an interval",
+    '[[hours]]\nname = "a"\nholidays = "XX"': r"unknown country 'XX' in .*: hours\[0\].holidays",
+    '[[hours]]\nname = "a"\n[[hours.exceptions]]': r"exceptions\[0\]: the key 'date' is missing",
+    '[[hours]]\nname = "a"\n[[hours.exceptions]]\ndate = "x"': "must be a date such as",
+    '[[hours]]\nname = "a"\n[[hours.exceptions]]\ndate = 2026-01-01T00:00:00': "must be a date",
+    '[[hours]]\nname = "a"\n[[hours.calendars]]': "give `file` or `ics`",
+    '[[hours]]\nname = "a"\n[[hours.calendars]]\nduring = "opn"\nics = ""': "calendar",
+}
+
+
+@pytest.mark.parametrize("text", HOURS_FAULTS)
+def test_faults_of_hours_are_told_with_their_place(text):
+    with pytest.raises((PlanError, UnknownNameError), match=HOURS_FAULTS[text]):
+        loads(f"[queues.q]\n{text}\n")
+
+
+def test_a_missing_extra_is_a_fault_like_any_other(monkeypatch):
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    with pytest.raises(MissingExtraError, match=r"omniroute\[hours\]"):
+        loads('[queues.q]\n[[hours]]\nname = "a"\nholidays = "DE"')

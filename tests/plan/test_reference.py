@@ -1,6 +1,7 @@
 """The reference page of the plan is complete and true: every key, every default, every code."""
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from omniroute.model import Agent
 from omniroute.plan import (
     Capacity,
     Code,
+    During,
+    Holidays,
+    Hours,
+    HoursCalendar,
+    HoursException,
     Limits,
     OnExpiry,
     Queue,
@@ -23,6 +29,7 @@ from omniroute.plan import (
     WrapUpKind,
     loads,
     schema,
+    schema_hours,
 )
 from omniroute.plan.lexer import ESCAPES
 from omniroute.plan.syntax import FIELDS, KEYWORDS, OPERATORS, Kind, Scope
@@ -30,6 +37,7 @@ from omniroute.plan.syntax import FIELDS, KEYWORDS, OPERATORS, Kind, Scope
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PLAN = (REFERENCE / "plan.md").read_text("utf-8")
 EXPRESSIONS = (REFERENCE / "expressions.md").read_text("utf-8")
+ICS = "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:t\nEND:VCALENDAR\n"
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", re.MULTILINE)
 
 
@@ -108,6 +116,34 @@ TABLES = [
         lambda p: p.triage[0],
         TriageRule(queue="a"),
     ),
+    (
+        "## `[[hours]]`",
+        schema_hours.HOURS,
+        "[queues.a]\n[[hours]]\nname='a'\n{}",
+        lambda p: p.hours["a"],
+        Hours(name="a"),
+    ),
+    (
+        "| Key of `holidays` |",
+        schema_hours.HOLIDAYS,
+        "[[hours]]\nname='a'\n[hours.holidays]\ncountry='DE'\n{}",
+        lambda p: p.hours["a"].holidays,
+        Holidays(country="DE"),
+    ),
+    (
+        "| Key of `exceptions` |",
+        schema_hours.EXCEPTION,
+        "[[hours]]\nname='a'\n[[hours.exceptions]]\ndate=2026-01-01\n{}",
+        lambda p: p.hours["a"].exceptions[0],
+        HoursException(first=date(2026, 1, 1)),
+    ),
+    (
+        "| Key of `calendars` |",
+        schema_hours.CALENDAR,
+        "[[hours]]\nname='a'\n[[hours.calendars]]\nics='''" + ICS + "'''\n{}",
+        lambda p: p.hours["a"].calendars[0],
+        HoursCalendar(ICS),
+    ),
     ("## `[limits]`", schema.LIMITS, "[limits]\n{}", lambda p: p.limits, Limits()),
 ]
 
@@ -129,7 +165,7 @@ def test_every_default_is_as_documented(heading, _keys, text, get, whole):
 def test_every_key_without_a_default_is_required():
     for heading, _, text, _, _ in TABLES:
         required = {key for key, default in rows(heading).items() if default == "required"}
-        bare = re.sub(r"\w+='\w+'\n", "", text.format(""))
+        bare = re.sub(r"\w+=('\w+'|[\d-]+)\n", "", text.format(""))
         for key in required:
             with pytest.raises(ValueError, match=f"'{key}' is missing"):
                 loads(bare)
@@ -140,7 +176,7 @@ def test_every_code_is_documented_with_its_severity():
     assert [code for code, _ in found] == [code.value for code in Code]
 
 
-@pytest.mark.parametrize("choices", [Strategy, OnExpiry, RefusalRule, WrapUpKind])
+@pytest.mark.parametrize("choices", [Strategy, OnExpiry, RefusalRule, WrapUpKind, During])
 def test_every_value_of_a_choice_is_documented(choices):
     for choice in choices:
         assert f'`"{choice.value}"`' in PLAN

@@ -103,7 +103,7 @@ def same_as_the_events(auditor: Auditor, outcome: Outcome) -> None:
 @settings(max_examples=15)
 @given(SCENARIOS, st.integers(0, 5))
 def test_the_events_alone_rebuild_the_state(scenario, seed):
-    played = run._Run(scenario, scenario.plan, Streams(seed))
+    played = run.Play(scenario, scenario.plan, Streams(seed))
     rebuilt = Engine(scenario.plan)
 
     def apply_all(batch, at_ms):

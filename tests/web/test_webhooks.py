@@ -7,13 +7,13 @@ import json
 from functools import partial
 from pathlib import Path
 
-import anyio
 import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from omniroute.channels import Secrets, TwilioVoice, enqueue, reject
+from omniroute.channels.quarantine import kept
 from omniroute.errors import JournalError, RouterBusyError, UnknownNameError
 from omniroute.model import Disposition
 from omniroute.plan import Limits, Plan, Queue, TriageRule
@@ -142,15 +142,38 @@ async def test_what_is_refused_is_not_recorded(why, delivery, status):
     assert not box.taken
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 1_000_000])
-async def test_a_signed_body_that_is_none_is_kept_and_refused(body):
+NOT_META = {"{": b"{", "[]": b"[]", "{}": b"{}", "ff": b"\xff\0", "deep": b"[" * 1_000_000}
+
+
+@pytest.mark.parametrize("name", NOT_META)
+async def test_a_signed_body_that_is_none_is_kept_and_not_asked_for_again(name):
+    body = NOT_META[name]
     box = Box()
     async with client(box) as http:
         answer = await http.post("/messenger", **meta(body))
+    assert answer.status_code == 200
+    [found] = box.taken
+    assert found.disposition is Disposition.QUARANTINE
+    assert found.reason
+    assert kept(found.message)[1].body == body
+
+
+async def test_an_empty_body_is_refused_and_leaves_nothing():
+    box = Box()
+    async with client(box) as http:
+        assert (await http.post("/messenger", **meta(b""))).status_code == 400
+    assert not box.taken
+
+
+async def test_a_call_that_cannot_be_understood_is_kept_and_left_to_the_providers_fallback():
+    box = Box()
+    async with client(box) as http:
+        body = b"CallStatus=ringing&Direction=inbound"
+        answer = await http.post("/twilio_voice", **twilio(body, f"{PUBLIC}/twilio_voice"))
     assert answer.status_code == 400
-    [kept] = box.taken
-    assert kept.disposition is Disposition.QUARANTINE
-    assert kept.reason in answer.text
+    [found] = box.taken
+    assert found.disposition is Disposition.QUARANTINE
+    assert found.reason in answer.text
 
 
 async def test_a_body_of_a_megabyte_is_taken():
@@ -214,14 +237,6 @@ async def test_what_cannot_be_recorded_now_is_to_come_again(error, fails_at):
     ids = [each.message.message_id for each in box.taken]
     assert ids[fails_at:] == ["m_FAKE_MSG_ID_001", "m_FAKE_MSG_ID_002", "m_ECHO_MSG_001"]
     assert ids[:fails_at] == ids[fails_at:][:fails_at]  # told by their ids
-
-
-async def test_recording_has_a_time_limit():
-    async def never(inbound):
-        await anyio.sleep_forever()
-
-    async with client_of(webhooks(never, HOOKS, time_limit_s=0)) as http:
-        assert (await http.post("/messenger", **meta(BATCH))).status_code == 503
 
 
 async def test_a_configured_adapter_and_a_detector_are_used():

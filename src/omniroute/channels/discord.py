@@ -29,7 +29,7 @@ from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
 from .verdicts import handshake, ignored, json_reply, lifecycle, own, routed, status, update
 
-__all__ = ["Discord"]
+__all__ = ["Discord", "acknowledge"]
 
 SIGNATURE_HEADER = "X-Signature-Ed25519"
 TIMESTAMP_HEADER = "X-Signature-Timestamp"
@@ -246,6 +246,23 @@ def _interaction(data: dict[str, object], received_at_ms: int | None) -> Inbound
     if kind == _AUTOCOMPLETE:
         return status(message, "typing a command")
     return ignored(message, f"unknown interaction {as_id(kind)!r}")
+
+
+def acknowledge(request: WebhookRequest) -> Reply:
+    """What an interaction must hear: that the answer follows, or the user is shown a failure.
+
+    A command and a form are answered later by a message of their own, a button leaves the
+    message that it stands in as it is. Events that were passed on hear nothing.
+    """
+    try:
+        kind = decode_json(request.body).get("type")
+    except PayloadError:
+        return Reply()
+    if kind == _AUTOCOMPLETE:
+        return json_reply({"type": 8, "data": {"choices": []}})
+    if kind in {_COMMAND, _MODAL}:
+        return json_reply({"type": 5})
+    return json_reply({"type": 6}) if kind == _COMPONENT else Reply()
 
 
 @attrs.frozen(kw_only=True)

@@ -47,7 +47,7 @@ def _resources(value: object) -> Iterator[tuple[str, str]]:
             if key == "name" and isinstance(inner, str):
                 yield kind, as_text(inner, 512)
             elif isinstance(inner, dict):
-                waiting.append((key, inner))
+                waiting.append((as_text(key, 64), inner))
 
 
 def _display_name(data: dict[str, object]) -> str:

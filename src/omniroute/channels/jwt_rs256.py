@@ -1,9 +1,9 @@
 """JSON Web Tokens signed with a provider's private key (RS256), by the `crypto` extra.
 
 Microsoft and Google prove their webhooks so. The public keys change every few weeks and stand
-at an address that they publish. Nothing here fetches them: the application does, about once a
-day, and hands them over as secrets. Taken are a JWK set or a single JWK as JSON, Google's map
-of certificates as JSON, and keys or certificates as PEM.
+at an address that they publish. Nothing here fetches them: `omniroute.web.keys.KeySource` does,
+or the application about once a day, and hands them over as secrets. Taken are a JWK set or a
+single JWK as JSON, Google's map of certificates as JSON, and keys or certificates as PEM.
 
 Which key to use is the token's choice among these, which algorithm is not: only RS256.
 
@@ -12,6 +12,8 @@ RFC 7515 (JWS), RFC 7517 (JWK), RFC 7519 (JWT).
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -21,7 +23,7 @@ from .jwt_hs256 import bearer, require_timely
 from .payloads import as_dict, as_list
 from .protocol import Secrets, WebhookRequest
 
-__all__ = ["require_bearer"]
+__all__ = ["key_id_of", "key_ids_in", "require_bearer"]
 
 _MAX_TOKEN = 16_384
 _MAX_KEYS = 64
@@ -60,6 +62,38 @@ def require_bearer(
         raise SignatureError("there is no clock to check the token's time with")
     require_timely(claims, request.received_at_ms, _HOUR_MS)
     return claims
+
+
+def key_id_of(request: WebhookRequest) -> str | None:
+    """The name of the key that the bearer token of a request says it is signed with.
+
+    Nothing is proved by it. None: no token, or none that names a key.
+    """
+    token = bearer(request.header("Authorization"))
+    if not token.isascii() or len(token) > _MAX_TOKEN or token.count(".") != 2:
+        return None
+    head = token.partition(".")[0]
+    try:
+        raw = base64.b64decode(head + "=" * (-len(head) % 4), altchars=b"-_", validate=True)
+        found = as_dict(json.loads(raw)).get("kid")
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) and found else None
+
+
+def key_ids_in(document: str) -> frozenset[str]:
+    """The names of the keys in a JWK set or in Google's map of certificates.
+
+    A key without a name is not among them, as no token could ask for it.
+    """
+    try:
+        found = as_dict(json.loads(document))
+    except (ValueError, RecursionError):
+        return frozenset()
+    if "keys" in found:
+        named = [as_dict(item).get("kid") for item in as_list(found["keys"])[:_MAX_KEYS]]
+        return frozenset(name for name in named if isinstance(name, str))
+    return frozenset(name for name, text in found.items() if isinstance(text, str))
 
 
 def _signed_claims(token: str, secrets: list[str]) -> dict[str, object]:

@@ -7,7 +7,9 @@ An encrypted message is a customer's message that cannot be read. Media are ``mx
 need an authenticated download.
 
 Authenticity: ``Authorization: Bearer`` and the ``hs_token`` of the registration; nothing is
-signed. A transaction is repeated, with its id, until it is answered with 200.
+signed. A transaction is repeated, with its id, until it is answered with 200 and a JSON object;
+its events are told by their ids. The homeserver also asks whether a user or a room alias exists
+(`Matrix.handshake` answers). Its paths begin with ``/_matrix/app/v1``; old servers leave that out.
 
 https://spec.matrix.org/latest/application-service-api/
 """
@@ -169,11 +171,25 @@ class Matrix:
         require_match(secrets, given, lambda secret: [secret], header="Authorization")
 
     def handshake(self, request: WebhookRequest, secrets: Secrets) -> Reply | None:
-        """Answer the homeserver's ping; raises `SignatureError` for a foreign token."""
-        if request.method != "POST" or not _path(request.url).endswith("/app/v1/ping"):
+        """Answer the homeserver's ping, and its questions after users, rooms and networks.
+
+        Of our own users it is said that they exist, of all else that we have none: rooms and
+        users are made by whoever runs the application service, not here.
+
+        Raises:
+            SignatureError: a foreign token.
+        """
+        path = _path(request.url)
+        if request.method == "POST" and path.endswith("/app/v1/ping"):
+            self.verify(request, secrets)
+            return json_reply({})
+        kind, asked = _question(path) if request.method == "GET" else ("", "")
+        if not kind:
             return None
         self.verify(request, secrets)
-        return json_reply({})
+        if kind == "users" and asked in self.own_users:
+            return json_reply({})
+        return json_reply({"errcode": "M_NOT_FOUND", "error": f"no such thing in {kind}"}, 404)
 
     def normalize(self, request: WebhookRequest) -> list[Inbound]:
         """Every event of a transaction; raises `PayloadError` when there is no list."""
@@ -204,6 +220,14 @@ class Matrix:
         if message.customer.id in self.own_users:
             return own(message, "written by our own user", delivery_id or "")
         return msgspec.structs.replace(inbound, delivery_id=delivery_id)
+
+
+def _question(path: str) -> tuple[str, str]:
+    """(what kind of thing, its name) that a homeserver asks after; ("", "") when it does not."""
+    _, versioned, below = path.partition("/_matrix/app/v1/")
+    parts = below.split("/", 1) if versioned else path.split("/")[-2:]
+    known = len(parts) > 1 and parts[0] in {"users", "rooms", "thirdparty"}
+    return (parts[0], unquote(parts[1])) if known and parts[1] else ("", "")
 
 
 def _path(url: str) -> str:

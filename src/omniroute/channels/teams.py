@@ -7,7 +7,9 @@ activity's ``id``. Times are RFC 3339 with seven digits.
 
 In a channel the bot must be mentioned: ``<at>Bot</at>`` is taken out of the text. Each
 message brings its own HTML as an "attachment", which is no file. A card's answer is a message
-with ``value`` and without text, or an ``invoke``.
+with ``value`` and without text, or an ``invoke``. An invoke comes twice with one id, and when it
+is not answered at once again half a minute later with a new one: what was answered, by whom and
+in which card, is then the same, and makes the delivery id.
 
 Authenticity: a bearer token by Microsoft (RS256), for our app id, whose ``serviceurl`` is the
 activity's. See `jwt_rs256` for where the keys come from; theirs are named by
@@ -30,7 +32,17 @@ from ..model import UpdateKind as Update
 from .html_text import html_links, html_to_text
 from .jwt_rs256 import require_bearer
 from .links import links_in
-from .payloads import TEXT_LIMIT, as_dict, as_id, as_list, as_text, clean, decode_json, each
+from .payloads import (
+    TEXT_LIMIT,
+    as_dict,
+    as_id,
+    as_list,
+    as_text,
+    clean,
+    decode_json,
+    each,
+    stable_id,
+)
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
 from .verdicts import ignored, lifecycle, own, routed, status, update
@@ -68,6 +80,8 @@ _ANSWERS = frozenset(
     }
 )
 _READ = "application/vnd.microsoft.readReceipt"
+#: Within this time an invoke with the same content is taken for a repeat.
+_INVOKE_MS = 300_000
 _DOWNLOAD = "application/vnd.microsoft.teams.file.download.info"
 
 
@@ -200,7 +214,23 @@ def _read(activity: dict[str, object], received_at_ms: int | None) -> Inbound:
     opened_by = conversation.rpartition(";messageid=")[2] if ";messageid=" in conversation else ""
     answers = kind == "invoke" or (bool(activity.get("value")) and not text)
     inside = answers or bool(activity.get("replyToId")) or opened_by not in {"", activity_id}
-    return routed(message, inside=inside)
+    delivery_id = _invocation(message) if kind == "invoke" else ""
+    return routed(message, inside=inside, delivery_id=delivery_id)
+
+
+def _invocation(message: Message) -> str:
+    """What tells an invoke that comes again under a new id: the same answer within 5 minutes.
+
+    At the turn of the 5 minutes a repeat is taken for another answer, which joins the thread.
+    """
+    at_ms = message.sent_at_ms or message.received_at_ms or 0
+    told = message.attributes
+    return "invoke:" + stable_id(
+        message.thread_id or "",
+        message.customer.id,
+        *(str(told.get(name, "")) for name in ("name", "reply_to", "payload")),
+        str(at_ms // _INVOKE_MS),
+    )
 
 
 def _reactions(activity: dict[str, object], key: str) -> str:

@@ -11,7 +11,8 @@ others join it, so none is lost and one interaction results; `join_parts` puts t
 Every webhook is signed with a JWT in ``Authorization``: HS256 with the account's signature
 secret, ``payload_hash`` the SHA-256 of the body. A body that the token does not cover is
 refused. Without ``exp`` a token is good for five minutes after ``iat``. Nothing covers the query of
-a GET: set the webhooks to POST.
+a GET: set the webhooks to POST. Accounts that sign text messages by the older method send ``sig``
+instead (`vonage_sig`); name it in ``sms_signature``, or it is not looked at.
 
 https://developer.vonage.com/en/getting-started/concepts/webhooks
 """
@@ -34,6 +35,7 @@ from .telephone import WITHHELD_ATTRIBUTE, caller, check_region, international, 
 from .times import rfc3339
 from .twilio import form_of
 from .verdicts import own, routed, status, update
+from .vonage_sig import SigMethod, check_method, require_sig
 
 __all__ = ["Vonage", "join_parts"]
 
@@ -79,6 +81,20 @@ def _attributes(payload: Mapping[str, object], table: Mapping[str, str]) -> dict
     return found
 
 
+def _payload(request: WebhookRequest) -> Mapping[str, object]:
+    """The parameters of a webhook: JSON, a form, or the query of a GET."""
+    if request.method != "GET" and request.body.lstrip()[:1] in {b"{", b"[", b""}:
+        return decode_json(request.body)
+    return form_of(request)
+
+
+def _signed(value: object) -> str:
+    """A parameter as it was signed: nothing is trimmed. Only texts and numbers are."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and abs(value) < 10**40 else ""
+
+
 def join_parts(parts: Iterable[Message]) -> str | None:
     """The whole text of a long SMS, or None while a part is missing.
 
@@ -103,7 +119,8 @@ class Vonage:
     """Vonage Voice and SMS. `Secrets.signing` holds the account's signature secret.
 
     ``default_region`` (ISO 3166, "GB") reads national numbers; it needs the `phone` extra.
-    ``max_age_ms`` is how old a token without an end of its own may be.
+    ``max_age_ms`` is how old a token without an end of its own may be. ``sms_signature`` is how
+    the account signs text messages by the older method; None: only tokens are taken.
     """
 
     name: str = "vonage"
@@ -112,12 +129,21 @@ class Vonage:
     limit_bytes: int = 1_048_576
     default_region: str | None = None
     max_age_ms: int = 300_000
+    sms_signature: SigMethod | None = None
 
     def __attrs_post_init__(self) -> None:
         check_region(self.default_region)
+        check_method(self.sms_signature)
 
     def verify(self, request: WebhookRequest, secrets: Secrets) -> None:
-        """Check the bearer token and that it covers the body; raises `SignatureError`."""
+        """Check the token and that it covers the body, or ``sig``; raises `SignatureError`."""
+        if self.sms_signature is not None and not request.header("Authorization"):
+            try:
+                found = {name: _signed(value) for name, value in _payload(request).items()}
+            except PayloadError as error:
+                raise SignatureError(str(error)) from None
+            require_sig(self.sms_signature, found, secrets, request.received_at_ms)
+            return
         claims = claims_of(bearer(request.header("Authorization")), secrets)
         require_timely(claims, request.received_at_ms, self.max_age_ms)
         covered = as_text(claims.get("payload_hash"), 128).lower()
@@ -132,11 +158,7 @@ class Vonage:
 
     def normalize(self, request: WebhookRequest) -> list[Inbound]:
         """The one event of a webhook. Raises `PayloadError` when it is neither call nor SMS."""
-        payload: Mapping[str, object]
-        if request.method != "GET" and request.body.lstrip()[:1] in {b"{", b"[", b""}:
-            payload = decode_json(request.body)
-        else:
-            payload = form_of(request)
+        payload = _payload(request)
         at_ms = request.received_at_ms
         if as_id(payload.get("messageId")):
             return [self._sms(payload, at_ms)]

@@ -15,11 +15,12 @@ from concurrent.futures import ProcessPoolExecutor
 
 import attrs
 
+from ..journal import Entry
 from ..plan import Plan
 from ..plan import load as load_plan
 from ..simulation import Outcome, Precision, Scenario, load, simulate
 
-__all__ = ["Job", "run_all"]
+__all__ = ["Job", "record", "run_all"]
 
 
 @attrs.frozen
@@ -40,6 +41,14 @@ def _loaded(scenario: str, plan: str | None) -> tuple[Scenario, Plan | None]:
 def _one(job: Job, number: int) -> Outcome:
     scenario, plan = _loaded(job.scenario, job.plan)
     return simulate(scenario, seed=job.seed, replication=number, plan=plan, audit=job.audit)
+
+
+def record(job: Job) -> list[Entry]:
+    """The first replication once more, as the journal entries of its engine."""
+    scenario, plan = _loaded(job.scenario, job.plan)
+    entries: list[Entry] = []
+    simulate(scenario, seed=job.seed, plan=plan, record=entries.append)
+    return entries
 
 
 def run_all(job: Job, count: int, processes: int, precision: Precision | None) -> list[Outcome]:

@@ -11,7 +11,8 @@ import msgspec
 
 from ..errors import CommandError
 from ..simulation import Estimate, Line, Precision, Report, compare, summarize
-from .replications import Job, run_all
+from .entries import write_lines
+from .replications import Job, record, run_all
 from .tables import show
 
 __all__ = ["configure", "run"]
@@ -38,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audit", action="store_true", help="re-check every law on every event")
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.add_argument("--csv", metavar="FILE", help="also write all figures to a CSV file")
+    parser.add_argument(
+        "--record", metavar="FILE", help="also keep the first run as journal entries (.jsonl)"
+    )
     parser.add_argument("--plot", metavar="DIR", help="also draw plots into this folder")
 
 
@@ -48,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.confidence < 1:
         raise CommandError(f"--confidence must lie between 0 and 1, got {args.confidence}")
     precision = _precision(args.until, args.confidence)
-    job = Job(args.scenario, args.plan, args.seed, args.audit)
+    job_before = job = Job(args.scenario, args.plan, args.seed, args.audit)
     before = run_all(job, args.replications, args.processes, precision)
     report = summarize(before, args.confidence)
     after, other, difference = [], None, None
@@ -59,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         difference = compare(before, after, args.confidence)
     if args.csv is not None:
         pathlib.Path(args.csv).write_text(report.to_csv(), "utf-8")
+    if args.record is not None:
+        write_lines(args.record, record(job_before))
     if args.plot is not None:
         from .plots import draw
 

@@ -108,6 +108,10 @@ class Engine:
         record = self._state.interactions.get(interaction_id)
         return None if record is None else record.picture()
 
+    def interactions(self) -> list[Interaction]:
+        """Pictures of all open interactions, oldest first. O(open), on demand."""
+        return [record.picture() for record in self._state.interactions.values()]
+
     def thread(self, message: Message) -> str | None:
         """The id of the open interaction that a message of this thread joins, or None."""
         record = self._state.thread(message)

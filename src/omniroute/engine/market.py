@@ -394,9 +394,7 @@ def _first_of(tier: Tier, agent: AgentRecord, now_ms: int) -> int:
     heads = [(lane, *lane.head(now_ms)) for lane in tier.lanes if len(lane)]
     if not heads:
         return EMPTY
-    shares = any(
-        lane.queue.plan.share is not None for lane, place, _ in heads if place < HELD_OUT
-    )
+    shares = any(lane.queue.plan.share is not None for lane, place, _ in heads if place < HELD_OUT)
 
     def rank(head: tuple[Lane, int, int]) -> tuple[object, ...]:
         lane, place, _ = head

@@ -1,23 +1,40 @@
 """The durable, ordered record: what happened, and the commands that caused it.
 
-`Journal` is the protocol that every store follows, `Frame` what it stores. `MemoryJournal`
-keeps everything in this process, `NullJournal` keeps nothing. `encode` and `decode` are the
-bytes of a frame, the same in every store.
+`Journal` is all that a router asks for, `Frame` what it gives. `MemoryJournal` keeps
+everything in this process, `NullJournal` keeps nothing. `StoreJournal` writes records to a
+`Store` and is the one place where they are checked; a store keeps opaque bytes.
 """
 
 from __future__ import annotations
 
-from .codec import decode, encode
-from .memory import MemoryJournal, NullJournal
-from .protocol import Entry, Frame, ImmediateJournal, Journal
+from .codec import Codec, subject_of
+from .memory import MemoryJournal, MemoryStore, NullJournal, Shelf
+from .opening import open_journal
+from .protocol import Entry, Frame, ImmediateJournal, Journal, Snapshot, Store, Vault
+from .record import Chain, Header, Kind
+from .sqlite import SqliteStore
+from .stored import StoreJournal, pack_snapshot, unpack_snapshot
 
 __all__ = [
+    "Chain",
+    "Codec",
     "Entry",
     "Frame",
+    "Header",
     "ImmediateJournal",
     "Journal",
+    "Kind",
     "MemoryJournal",
+    "MemoryStore",
     "NullJournal",
-    "decode",
-    "encode",
+    "Shelf",
+    "Snapshot",
+    "SqliteStore",
+    "Store",
+    "StoreJournal",
+    "Vault",
+    "open_journal",
+    "pack_snapshot",
+    "subject_of",
+    "unpack_snapshot",
 ]

@@ -1,12 +1,23 @@
-"""What a journal is: frames appended in order, read back in order.
+"""What a journal is: frames appended in order, read back in order; and what keeps them.
 
 Events are numbered 1, 2, 3, ... over the whole journal. A *frame* is what becomes durable
 at once: one or several entries, because the router collects while it appends (group
 commit). An *entry* is one command with its moment and the events it caused: the events
 are for replay, which decides nothing; the command is for re-deciding under another plan.
 
-A store needs three methods. Nothing in it interprets a frame: `codec.encode` makes the
-bytes, ``first_seq`` is the only key.
+Two layers, so that a store needs no opinion about what it stores:
+
+- A `Journal` takes and gives frames. It is all that a router asks for.
+- A `Store` keeps opaque records, numbered 1, 2, 3, ... without a gap: a file, a database, a
+  stream. `StoreJournal` is the one journal on top of all of them; it alone knows what a
+  record is, checks it and names what is wrong with it.
+
+**The fence.** A store accepts a record only at the position after its last one, atomically:
+that compare-and-append is its whole duty about writers. A writer begins by appending an
+*opening* record with an epoch above all before. Whoever wrote before still believes the
+journal ends where it did; his next append asks for a position that is taken, he reads who
+sits there, and learns that he is fenced. A lease may decide who should write; only this
+decides who can.
 """
 
 from __future__ import annotations
@@ -18,7 +29,7 @@ import msgspec
 
 from ..events import Command, Event
 
-__all__ = ["Entry", "Frame", "ImmediateJournal", "Journal"]
+__all__ = ["Entry", "Frame", "ImmediateJournal", "Journal", "Snapshot", "Store", "Vault"]
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -50,16 +61,33 @@ class Frame(msgspec.Struct, frozen=True, gc=False):
         return self.first_seq + sum(len(entry.events) for entry in self.entries)
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """The state of an engine after the record at ``position``: where a recovery may begin.
+
+    ``next_seq`` is the number of the first event that is not folded in, ``digest`` ties it to
+    the record it follows, ``plan`` is the fingerprint of the plan it was folded under.
+    ``state`` is what `Engine.snapshot` gave.
+    """
+
+    position: int
+    next_seq: int
+    epoch: int
+    digest: bytes
+    plan: str
+    state: bytes
+
+
 class Journal(Protocol):
-    """A store of frames. One router writes to it at a time."""
+    """An ordered record of frames. One router writes to it at a time."""
 
     async def append(self, frame: Frame) -> None:
-        """Make a frame durable; it is when this returns, whole or not at all.
+        """Make a frame durable; it is when this returns.
 
         Frames come in order, one at a time: ``first_seq`` is the ``next_seq`` of the frame
         before (1 in an empty journal); anything else is an error of the caller. Raises
-        `JournalError`, after which the router stops. The router shields the call from
-        cancellation.
+        `JournalError`, after which the router stops; then a part of the frame may still be
+        found on recovery, never without everything before it, and never half an entry. The
+        router shields the call from cancellation.
         """
         ...
 
@@ -68,7 +96,7 @@ class Journal(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Release what it holds. Whoever opened the journal closes it; a router does not."""
+        """Release what it holds. Whoever opened the journal closes it."""
         ...
 
 
@@ -82,4 +110,95 @@ class ImmediateJournal(Journal, Protocol):
 
     def append_nowait(self, frame: Frame) -> None:
         """As `append`, but at once."""
+        ...
+
+
+class Store(Protocol):
+    """Opaque records at positions 1, 2, 3, ..., and snapshots beside them.
+
+    `omniroute.testing.store_checks` is the meaning of this protocol, executable. Calls come
+    one at a time, except that reads may overlap an append. Every method but `open` is
+    called only between `open` and `aclose`. What fails raises `JournalError`, or a driver's
+    own exception, which the journal wraps.
+    """
+
+    place: str  #: for messages: where it is, without passwords
+    exclusive: bool  #: while one handle is open, the `open` of another raises `JournalError`
+    tears: bool  #: a crash may leave the last record incomplete (transactions never do)
+    max_record_bytes: int | None  #: longer records are refused; None: no limit worth naming
+
+    async def open(self) -> None:
+        """Connect, and create what is missing. It does not make the caller the writer."""
+        ...
+
+    async def bounds(self) -> tuple[int, int]:
+        """The positions of the first and the last record; (1, 0) when there is none.
+
+        They only ever grow, but for `cut`.
+        """
+        ...
+
+    async def append(self, position: int, record: bytes) -> None:
+        """Make a record durable at ``position``, whole or not at all, if it is the next one.
+
+        Raises `PositionTakenError` when a record is there already, whoever put it: the
+        caller looks. Raises `AppendUnknownError` when the answer was lost, so that the
+        record may be there or not (or may still come: a store for which that is possible
+        settles it before `bounds` and `read` answer again). Raises `JournalFullError`
+        when there is no room; then nothing was written.
+        """
+        ...
+
+    async def read(self, position: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """The records from ``position`` on, in order, with their positions.
+
+        About ``max_bytes`` of them: one at least when there is any, and then as many as fit.
+        Nothing of an append that has not returned may be missing once it has.
+        """
+        ...
+
+    async def drop(self, before: int) -> None:
+        """Forget the records in front of position ``before``; the last one always stays."""
+        ...
+
+    async def cut(self, position: int) -> None:
+        """Forget the record at ``position``, the last one: a torn tail. Only when `tears`."""
+        ...
+
+    async def snapshots(self) -> list[int]:
+        """The positions of the snapshots, newest first."""
+        ...
+
+    async def load_snapshot(self, position: int) -> bytes:
+        """The snapshot of that position; raises `JournalError` when there is none."""
+        ...
+
+    async def save_snapshot(self, position: int, data: bytes) -> None:
+        """Make a snapshot durable, whole or not at all; replaces the one of that position."""
+        ...
+
+    async def drop_snapshot(self, position: int) -> None:
+        """Forget a snapshot; nothing happens when there is none."""
+        ...
+
+    async def aclose(self) -> None:
+        """Disconnect; called once, also after a failure."""
+        ...
+
+
+class Vault(Protocol):
+    """Seals what is personal apart from what routing needs, one key per subject.
+
+    A subject is a customer (`codec.subject_of`) or a snapshot; it is not written to the
+    journal, so what `seal` gives must name its key by itself. ``context`` is what the bytes
+    belong to: authenticated, not hidden. Both calls are synchronous and must not block: a
+    vault that fetches keys does so before.
+    """
+
+    def seal(self, subject: str, plain: bytes, context: bytes) -> bytes:
+        """The bytes, unreadable without the subject's key; makes the key when there is none."""
+        ...
+
+    def unseal(self, sealed: bytes, context: bytes) -> bytes | None:
+        """The bytes again; None when the key was destroyed. Raises `JournalError` if altered."""
         ...

@@ -120,6 +120,14 @@ class EventLog:
         """The router is open."""
         self._log.info("router_started", plan=plan, recovered_events=recovered_events)
 
+    def snapshot_taken(self, position: int, size_bytes: int) -> None:
+        """A recovery may begin behind this record of the journal."""
+        self._log.info("snapshot_taken", position=position, size_bytes=size_bytes)
+
+    def snapshot_failed(self, error: Exception) -> None:
+        """The journal is whole, but a recovery takes longer until a snapshot can be made."""
+        self._log.warning("snapshot_failed", error=type(error).__name__)
+
     def callback_failed(self, error: Exception) -> None:
         """The application's ``on_events`` raised; logged once for each type of exception."""
         if type(error) not in self._callback_errors:

@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from .. import events as ev
 from ..errors import UsageError
 from ..events import Event
-from ..model import Channel, Disposition
+from ..model import Channel, Disposition, Interaction, InteractionState
 from .exposition import families, scrape
 
 __all__ = ["WAIT_BUCKETS_MS", "Histogram", "Metrics", "Tally"]
@@ -136,6 +136,27 @@ class Metrics(Collector):
         return scrape(self)
 
     # --- the fold -------------------------------------------------------------------------
+
+    def resume(
+        self,
+        interactions: Iterable[Interaction],
+        agents: Mapping[str, bool],
+        accepted_at_ms: Mapping[str, int],
+    ) -> None:
+        """Begin with what stands, where the events before were not folded.
+
+        Counters begin at zero then, as after any restart; gauges are right at once.
+        ``agents`` tells who is ready, ``accepted_at_ms`` since when an agent has one.
+        """
+        self.agents.update(agents)
+        for each in interactions:
+            tally = self._tally(each.queue, each.channel)
+            item = self._open[each.id] = _Open(each.queue, tally, each.enqueued_at_ms)
+            item.accepted_at_ms = accepted_at_ms.get(each.id, 0)
+            item.state = each.state.value
+            self.states[item.state] += 1
+            if each.state in (InteractionState.WAITING, InteractionState.OFFERED):
+                self.waiting.setdefault(each.queue, {})[each.id] = each.enqueued_at_ms
 
     def observe(self, events: Iterable[Event]) -> None:
         """Fold the events of one entry in. About 0.5 us per event."""

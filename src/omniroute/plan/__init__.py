@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .calendars import During, HoursCalendar
 from .checking import check
 from .drawing import draw
 from .expression import (
@@ -16,6 +17,9 @@ from .expression import (
     parse,
 )
 from .findings import Code, Finding, Severity
+from .holidays import Holidays
+from .hours import Hours, HoursException
+from .intervals import Interval
 from .loading import load, loads
 from .model import (
     Accelerating,
@@ -50,9 +54,15 @@ __all__ = [
     "Capacity",
     "Code",
     "Delivery",
+    "During",
     "Expression",
     "Finding",
     "HeadStart",
+    "Holidays",
+    "Hours",
+    "HoursCalendar",
+    "HoursException",
+    "Interval",
     "Limits",
     "Names",
     "NewestFirst",

@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,14 +19,16 @@ import attrs
 
 from ..errors import PlanError, UnknownNameError
 from ..model import Agent
-from . import resolve, schema
+from . import resolve, schema, schema_hours
+from .calendars import MAX_CALENDAR_TEXT
 from .fields import MAX_INTEGER
+from .hours import Hours
 from .model import Capacity, Limits, Plan, Queue, Scorer, Skill, TriageRule
 from .reading import Place, kind_of, read_table
 
 __all__ = ["load", "loads"]
 
-_TABLES = ("plan", "skills", "agents", "capacities", "queues", "triage", "limits")
+_TABLES = ("plan", "skills", "agents", "capacities", "queues", "triage", "limits", "hours")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)$")
 
 
@@ -39,21 +41,42 @@ def load(path: str | os.PathLike[str], *, scorers: Mapping[str, Scorer] | None =
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise PlanError("not UTF-8", where=f"{where}, line {line}") from error
-    return loads(text, where, scorers=scorers)
+    return loads(text, where, _files_beside(pathlib.Path(path)), scorers=scorers)
+
+
+def _files_beside(plan: pathlib.Path) -> Callable[[str], str]:
+    def read(name: str) -> str:
+        try:
+            with (plan.parent / name).open("rb") as file:
+                data = file.read(4 * MAX_CALENDAR_TEXT + 1)
+        except (OSError, ValueError) as error:
+            raise PlanError(f"cannot read {name!r}: {error}") from error
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise PlanError(f"{name!r} is not UTF-8") from error
+
+    return read
 
 
 def loads(
-    text: str, where: str = "<string>", *, scorers: Mapping[str, Scorer] | None = None
+    text: str,
+    where: str = "<string>",
+    files: Callable[[str], str] | None = None,
+    *,
+    scorers: Mapping[str, Scorer] | None = None,
 ) -> Plan:
     """The plan that TOML ``text`` describes; ``where`` names it in errors.
 
-    ``scorers`` are the functions that its queues name as ``scorer``.
+    ``files`` gives the text of a file that the plan names (calendars of business hours);
+    `load` looks beside the plan. Without it such a name is a fault. ``scorers`` are the
+    functions that its queues name as ``scorer``.
 
     Raises `PlanError`, `UnknownNameError` or `ExpressionError` naming the file, the key
     path, what is allowed and the nearest match; several faults come as one `PlanError`
     that lists them, with each in its ``faults``.
     """
-    return _Loader(_parse(text, where), Place(where), scorers or {}).plan()
+    return _Loader(_parse(text, where), Place(where, files=files), scorers or {}).plan()
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
@@ -87,6 +110,8 @@ class _Loader:
         self.root = attrs.evolve(place, skills=self.skills or None)
         self.capacity_names = list(self.table("capacities")) or ["default"]
         self.queue_names = list(self.table("queues"))
+        tables = (table for table in self.array("hours") if isinstance(table, dict))
+        self.hours_names = [table["name"] for table in tables if "name" in table]
         self.limits = read_table(
             Limits, self.table("limits"), self.root.at("limits"), schema.LIMITS
         )
@@ -102,6 +127,7 @@ class _Loader:
             "triage": self.read_triage(),
             "limits": self.limits,
             "scorers": self.scorers,
+            "hours": self.read_hours(),
         }
         if self.faults:
             raise resolve.joined(self.faults, where=self.root.file)
@@ -153,6 +179,18 @@ class _Loader:
             if queue is not None:
                 found.append(queue)
                 self.faults += resolve.faults_of_queue(queue, self.skills, self.bounds, here.where)
+                self.faults += resolve.faults_of_hours(queue, self.hours_names, here.where)
+        return found
+
+    def read_hours(self) -> dict[str, Hours]:
+        place = self.root.at("hours")
+        found: dict[str, Hours] = {}
+        for number, value in enumerate(self.array("hours")):
+            hours = read_table(Hours, value, place.at(number), schema_hours.HOURS)
+            if hours is not None and hours.name in found:
+                place.at(number).at("name").add(f"hours {hours.name!r} are defined already")
+            elif hours is not None:
+                found[hours.name] = hours
         return found
 
     def read_agents(self) -> dict[str, Agent]:

@@ -18,6 +18,7 @@ from ..errors import PlanError, UnknownNameError
 from ..model import Agent, Channel, Interaction
 from .expression import Expression, Scope, parse
 from .fields import at_least, between, is_integer, name_text, one_of
+from .hours import Hours
 from .resolve import faults_of_choices, faults_of_ladder, faults_of_plan, joined
 
 __all__ = [
@@ -283,6 +284,7 @@ class Queue:
     otherwise for some agents, ``share`` splits an agent's work between queues of one tier in
     proportion. ``offers`` agents may be offered an interaction at once; the first to accept
     has it. ``scorer`` names the function of the plan that the strategy ``scored`` asks.
+    ``hours`` names the plan's business hours of this queue; None: always open.
     """
 
     name: str = attrs.field(validator=name_text)
@@ -309,6 +311,7 @@ class Queue:
         default=ServiceLevel(), validator=one_of(ServiceLevel)
     )
     max_waiting: int = attrs.field(default=10_000, validator=at_least(1))
+    hours: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
 
     def __attrs_post_init__(self) -> None:
         for number, fault in faults_of_ladder(self.ladder):
@@ -409,6 +412,10 @@ def _capacities(values: Mapping[str, Capacity] | Iterable[Capacity]) -> Mapping[
     return _by_name(values, "name") or {"default": Capacity()}
 
 
+def _hours(values: Mapping[str, Hours] | Iterable[Hours]) -> Mapping[str, Hours]:
+    return _by_name(values, "name")
+
+
 def _rules(values: Iterable[TriageRule]) -> tuple[TriageRule, ...]:
     return tuple(values)
 
@@ -421,7 +428,7 @@ def _agent_table(values: Mapping[str, Agent] | Iterable[Agent]) -> Mapping[str, 
 class Plan:
     """The whole configuration of a router; every name in it is resolved on construction.
 
-    ``queues``, ``skills``, ``capacities`` and ``agents`` are given as sequences and kept
+    ``queues``, ``skills``, ``capacities``, ``agents`` and ``hours`` are given as sequences and kept
     as mappings by name. A plan without skills admits any skill name; a plan without
     capacities has one, ``default``: one interaction at a time. ``scorers`` are the functions that
     queues name; they are code, so they are no part of a plan's text and of its equality.
@@ -437,6 +444,7 @@ class Plan:
     triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=_rules)
     limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
     scorers: Mapping[str, Scorer] = attrs.field(factory=dict, converter=dict, eq=False)
+    hours: Mapping[str, Hours] = attrs.field(default=(), converter=_hours)
 
     def __attrs_post_init__(self) -> None:
         faults = tuple(faults_of_plan(self))

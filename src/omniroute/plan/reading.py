@@ -25,12 +25,16 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 @attrs.frozen
 class Place:
-    """A key path in a file. ``skills`` are the plan's skill names, None when it has none."""
+    """A key path in a file. ``skills`` are the plan's skill names, None when it has none.
+
+    ``files`` gives the text of a file that the plan names; None where none may be opened.
+    """
 
     file: str
     path: str = ""
     faults: list[UsageError] = attrs.field(factory=list)
     skills: Collection[str] | None = None
+    files: Callable[[str], str] | None = None
 
     @property
     def where(self) -> str:
@@ -84,8 +88,9 @@ def located(error: UsageError, where: str) -> UsageError:
         return UnknownNameError(error.kind, error.name, error.allowed, where=where)
     if isinstance(error, ExpressionError):
         return ExpressionError(error.reason, error.source, error.position, where=where)
-    assert isinstance(error, PlanError)
-    return PlanError(error.message, where=where, faults=error.faults)
+    if isinstance(error, PlanError):
+        return PlanError(error.message, where=where, faults=error.faults)
+    return error
 
 
 def read_table(

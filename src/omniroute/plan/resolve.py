@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "faults_of_agent",
     "faults_of_choices",
+    "faults_of_hours",
     "faults_of_ladder",
     "faults_of_plan",
     "faults_of_queue",
@@ -51,6 +52,7 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         ("skills", plan.skills, "name"),
         ("capacities", plan.capacities, "name"),
         ("agents", plan.agents, "id"),
+        ("hours", plan.hours, "name"),
     ):
         for key, value in table.items():
             own = getattr(value, attribute)
@@ -67,6 +69,7 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         yield from faults_of_queue(queue, plan.skills, plan.limits, where)
         if queue.scorer is not None and queue.scorer not in plan.scorers:
             yield UnknownNameError("scorer", queue.scorer, plan.scorers, where=f"{where}.scorer")
+        yield from faults_of_hours(queue, plan.hours, where)
     for number, rule in enumerate(plan.triage):
         where = f"triage[{number}]"
         yield from faults_of_rule(rule, plan.queues, plan.skills, plan.limits, where)
@@ -110,6 +113,12 @@ def faults_of_choices(queue: Queue) -> Iterator[str]:
         yield "auto_accept leaves nobody else to offer it to: give `offers = 1`"
     if (queue.strategy == "scored") != (queue.scorer is not None):
         yield 'the strategy "scored" and a `scorer` belong together'
+
+
+def faults_of_hours(queue: Queue, hours: Collection[str], where: str) -> Iterator[UsageError]:
+    """Hours that the plan does not have."""
+    if queue.hours is not None and queue.hours not in hours:
+        yield UnknownNameError("hours", queue.hours, hours, where=f"{where}.hours")
 
 
 def faults_of_rule(

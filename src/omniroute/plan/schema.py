@@ -325,6 +325,7 @@ QUEUE = {
     "wrap_up": Key("wrap_up", *_word_or_table(WrapUp, "kind", _WRAP_UP)),
     "service_level": Key("service_level", _service_level, _write_service_level),
     "max_waiting": Key("max_waiting", *_INTEGER),
+    "hours": Key("hours", *_NAME),
     "ladder": Key("ladder", _ladder, _write_ladder),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..model import Agent
 from . import schema
 from .model import Capacity, Limits, Plan, Queue, TriageRule
 from .reading import quoted_key, quoted_text
+from .schema_hours import write_hours
 
 __all__ = ["dumps"]
 
@@ -39,6 +41,13 @@ def _blocks(plan: Plan) -> Iterator[list[str]]:
             yield _table(f"[[queues.{quoted_key(name)}.access]]", row)
         for step in ladder:
             yield _table(f"[[queues.{quoted_key(name)}.ladder]]", step)
+    for hours in plan.hours.values():
+        table = write_hours(hours)
+        inner = {name: table.pop(name, []) for name in ("exceptions", "calendars")}
+        yield _table("[[hours]]", table)
+        for name, values in inner.items():
+            for value in values:
+                yield _table(f"[[hours.{name}]]", value)
     for rule in plan.triage:
         yield _table("[[triage]]", schema.written(rule, TriageRule(queue="-"), schema.RULE))
     for agent in plan.agents.values():
@@ -52,6 +61,8 @@ def _table(header: str, table: Mapping[str, Any]) -> list[str]:
 def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, int):

@@ -10,6 +10,7 @@ from .blocking import BlockingAssignment, BlockingDesk, BlockingOffer, BlockingR
 from .clock import Clock, loop_clock, wall_clock
 from .desk import Desk, Offers, SigningIn
 from .offer import Assignment, Messages, MessagesMissed, Offer, OfferClosed
+from .quarantine import Replayed, quarantined_in, replay_quarantined
 from .receipt import Outcome, Receipt
 from .router import Router
 
@@ -28,8 +29,11 @@ __all__ = [
     "Offers",
     "Outcome",
     "Receipt",
+    "Replayed",
     "Router",
     "SigningIn",
     "loop_clock",
+    "quarantined_in",
+    "replay_quarantined",
     "wall_clock",
 ]

@@ -64,12 +64,14 @@ class BlockingRouter:
         self,
         plan: Plan,
         *,
-        journal: Journal | None = None,
+        journal: Journal | str | None = None,
         clock: Clock = wall_clock,
         registry: CollectorRegistry | None = None,
         inbox_limit: int = 10_000,
         message_limit: int = 100,
         on_events: Callable[[tuple[Event, ...]], object] | None = None,
+        snapshot_every: int | None = 100_000,
+        keep_ms: int | None = None,
     ) -> None:
         self._router = Router(
             plan,
@@ -79,6 +81,8 @@ class BlockingRouter:
             inbox_limit=inbox_limit,
             message_limit=message_limit,
             on_events=on_events,
+            snapshot_every=snapshot_every,
+            keep_ms=keep_ms,
         )
         self._portal: BlockingPortal | None = None
         self._exits = ExitStack()

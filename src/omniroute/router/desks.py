@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import events as ev
+from ..engine.standing import Held, Standing
 from ..events import Event
-from ..model import Interaction, InteractionState, Presence
+from ..model import Agent, Interaction, InteractionState, Presence
 from .desk import Desk
 from .offer import Assignment, Offer, OfferClosed, Send
 
@@ -33,6 +34,40 @@ class Desks:
         self._assignments: dict[str, Assignment] = {}
         self._holders: dict[str, Desk] = {}
 
+    def restore(
+        self,
+        found: Iterable[Standing],
+        desk_of: Callable[[Agent], Desk],
+        reasons: Mapping[str, str],
+    ) -> None:
+        """Begin with what stands in the engine: after a recovery, in place of old events.
+
+        An assignment's ``interaction`` then has every message so far, read or not.
+        """
+        for agent, presence, held in found:
+            desk = self.by_agent[agent.id] = desk_of(agent)
+            desk.presence = presence
+            desk.not_ready_reason = reasons.get(agent.id, "")
+            for each in sorted(held, key=lambda held: (held.accepted_at_ms, held.offer_id)):
+                if each.interaction.state is InteractionState.OFFERED:
+                    self._hold_out(desk, each)
+                else:
+                    self._hand_over(desk, each)
+
+    def _hold_out(self, desk: Desk, held: Held) -> None:
+        offer = Offer(self._send, held.offer_id, held.interaction, held.until_ms or 0)
+        self._offers[held.offer_id] = offer
+        desk.offered(offer)
+
+    def _hand_over(self, desk: Desk, held: Held) -> None:
+        interaction = held.interaction
+        assignment = Assignment(self._send, held.offer_id, interaction, self._message_limit)
+        self._assignments[interaction.id] = assignment
+        self._holders[interaction.id] = desk
+        desk.assigned(assignment)
+        assignment.code = held.code
+        assignment.move(interaction.state)
+
     def publish(
         self, events: Iterable[Event], pictures: Pictures, arriving: Desk | None = None
     ) -> None:
@@ -44,6 +79,15 @@ class Desks:
             elif type(event) is ev.SignedIn:
                 assert arriving is not None
                 self.by_agent[event.agent.id] = arriving
+
+    def offer(self, interaction_id: str) -> Offer | None:
+        """The open offer of an interaction. O(open offers)."""
+        offers = self._offers.values()
+        return next((offer for offer in offers if offer.interaction.id == interaction_id), None)
+
+    def assignment(self, interaction_id: str) -> Assignment | None:
+        """The assignment of an interaction. O(1)."""
+        return self._assignments.get(interaction_id)
 
     def let_go(self) -> None:
         """The router closes: every desk hears of it."""

@@ -18,7 +18,7 @@ be cancelled: everything has happened, only the answer is lost. There is no awai
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable, Iterable
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -30,6 +30,7 @@ from ..journal import Entry, Frame, ImmediateJournal, Journal
 from ..model import Agent, Interaction
 from .clock import Clock
 from .desk import Desk
+from .recovery import Recovered, recover
 
 __all__ = ["Decided", "Ledger"]
 
@@ -121,33 +122,22 @@ class Ledger:
         if type(now_ms) is not int:
             raise UsageError(f"clock must give integer milliseconds, got {now_ms!r}")
 
-    async def recover(self) -> int:
-        """Fold the journal in, then open; returns how many events there were."""
-        frames = self._journal.read(self._next_seq)
+    async def recover(self, observe: Callable[[Iterable[Event]], object]) -> Recovered:
+        """Take over the state that the journal describes; `open` then takes commands.
+
+        ``observe`` as in `recovery.recover`. Raises `JournalError`.
+        """
         try:
-            async for frame in frames:
-                self._fold(frame)
+            found = await recover(self._journal, self.engine.plan, observe)
         except Exception as error:
             raise _journal_error("recovery", error) from error
-        finally:
-            if isinstance(frames, AsyncGenerator):
-                await frames.aclose()
-        self._why_closed = None
-        return self._next_seq - 1
+        self.engine = found.engine
+        self._next_seq = found.next_seq
+        return found
 
-    def _fold(self, frame: Frame) -> None:
-        if frame.first_seq != self._next_seq:
-            raise JournalError(
-                f"the journal has a gap: event {self._next_seq} is missing, "
-                f"the next frame begins at {frame.first_seq}"
-            )
-        for entry in frame.entries:
-            for event in entry.events:
-                self.engine.apply(event)
-                decided = Decided(Entry(entry.command, entry.now_ms, (event,)))
-                self._note(decided, None)
-                self._publish(decided)
-        self._next_seq = frame.next_seq
+    def open(self) -> None:
+        """Take commands from now on."""
+        self._why_closed = None
 
     def close(self) -> None:
         """Take nothing new; what is decided still becomes durable."""
@@ -176,6 +166,11 @@ class Ledger:
         error = RouterClosedError(self._why_closed or "the router is closed")
         error.__cause__ = self.failure
         return error
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next event that becomes durable."""
+        return self._next_seq
 
     @property
     def is_open(self) -> bool:

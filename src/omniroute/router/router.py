@@ -11,7 +11,7 @@ leaving the router raises it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +19,7 @@ import anyio
 from anyio.abc import TaskStatus
 
 from ..engine import Engine, Explanation, Statistics
+from ..engine.standing import standing
 from ..errors import (
     UnknownNameError,
     UsageError,
@@ -34,8 +35,8 @@ from ..events import (
     SignOut,
     Submit,
 )
-from ..journal import Journal, MemoryJournal
-from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, UpdateKind
+from ..journal import Journal
+from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, Presence, UpdateKind
 from ..observe import EventLog
 from ..plan import Plan
 from .alarm import Alarm
@@ -45,8 +46,9 @@ from .desk import SigningIn
 from .desks import Desks
 from .door import Door
 from .hosting import host
+from .keeper import Keeper
 from .ledger import Decided, Ledger
-from .offer import done
+from .offer import Assignment, Offer, done
 from .receipt import Outcome, Receipt, receipt_of
 from .seating import Seating
 
@@ -58,12 +60,17 @@ if TYPE_CHECKING:
 __all__ = ["Router"]
 
 
+def _nobody(_events: Iterable[Event]) -> None:
+    """Without metrics nobody hears of what is recovered."""
+
+
 class Router:
     """Routes messages to human agents while it is open: ``async with Router(plan) as router``.
 
-    ``journal`` keeps what happens; a journal that already holds events is replayed first, so
-    a router continues where the one before stopped. Whoever opened the journal closes it.
-    Without one, a `MemoryJournal` that lasts as long as the router.
+    ``journal`` keeps what happens; a journal that already holds events is recovered first, so
+    a router continues where the one before stopped. It is a URL such as
+    ``sqlite:///router.db``, which the router opens and closes, or a journal, closed by
+    whoever opened it; None is a `MemoryJournal` that lasts as long as the router.
     ``clock`` gives integer milliseconds; default is the wall clock, never going backwards.
     ``registry``: a prometheus-client registry to export metrics on; None: no metrics.
     ``inbox_limit``: how many commands may wait for a slow journal before `submit` waits.
@@ -71,6 +78,9 @@ class Router:
     ``on_events``: called with the events of each command, in order, when they are durable
     and published; not with those of a replay. It runs inside the router, so it must be
     quick and must not wait. What it raises stops nothing and is logged, once per type.
+    ``snapshot_every``: after how many events another process makes a snapshot of a journal
+    in a store, so that a recovery need not begin at the beginning; None: never.
+    ``keep_ms``: after a snapshot, what is older is dropped from the journal; None: nothing.
 
     A router is opened once. It runs on asyncio and trio, and must be called from the
     thread of its event loop; `BlockingRouter` is for everybody else.
@@ -80,18 +90,24 @@ class Router:
         self,
         plan: Plan,
         *,
-        journal: Journal | None = None,
+        journal: Journal | str | None = None,
         clock: Clock = wall_clock,
         registry: CollectorRegistry | None = None,
         inbox_limit: int = 10_000,
         message_limit: int = 100,
         on_events: Callable[[tuple[Event, ...]], object] | None = None,
+        snapshot_every: int | None = 100_000,
+        keep_ms: int | None = None,
     ) -> None:
         for name, limit in (("inbox_limit", inbox_limit), ("message_limit", message_limit)):
             if limit < 1:
                 raise UsageError(f"{name} must be at least 1, got {limit!r}")
         self.plan = plan
-        self.journal: Journal = MemoryJournal() if journal is None else journal
+        self._log = EventLog()
+        self._keeper = Keeper(
+            journal, plan, clock, self._log, snapshot_every=snapshot_every, keep_ms=keep_ms
+        )
+        self.journal = self._keeper.journal
         self._engine = Engine(plan)
         self._ledger = Ledger(
             self._engine,
@@ -105,12 +121,10 @@ class Router:
         self._seating = Seating(self._ledger, self._door)
         self._ledger.new_desk = self._seating.orphan
         self._desks = Desks(self._door.send, message_limit)
-        self._log = EventLog()
         self._on_events = on_events
         self._metrics: Metrics | None = None
         self._registry = registry
         self._delivered: Counter[tuple[Channel, Disposition]] = Counter()
-        self._replaying = True
         self._entered = False
         self._opening: anyio.CancelScope | None = None
         self._stop = anyio.Event()
@@ -177,6 +191,7 @@ class Router:
                 group.start_soon(self._write)
                 alarm = Alarm(ledger)
                 group.start_soon(alarm.run)
+                group.start_soon(self._keeper.run)
                 self._started.set()
                 task_status.started(self)
                 try:
@@ -189,6 +204,7 @@ class Router:
         finally:
             ledger.close()
             self._desks.let_go()
+            await self._keeper.aclose()
             if self._metrics is not None:
                 self._metrics.unregister()
             self._log.stopped(ledger.failure)
@@ -202,9 +218,23 @@ class Router:
             targets = {queue.name: queue.service_level.target_ms for queue in queues}
             self._metrics = Metrics(targets, self._ledger.now_ms, self._delivered)
             self._metrics.register(self._registry)
-        recovered = await self._ledger.recover()
-        self._replaying = False
-        self._log.started(self.plan.name, recovered)
+        await self._recover()
+
+    async def _recover(self) -> None:
+        await self._keeper.open()
+        metrics, ledger = self._metrics, self._ledger
+        found = await ledger.recover(_nobody if metrics is None else metrics.observe)
+        engine = self._engine = ledger.engine
+        here = standing(engine)
+        self._desks.restore(here, self._seating.orphan, found.not_ready)
+        ledger.seats.update(self._desks.by_agent)
+        if metrics is not None and not found.whole:
+            ready = {each.agent.id: each.presence is Presence.READY for each in here}
+            since = {h.interaction.id: h.accepted_at_ms for each in here for h in each.held}
+            metrics.resume(engine.interactions(), ready, since)
+        self._keeper.published(found.next_seq - found.snapshot_seq)
+        ledger.open()
+        self._log.started(self.plan.name, found.next_seq - 1)
 
     async def _write(self) -> None:
         with anyio.CancelScope(shield=True):
@@ -222,16 +252,16 @@ class Router:
 
     def _publish(self, decided: Decided) -> None:
         events = decided.entry.events
+        self._keeper.published(len(events))
         self._desks.publish(events, decided.pictures, decided.arriving)
         if self._metrics is not None:
             self._metrics.observe(events)
-        if not self._replaying:
-            self._log.observe(events)
-            if self._on_events is not None and events:
-                try:
-                    self._on_events(events)
-                except Exception as error:  # noqa: BLE001 - the application's fault, not the router's
-                    self._log.callback_failed(error)
+        self._log.observe(events)
+        if self._on_events is not None and events:
+            try:
+                self._on_events(events)
+            except Exception as error:  # noqa: BLE001 - the application's fault, not the router's
+                self._log.callback_failed(error)
 
     # --- any command ----------------------------------------------------------------------
 
@@ -373,3 +403,17 @@ class Router:
     def interaction(self, interaction_id: str) -> Interaction | None:
         """A picture of an open interaction; None when it has ended or never was."""
         return self._engine.interaction(interaction_id)
+
+    def interactions(self) -> list[Interaction]:
+        """Pictures of all open interactions, oldest first. O(open), so not on every event."""
+        return self._engine.interactions()
+
+    # These two show what is durable and told, as the desks do.
+
+    def offer(self, interaction_id: str) -> Offer | None:
+        """The open offer of an interaction, at whosever desk; None when there is none."""
+        return self._desks.offer(interaction_id)
+
+    def assignment(self, interaction_id: str) -> Assignment | None:
+        """Who has an interaction and in which state; None when nobody has it."""
+        return self._desks.assignment(interaction_id)

@@ -17,25 +17,33 @@ from .distributions import (
     Uniform,
     Weibull,
 )
+from .lives import Fate
 from .loading import load, loads
 from .outcome import GroupTime, Outcome, Row, Served, WaitHistogram
+from .replaying import Difference, Redecision, redecide
 from .report import Line, Precision, Report, compare, replicate, summarize
 from .run import simulate
 from .scenario import AgentGroup, Break, ByTime, CustomerKind, Next, Retrial, Scenario, Shift
+from .survival import Survival, kaplan_meier
+from .whatif import ASSUMPTIONS, Change, Turn, WhatIf, what_if
 
 __all__ = [
+    "ASSUMPTIONS",
     "AgentGroup",
     "AuditError",
     "Auditor",
     "Break",
     "ByTime",
+    "Change",
     "CustomerKind",
     "Deterministic",
+    "Difference",
     "Distribution",
     "Empirical",
     "Erlang",
     "Estimate",
     "Exponential",
+    "Fate",
     "Gamma",
     "GroupTime",
     "Law",
@@ -47,6 +55,7 @@ __all__ = [
     "Outcome",
     "Poisson",
     "Precision",
+    "Redecision",
     "Renewal",
     "Report",
     "Retrial",
@@ -54,14 +63,20 @@ __all__ = [
     "Scenario",
     "Served",
     "Shift",
+    "Survival",
+    "Turn",
     "Uniform",
     "WaitHistogram",
     "Weibull",
+    "WhatIf",
     "compare",
     "estimate",
+    "kaplan_meier",
     "load",
     "loads",
+    "redecide",
     "replicate",
     "simulate",
     "summarize",
+    "what_if",
 ]

@@ -237,11 +237,15 @@ class Empirical(Distribution):
         return rng.choices(self.values_ms, cum_weights=cumulated, k=size)
 
 
+def _parts(values: Iterable[Distribution]) -> tuple[Distribution, ...]:
+    return tuple(values)
+
+
 @attrs.frozen
 class Mixture(Distribution):
     """With the probability of its weight one of several distributions."""
 
-    parts: tuple[Distribution, ...] = attrs.field(converter=tuple)
+    parts: tuple[Distribution, ...] = attrs.field(converter=_parts)
     weights: tuple[float, ...] = attrs.field(default=(), converter=_numbers)
 
     def __attrs_post_init__(self) -> None:

@@ -52,8 +52,13 @@ class Figures:
         self.unrouted = 0
 
     def _row(self, queue: str, channel: str) -> Counter[str]:
-        rows = self._counts.setdefault(queue, {})
-        return rows.setdefault(channel, Counter())
+        rows = self._counts.get(queue)
+        if rows is None:
+            rows = self._counts[queue] = {}
+        row = rows.get(channel)
+        if row is None:
+            row = rows[channel] = Counter()
+        return row
 
     def reject(self, event: ev.Rejected) -> None:
         """Count a message that was refused at the door."""

@@ -1,43 +1,26 @@
-"""The driver: the same `Engine` as in production, told of customers and agents in virtual time.
-
-A heap of (moment, order, action, subject, number) holds what the world will do; the engine's next
-deadline stands beside it, and the earlier goes first. What happens at one moment happens in the
-order end of work (agent by agent, as they are listed), presence, arrival, answer, abandonment: who
-comes finds the agents who have just become free, and nobody leaves in the moment he is answered.
-
-The driver decides nothing that the engine decides. Each event changes the tally and may call for
-commands at the same moment (``_todo``), which are done when the batch has been read.
-
-A planned action may be stale when its moment comes, so each looks first
-whether it still applies.
-"""
+"""One run of a scenario: from a seed to an outcome, with whoever wants to watch."""
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from typing import Any
 
 from .. import events as ev
-from ..engine import Engine
 from ..events import Command, Event
-from ..plan import Plan, WrapUpKind
-from .agenda import ANSWER, ARRIVAL, LEAVING, NEVER, WORK, Agenda
-from .attendance import Attendance
+from ..journal import Entry
+from ..plan import Plan
 from .auditor import Auditor
-from .customers import Customer, Source, busyness
-from .desks import Desk
-from .outcome import Outcome, bucket
+from .outcome import Outcome
+from .play import Play
 from .scenario import Scenario
 from .streams import Streams
-from .tally import Frame, Tally
 
-__all__ = ["Observer", "simulate"]
+__all__ = ["Observer", "Recorder", "simulate"]
 
 #: Sees every batch of events with the moment it happened.
 Observer = Callable[[list[Event], int], None]
 
-_TICK = ev.Tick()
+#: Sees every command with its moment and its events, as a journal keeps them.
+Recorder = Callable[[Entry], None]
 
 
 def simulate(
@@ -48,22 +31,29 @@ def simulate(
     plan: Plan | None = None,
     audit: bool = False,
     observe: Observer | None = None,
+    record: Recorder | None = None,
 ) -> Outcome:
     """Play a scenario once; the same arguments give the same outcome, byte for byte.
 
     ``plan`` takes the place of the scenario's (customers stay the same persons: common random
     numbers). ``audit`` re-checks every law after every batch and raises `AuditError`.
-    ``observe`` sees every batch of events. Raises `UnknownNameError` or `PlanError` when the
-    scenario does not fit the plan. Costs about 20 us per interaction, and memory that does not
-    grow with simulated time.
+    ``observe`` sees every batch of events, ``record`` every command with its moment and events
+    (a tick at the end closes the day). Raises `UnknownNameError` or `PlanError` when the
+    scenario does not fit the plan. Costs about 20 us per interaction, and memory that does not grow
+    with simulated time.
     """
     if plan is None:
         plan = scenario.plan
     else:
         scenario.check(plan)
-    run = _Run(scenario, plan, Streams(seed, replication))
-    _watch(run, audit=audit, observe=observe)
+    run = Play(scenario, plan, Streams(seed, replication))
+    auditor = _watch(run, audit=audit, observe=observe, record=record)
     run.play()
+    if auditor is not None:
+        auditor.at_rest(whole=True)
+    if record is not None:
+        at_ms = max(run.tally.last_ms, run.engine.now_ms)
+        record(Entry(ev.Tick(), at_ms, tuple(run.engine.receive(ev.Tick(), at_ms))))
     return run.tally.outcome(
         scenario=scenario.name,
         plan=plan.name,
@@ -73,10 +63,16 @@ def simulate(
     )
 
 
-def _watch(run: _Run, *, audit: bool, observe: Observer | None) -> None:
-    """Let an auditor and an observer see what the engine answers."""
-    if not audit and observe is None:
-        return
+def _watch(
+    run: Play,
+    *,
+    audit: bool,
+    observe: Observer | None,
+    record: Recorder | None = None,
+) -> Auditor | None:
+    """Let an auditor, an observer and a recorder see what the engine answers."""
+    if not audit and observe is None and record is None:
+        return None
     auditor = Auditor(run.plan) if audit else None
     receive = run.engine.receive
 
@@ -87,364 +83,9 @@ def _watch(run: _Run, *, audit: bool, observe: Observer | None) -> None:
             auditor.at_rest(at_ms)
         if observe is not None:
             observe(events, at_ms)
+        if record is not None:
+            record(Entry(command, at_ms, tuple(events)))
         return events
 
     run.receive = watched
-
-
-class _Run:
-    """One run in progress."""
-
-    def __init__(self, scenario: Scenario, plan: Plan, streams: Streams) -> None:
-        self.scenario = scenario
-        self.plan = plan
-        self.engine = Engine(plan)
-        self.receive: Callable[[Command, int], list[Event]] = self.engine.receive
-        frame = Frame(scenario.interval_ms, scenario.cycle_ms // scenario.interval_ms)
-        self.tally = Tally(plan, frame)
-        self.interactions = 0
-        self.end_ms = scenario.duration_ms
-        self._agenda = Agenda()
-        self._open: dict[str, Customer] = {}
-        self._todo: list[Command] = []
-        self._arriving: Customer | None = None
-        self._attendance = Attendance(scenario, plan, streams, self.tally, self._agenda, self._do)
-        self._desks = self._attendance.desks
-        self._sources, self._followers = self._invite(streams)
-        self._on: dict[type, Callable[[Any], None]] = dict.fromkeys(ev.Event.__args__, _ignored)
-        self._on |= {
-            ev.Queued: self._queued,
-            ev.Rejected: self._rejected,
-            ev.Offered: self._offered,
-            ev.Accepted: self._accepted,
-            ev.Expired: self._expired,
-            ev.Requeued: self._requeued,
-            ev.WrapUpStarted: self._wrapping_up,
-            ev.Completed: self._completed,
-            ev.Abandoned: self._abandoned,
-            ev.Cancelled: self._cancelled,
-            ev.SignedIn: self._attendance.signed_in,
-            ev.SignedOut: self._attendance.signed_out,
-        }
-
-    # --- the stage ------------------------------------------------------------------------
-
-    def _invite(self, streams: Streams) -> tuple[list[Source], dict[str, Source]]:
-        scenario = self.scenario
-        factor = busyness(scenario, streams)
-        groups = scenario.agent_groups(self.plan)
-        sources: list[Source] = []
-        followers: dict[str, Source] = {}
-        followed = {follow.customers for k in scenario.customers.values() for follow in k.next}
-        for name, kind in scenario.customers.items():
-            variants = [(g.name, g.handle[name]) for g in groups if name in g.handle]
-            if name in followed:
-                followers[name] = Source(kind, scenario, streams, variants, "next")
-            if kind.arrivals is not None:
-                source = Source(kind, scenario, streams, variants, "first")
-                rng = streams.named("arrivals", name)
-                source.times = kind.arrivals.times(rng, factor, scenario.cycle_ms)
-                sources.append(source)
-                self._plan_arrival(source)
-        if scenario.warm_up_ms:
-            self._agenda.plan(scenario.warm_up_ms, WORK, self._warm, None)
-        return sources, followers
-
-    # --- time -----------------------------------------------------------------------------
-
-    def play(self) -> None:
-        """Everything, from the first arrival to the end."""
-        heap, deadline, pop = self._agenda.heap, self.engine.next_deadline, heapq.heappop
-        last_ms = NEVER if self.scenario.drain else self.end_ms - 1
-        while True:
-            at_ms = heap[0][0] if heap else NEVER
-            due_ms = deadline()
-            if due_ms is not None and due_ms < at_ms:
-                if due_ms > last_ms:
-                    break
-                self._do(_TICK, due_ms)
-                continue
-            if at_ms > last_ms or at_ms == NEVER:
-                break
-            _, _, action, subject, number = pop(heap)
-            action(at_ms, subject, number)
-        self._close()
-
-    def _close(self) -> None:
-        tally = self.tally
-        at_ms = tally.last_ms if self.scenario.drain else self.end_ms
-        at_ms = max(at_ms, self.end_ms)
-        tally.pass_time(at_ms)
-        self._attendance.close(at_ms)
-
-    def _expired(self, event: ev.Expired) -> None:
-        self._attendance.no_answer(event, self._open[event.interaction_id].queue)
-
-    def _warm(self, at_ms: int, _subject: None, _number: int) -> None:
-        self.tally.pass_time(at_ms)
-        self.tally.begin(at_ms)
-        for source in (*self._sources, *self._followers.values()):
-            source.forget_cells()
-
-    def _do(self, command: Command, at_ms: int) -> None:
-        """Give the engine a command, read what it did, and do what follows at this moment."""
-        on, receive, todo = self._on, self.receive, self._todo
-        for event in receive(command, at_ms):
-            on[type(event)](event)
-        while todo:
-            for event in receive(todo.pop(0), at_ms):
-                on[type(event)](event)
-
-    # --- customers ------------------------------------------------------------------------
-
-    def _plan_arrival(self, source: Source) -> None:
-        for at in source.times:
-            at_ms = int(at + 0.5)
-            if at_ms < self.end_ms:
-                self._agenda.plan(at_ms, ARRIVAL, self._arrive, source)
-            return
-
-    def _arrive(self, at_ms: int, source: Source, _number: int) -> None:
-        self._enter(at_ms, source.customer(at_ms))
-        self._plan_arrival(source)
-
-    def _follow(self, at_ms: int, source: Source, _number: int) -> None:
-        self._enter(at_ms, source.customer(at_ms))
-
-    def _try_again(self, at_ms: int, customer: Customer, _number: int) -> None:
-        customer.source.comes_again(customer, at_ms)
-        self._enter(at_ms, customer)
-
-    def _enter(self, at_ms: int, customer: Customer) -> None:
-        source = customer.source
-        self.interactions += 1
-        self._arriving = customer
-        self._do(source.submit, at_ms)
-        if customer.agent_id or customer.id not in self._open:
-            return
-        balk = source.kind.balk
-        if (
-            balk
-            and not customer.offer_id
-            and source.dice["balk"].uniform(customer.number, customer.attempts) < balk
-        ):
-            customer.cell.balked += 1
-            self._do(ev.Abandon(customer.id, "balked"), at_ms)
-        elif customer.patience_ms is not None:
-            gone_ms = at_ms + int(customer.patience_ms + 0.5)
-            self._agenda.plan(gone_ms, LEAVING, self._lose_patience, customer, customer.waits)
-
-    def _lose_patience(self, at_ms: int, customer: Customer, waits: int) -> None:
-        is_open = self._open.get(customer.id) is customer
-        if is_open and customer.waits == waits and not customer.agent_id:
-            self._do(ev.Abandon(customer.id), at_ms)
-
-    def _queued(self, event: ev.Queued) -> None:
-        customer = self._arriving
-        assert customer is not None
-        at_ms = event.at_ms
-        customer.id = event.interaction_id
-        customer.queue = event.queue
-        customer.enqueued_ms = at_ms
-        customer.waits += 1
-        self._open[customer.id] = customer
-        customer.cell = cell = customer.source.cell(self.tally, event.queue, at_ms)
-        cell.arrived += 1
-        if customer.attempts:
-            cell.retried += 1
-        tally = self.tally
-        if tally.last_ms != at_ms:
-            tally.pass_time(at_ms)
-        tally.waiting += 1
-
-    def _rejected(self, event: ev.Rejected) -> None:
-        customer = self._arriving
-        assert customer is not None
-        customer.id = event.interaction_id
-        cell = customer.source.cell(self.tally, event.queue or "", event.at_ms)
-        cell.arrived += 1
-        cell.rejected += 1
-        if customer.attempts:
-            cell.retried += 1
-        self._perhaps_again(event.at_ms, customer)
-
-    def _perhaps_again(self, at_ms: int, customer: Customer) -> None:
-        source = customer.source
-        rule = source.kind.retrial
-        if rule is None or customer.attempts >= rule.at_most:
-            return
-        draw = source.dice["retrial"].uniform(customer.number, customer.attempts)
-        if draw < rule.probability:
-            customer.attempts += 1
-            delay_ms = int(next(source.delays[""]) + 0.5)
-            self._agenda.plan(at_ms + delay_ms, ARRIVAL, self._try_again, customer)
-
-    def _abandoned(self, event: ev.Abandoned) -> None:
-        customer = self._open.pop(event.interaction_id)
-        at_ms = event.at_ms
-        tally, cell = self.tally, customer.cell
-        tally.pass_time(at_ms)
-        tally.waiting -= 1
-        waited_ms = at_ms - customer.enqueued_ms
-        cell.abandoned += 1
-        cell.abandon_ms += waited_ms
-        cell.abandon2 += waited_ms * waited_ms
-        if waited_ms <= cell.target_ms:
-            cell.abandoned_in_time += 1
-        number = bucket(waited_ms)
-        cell.abandon_waits[number] = cell.abandon_waits.get(number, 0) + 1
-        self._perhaps_again(at_ms, customer)
-
-    def _cancelled(self, event: ev.Cancelled) -> None:
-        """Offers were exhausted: only what waits is cancelled here."""
-        customer = self._open.pop(event.interaction_id)
-        self.tally.pass_time(event.at_ms)
-        self.tally.waiting -= 1
-        customer.cell.cancelled += 1
-
-    # --- offers and work ------------------------------------------------------------------
-
-    def _offered(self, event: ev.Offered) -> None:
-        customer = self._open[event.interaction_id]
-        customer.offer_id = offer_id = event.offer_id
-        habits = self._desks[event.agent_id].habits
-        if habits.at_once:
-            self._todo.append(ev.Accept(offer_id))
-            return
-        group = habits.group
-        customer.throws += 1
-        draw = customer.source.dice["offer"].uniform(customer.number, customer.throws)
-        if draw < group.no_answer:
-            return
-        delay_ms = int(next(habits.delays) + 0.5) if habits.delays is not None else 0
-        answer = ev.Decline if draw < group.no_answer + group.decline else ev.Accept
-        if delay_ms:
-            self._agenda.plan(event.at_ms + delay_ms, ANSWER, self._answer, answer(offer_id))
-        else:
-            self._todo.append(answer(offer_id))
-
-    def _answer(self, at_ms: int, command: Command, _number: int) -> None:
-        """He answers; the engine refuses what comes too late."""
-        self._do(command, at_ms)
-
-    def _accepted(self, event: ev.Accepted) -> None:
-        at_ms = event.at_ms
-        customer = self._open[event.interaction_id]
-        desk = self._desks[event.agent_id]
-        customer.agent_id = event.agent_id
-        customer.accepted_ms = at_ms
-        tally, cell = self.tally, customer.cell
-        if tally.last_ms != at_ms:
-            tally.pass_time(at_ms)
-        tally.waiting -= 1
-        tally.serving += 1
-        cell.accepted += 1
-        waited_ms = at_ms - customer.enqueued_ms
-        if waited_ms:
-            cell.wait_ms += waited_ms
-            cell.wait2 += waited_ms * waited_ms
-            number = bucket(waited_ms)
-            cell.waits[number] = cell.waits.get(number, 0) + 1
-        else:
-            cell.at_once += 1
-        if waited_ms <= cell.target_ms:
-            cell.accepted_in_time += 1
-        if not desk.load:
-            desk.busy_since_ms = at_ms
-        desk.load += 1
-        work_ms = customer.work_ms
-        if customer.variants is not None:
-            work_ms = customer.variants.get(desk.group, work_ms)
-        if desk.together is not None:
-            desk.together.add(at_ms, customer, event.offer_id, work_ms)
-            self._plan_end(desk)
-            return
-        ends_ms = at_ms + int(work_ms + 0.5)
-        self._agenda.plan(ends_ms, desk.rank, self._work_over, customer, event.offer_id)
-
-    def _plan_end(self, desk: Desk) -> None:
-        """The next end of a desk whose contacts share its time."""
-        together = desk.together
-        assert together is not None
-        ends_ms = together.next_end_ms()
-        if ends_ms is not None:
-            self._agenda.plan(ends_ms, desk.rank, self._one_is_over, desk, together.version)
-
-    def _one_is_over(self, at_ms: int, desk: Desk, version: int) -> None:
-        together = desk.together
-        if together is None or together.version != version:
-            return
-        customer, offer_id = together.finish(at_ms)
-        self._plan_end(desk)
-        self._work_over(at_ms, customer, offer_id)
-
-    def _work_over(self, at_ms: int, customer: Customer, offer_id: int) -> None:
-        if customer.offer_id == offer_id and customer.agent_id:
-            self._do(ev.Complete(offer_id), at_ms)
-
-    def _wrapping_up(self, event: ev.WrapUpStarted) -> None:
-        customer = self._open[event.interaction_id]
-        if self.plan.queues[customer.queue].wrap_up.kind is WrapUpKind.FORCED:
-            return
-        done_ms = event.at_ms + int(customer.wrap_up_ms + 0.5)
-        if event.until_ms is None or done_ms < event.until_ms:
-            finish = ev.FinishWrapUp(event.assignment_id)
-            self._agenda.plan(done_ms, WORK, self._answer, finish)
-
-    def _put_down(self, at_ms: int, customer: Customer) -> None:
-        """The agent does not have it any more: completed or given back."""
-        desk = self._desks[customer.agent_id]
-        tally = self.tally
-        if tally.last_ms != at_ms:
-            tally.pass_time(at_ms)
-        tally.serving -= 1
-        handle_ms = at_ms - customer.accepted_ms
-        customer.cell.handle_ms += handle_ms
-        group = desk.habits.tally
-        served = group.served.get(customer.queue)
-        if served is None:
-            served = group.served[customer.queue] = [0, 0]
-        served[0] += 1
-        served[1] += handle_ms
-        desk.load -= 1
-        if not desk.load:
-            tally.span(group.busy_ms, desk.busy_since_ms, at_ms)
-            if not desk.on_shift:
-                self._todo.append(ev.SignOut(desk.agent.id, "shift over"))
-
-    def _completed(self, event: ev.Completed) -> None:
-        customer = self._open.pop(event.interaction_id)
-        self._put_down(event.at_ms, customer)
-        customer.cell.completed += 1
-        source = customer.source
-        if source.kind.next:
-            draw = source.dice["next"].uniform(customer.number, customer.attempts)
-            for follow in source.kind.next:
-                draw -= follow.probability
-                if draw < 0:
-                    delay_ms = int(next(source.delays[follow.customers]) + 0.5)
-                    follower = self._followers[follow.customers]
-                    at_ms = event.at_ms + delay_ms
-                    self._agenda.plan(at_ms, ARRIVAL, self._follow, follower)
-                    return
-
-    def _requeued(self, event: ev.Requeued) -> None:
-        """It waits again, with new patience, and will be handled from the start."""
-        customer = self._open[event.interaction_id]
-        desk = self._desks[event.agent_id]
-        at_ms = event.at_ms
-        self._put_down(at_ms, customer)
-        self.tally.waiting += 1
-        customer.cell.requeued += 1
-        customer.agent_id = ""
-        customer.waits += 1
-        if desk.together is not None:
-            desk.together.remove(at_ms, event.assignment_id)
-            self._plan_end(desk)
-        if customer.patience_ms is not None:
-            gone_ms = at_ms + int(customer.patience_ms + 0.5)
-            self._agenda.plan(gone_ms, LEAVING, self._lose_patience, customer, customer.waits)
-
-
-def _ignored(_event: Event) -> None:
-    """Nothing follows from it."""
+    return auditor

@@ -37,6 +37,14 @@ def _share(instance: object, attribute: attrs.Attribute[float], value: float) ->
         raise PlanError(f"must be a share between 0 and 1, got {value!r}", where=where)
 
 
+def _moments(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(values)
+
+
+def _parts(values: Iterable[Distribution]) -> tuple[Distribution, ...]:
+    return tuple(values)
+
+
 @attrs.frozen
 class ByTime:
     """A distribution that depends on when the customer came: ``parts[n]`` from ``from_ms[n]`` on.
@@ -44,8 +52,8 @@ class ByTime:
     The first part begins at 0; times are those of the cycle (of the day).
     """
 
-    from_ms: tuple[int, ...] = attrs.field(converter=tuple)
-    parts: tuple[Distribution, ...] = attrs.field(converter=tuple)
+    from_ms: tuple[int, ...] = attrs.field(converter=_moments)
+    parts: tuple[Distribution, ...] = attrs.field(converter=_parts)
 
     def __attrs_post_init__(self) -> None:
         starts = list(self.from_ms)
@@ -71,6 +79,10 @@ class Next:
     customers: str
     probability: float = attrs.field(default=1.0, validator=_share)
     delay: Distribution = _NONE
+
+
+def _follows(values: Iterable[Next]) -> tuple[Next, ...]:
+    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -99,7 +111,7 @@ class CustomerKind:
     balk: float = attrs.field(default=0.0, validator=_share)
     wrap_up: Distribution = _NONE
     retrial: Retrial | None = None
-    next: tuple[Next, ...] = attrs.field(default=(), converter=tuple)
+    next: tuple[Next, ...] = attrs.field(default=(), converter=_follows)
 
     def __attrs_post_init__(self) -> None:
         if sum(follow.probability for follow in self.next) > 1 + 1e-9:
@@ -128,13 +140,17 @@ class Break:
         _span(self.from_ms, self.to_ms, "Break")
 
 
+def _breaks(values: Iterable[Break]) -> tuple[Break, ...]:
+    return tuple(values)
+
+
 @attrs.frozen
 class Shift:
     """Signed in from one moment of the cycle to another; work in hand is finished first."""
 
     from_ms: int
     to_ms: int
-    breaks: tuple[Break, ...] = attrs.field(default=(), converter=tuple)
+    breaks: tuple[Break, ...] = attrs.field(default=(), converter=_breaks)
 
     def __attrs_post_init__(self) -> None:
         _span(self.from_ms, self.to_ms, "Shift")
@@ -148,6 +164,10 @@ def _speeds(values: Iterable[float]) -> tuple[float, ...]:
     if not all(speed > 0 for speed in speeds):
         raise PlanError("must be speeds of more than 0", where="AgentGroup.slow_down")
     return speeds
+
+
+def _shifts(values: Iterable[Shift]) -> tuple[Shift, ...]:
+    return tuple(values)
 
 
 def _agents(values: Iterable[Agent | str]) -> tuple[Agent | str, ...]:
@@ -167,7 +187,7 @@ class AgentGroup:
 
     name: str
     agents: tuple[Agent | str, ...] = attrs.field(converter=_agents)
-    shifts: tuple[Shift, ...] = attrs.field(default=(), converter=tuple)
+    shifts: tuple[Shift, ...] = attrs.field(default=(), converter=_shifts)
     answer_delay: Distribution | None = None
     decline: float = attrs.field(default=0.0, validator=_share)
     no_answer: float = attrs.field(default=0.0, validator=_share)

@@ -46,7 +46,9 @@ class Offer:
 
 def openings(queue: Queue) -> list[int]:
     """The delays after which more agents may take what waits in ``queue``, in order."""
-    return sorted({row.after_ms for row in queue.access if row.after_ms})
+    rows = queue.access
+    for_all = next((n for n, row in enumerate(rows) if row.agents is None), len(rows))
+    return sorted({row.after_ms for row in rows[: for_all + 1]} - {0})
 
 
 def access_of(agent: Agent, queue: Queue) -> Access:

@@ -2,13 +2,18 @@
 
 What a provider is answered:
 
-- 200: recorded, or nothing to record. Also the answer to a handshake.
-- 400: signed, but not what the provider documents. The body is quarantined first.
+- 200: recorded, or nothing to record. Also the answer to a handshake, to what went into
+  quarantine (it is recorded, and coming again would not mend it), and to a forgery where the
+  provider's rules say so (`Provider.drops_forgeries`).
+- 400: signed, but empty, or a call that cannot be understood: it is in quarantine, and the
+  provider's own fallback takes the caller.
 - 401: the signature is missing or wrong. 403: a handshake with a foreign token.
-- 413: larger than the limit. 415: another content type than the provider sends.
+- 408: the body did not come in time. 413: larger than the limit. 415: another content type than
+  the provider sends.
 - 503 with Retry-After: it cannot be recorded now, or not in time, or there was no room for one
-  of its events. The provider repeats the delivery, and what had been taken is recognised by
-  its message id. A caller cannot be asked to come again: see `Hook.refused`.
+  of its events, or the provider's keys cannot be had. The provider repeats the delivery, and what
+  had been taken is recognised by its message id; see `recording` for those who do not. A caller
+  cannot be asked to come again: see `Hook.refused`.
 
 Any other failure is the server's 500, which providers repeat, too.
 
@@ -24,23 +29,20 @@ from contextlib import aclosing
 import anyio
 import attrs
 
-from ..channels import (
-    Adapter,
-    Reply,
-    Secrets,
-    WebhookRequest,
-    adapter_named,
-    with_language,
-)
+from ..channels import Adapter, Reply, Secrets, WebhookRequest, adapter_named
 from ..channels.language import Detect
-from ..channels.payloads import quarantined
-from ..errors import MissingExtraError, PayloadError, RouterError, SignatureError
-from ..model import Inbound
+from ..channels.providers import Provider, provider_of
+from ..channels.quarantine import normalized
+from ..errors import MissingExtraError, SignatureError
+from ..model import Channel, Disposition, Inbound
 from ..plan import Limits
 from ..router import Receipt
+from .keys import KeySource, KeysUnavailableError
+from .recording import SHARE, Recorder
 
 try:
     from starlette.applications import Starlette
+    from starlette.background import BackgroundTask
     from starlette.requests import ClientDisconnect, Request
     from starlette.responses import PlainTextResponse, Response
     from starlette.routing import Route
@@ -58,11 +60,6 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _empty(events: Sequence[Inbound], receipts: Sequence[Receipt | None]) -> Reply:
-    """The answer that most providers want: 200 and nothing else."""
-    return Reply()
-
-
 @attrs.frozen
 class Hook:
     """How one channel is received.
@@ -73,30 +70,44 @@ class Hook:
         answer: what to say when all events are taken. It gets the events and, in the same
             order, what ``deliver`` returned for them: a `Receipt`, or None for anything else.
             Twilio needs TwiML here for a new call (see `omniroute.channels.enqueue`); an
-            empty answer would end it.
+            empty answer would end it. None: what the provider wants to hear, mostly nothing.
         refused: what to say when one of the events was refused at the door
             (`Receipt.is_refused`); it gets the same. A caller is told that the line is busy
             (see `omniroute.channels.reject`). None: 503 where coming again may help, else
             ``answer``.
+        keys: where the provider's public keys are fetched from, besides ``secrets``.
     """
 
     secrets: Secrets
     adapter: Adapter | None = attrs.field(default=None, kw_only=True)
-    answer: Answer = attrs.field(default=_empty, kw_only=True)
+    answer: Answer | None = attrs.field(default=None, kw_only=True)
     refused: Answer | None = attrs.field(default=None, kw_only=True)
+    keys: KeySource | None = attrs.field(default=None, kw_only=True)
 
 
 @attrs.frozen(kw_only=True)
 class _Settings:
     """What all routes of one app share."""
 
-    deliver: Deliver
+    recorder: Recorder
     public_url: str | None
-    detect: Detect | None
     now_ms: Callable[[], int]
     max_body_bytes: int
     time_limit_s: float
     retry_after_s: int
+
+
+@attrs.frozen(kw_only=True)
+class _Door:
+    """One route: the channel, how it is received, and what its provider expects."""
+
+    name: str
+    adapter: Adapter
+    hook: Hook
+    provider: Provider
+    limit_bytes: int
+    limit_s: float
+    settings: _Settings
 
 
 def webhooks(
@@ -112,9 +123,11 @@ def webhooks(
 ) -> Starlette:
     """An ASGI app with one route, ``/{name}``, for each hook.
 
+    A provider that calls paths below the URL that it was given (Matrix) gets them, too.
+
     Args:
         deliver: takes one `Inbound`; it counts as recorded when it returns. It is cancelled
-            at the time limit.
+            at the time limit, and then called again with the same event after the answer.
         hooks: channel name or alias -> how it is received.
         public_url: what providers call, up to the path (``https://example.org``), when a
             proxy stands before the app: some sign the URL. None takes it from the request.
@@ -122,17 +135,16 @@ def webhooks(
         now_ms: the clock, milliseconds since the epoch.
         limits: the plan's (``plan.limits``): bodies larger than its ``max_payload_bytes`` are
             refused, also when a channel would take them. None takes the default limits.
-        time_limit_s: how long recording may take. Providers hang up, most after 5 to 15 s,
-            and repeat.
+        time_limit_s: how long any answer may take. Where the provider waits for less, three
+            quarters of its own limit count (`Provider.time_limit_ms`).
         retry_after_s: what a busy router asks the provider to wait.
 
     Raises:
         UnknownNameError: a hook that names no channel.
     """
     settings = _Settings(
-        deliver=deliver,
+        recorder=Recorder(deliver, detect),
         public_url=None if public_url is None else public_url.rstrip("/"),
-        detect=detect,
         now_ms=now_ms,
         max_body_bytes=(limits or Limits()).max_payload_bytes,
         time_limit_s=time_limit_s,
@@ -140,25 +152,49 @@ def webhooks(
     )
     routes = []
     for name, hook in hooks.items():
-        adapter = adapter_named(name) if hook.adapter is None else hook.adapter
-        endpoint = _endpoint(adapter, hook, settings)
-        routes.append(Route(f"/{name}", endpoint, methods=["GET", "POST", "PUT"], name=name))
+        door = _door(name, hook, settings)
+        endpoint = _endpoint(door)
+        methods = ["GET", "POST", "PUT"]
+        routes.append(Route(f"/{name}", endpoint, methods=methods, name=name))
+        if door.provider.calls_below:
+            routes.append(Route(f"/{name}/{{below:path}}", endpoint, methods=methods))
     return Starlette(routes=routes)
 
 
-def _endpoint(
-    adapter: Adapter, hook: Hook, settings: _Settings
-) -> Callable[[Request], Awaitable[Response]]:
+def _door(name: str, hook: Hook, settings: _Settings) -> _Door:
+    """Everything about one route."""
+    adapter = adapter_named(name) if hook.adapter is None else hook.adapter
+    provider = provider_of(adapter)
+    limit_s = settings.time_limit_s
+    if provider.time_limit_ms is not None:
+        limit_s = min(limit_s, provider.time_limit_ms / 1000 * SHARE)
+    return _Door(
+        name=name,
+        adapter=adapter,
+        hook=hook,
+        provider=provider,
+        limit_bytes=min(adapter.limit_bytes, settings.max_body_bytes),
+        limit_s=limit_s,
+        settings=settings,
+    )
+
+
+def _endpoint(door: _Door) -> Callable[[Request], Awaitable[Response]]:
     """The handler of one route."""
-    limit = min(adapter.limit_bytes, settings.max_body_bytes)
+    settings = door.settings
 
     async def endpoint(request: Request) -> Response:
+        until = anyio.current_time() + door.limit_s
+        body: bytes | None = None
         try:
-            body = await _body(request, limit)
+            with anyio.CancelScope(deadline=until) as reading:
+                body = await _body(request, door.limit_bytes)
         except ClientDisconnect:
             return _refusal(400, "the client went away")
+        if reading.cancelled_caught:
+            return _refusal(408, "the body did not come in time")
         if body is None:
-            return _refusal(413, f"at most {limit} bytes are taken")
+            return _refusal(413, f"at most {door.limit_bytes} bytes are taken")
         delivery = WebhookRequest(
             method=request.method,
             url=_public_url(request, settings.public_url),
@@ -166,52 +202,63 @@ def _endpoint(
             body=body,
             received_at_ms=settings.now_ms(),
         )
+        secrets = door.hook.secrets
+        if door.hook.keys is not None:
+            try:
+                secrets = await door.hook.keys.secrets_for(delivery, secrets, until=until)
+            except KeysUnavailableError as error:
+                return _come_again(str(error), settings)
         try:
-            reply = adapter.handshake(delivery, hook.secrets)
+            reply = door.adapter.handshake(delivery, secrets)
         except SignatureError as error:
             return _refusal(403, str(error))
         if reply is not None:
             return _response(reply)
-        return await _receive(delivery, adapter, hook, settings)
+        refusal = _refused_at_door(delivery, secrets, door)
+        return refusal or await _receive(delivery, door, until)
 
     return endpoint
 
 
-async def _receive(
-    delivery: WebhookRequest, adapter: Adapter, hook: Hook, settings: _Settings
-) -> Response:
-    """Prove, read, record, answer: in this order."""
+def _refused_at_door(delivery: WebhookRequest, secrets: Secrets, door: _Door) -> Response | None:
+    """The answer to what is not authentic, no delivery at all, or of a foreign type."""
     try:
-        adapter.verify(delivery, hook.secrets)
+        door.adapter.verify(delivery, secrets)
     except SignatureError as error:
+        # Without a secret nothing can be told to be forged: then let the provider come again.
+        dropped = door.provider.drops_forgeries and delivery.method == "POST"
+        if dropped and any(secrets.signing):
+            return PlainTextResponse(f"dropped: {error}\n")
         return _refusal(401, str(error))
-    taken = adapter.content_types
+    taken = door.adapter.content_types
     if delivery.body and delivery.media_type and taken and delivery.media_type not in taken:
         return _refusal(415, f"expected {' or '.join(taken)}")
-    problem = ""
-    try:
-        events = adapter.normalize(delivery)
-    except PayloadError as error:
-        problem = str(error)
-        events = [
-            quarantined(
-                adapter.channel, problem, delivery.body, received_at_ms=delivery.received_at_ms
-            )
-        ]
-    receipts: list[Receipt | None] = []
-    try:
-        with anyio.fail_after(settings.time_limit_s):
-            for event in events:
-                taken_as = await settings.deliver(with_language(event, settings.detect))
-                receipts.append(taken_as if isinstance(taken_as, Receipt) else None)
-    except (RouterError, TimeoutError):
-        return _come_again("cannot record it now, try again later", settings)
-    if problem:
-        return _refusal(400, problem)
+    if not delivery.body and not (delivery.method == "GET" and delivery.query()):
+        return _refusal(400, "the delivery is empty")
+    return None
+
+
+async def _receive(delivery: WebhookRequest, door: _Door, until: float) -> Response:
+    """Read, record, answer: in this order."""
+    settings, hook = door.settings, door.hook
+    events = normalized(door.adapter, door.name, delivery)
+    recording = await settings.recorder.record(events, until)
+    if not recording.is_whole:
+        response = _come_again("cannot record it now, try again later", settings)
+        if recording.late and settings.recorder.may_be_late():
+            response.background = BackgroundTask(settings.recorder.finish, recording.late)
+        return response
+    receipts = recording.receipts
+    if events and all(event.disposition is Disposition.QUARANTINE for event in events):
+        if door.adapter.channel is Channel.VOICE:
+            return _refusal(400, events[0].reason)
+        return _response(door.provider.taken(delivery))
     if hook.refused is not None and any(each and each.is_refused for each in receipts):
         return _response(hook.refused(events, receipts))
     if any(each and each.is_refused_for_now for each in receipts):
         return _come_again("no room for it now, try again later", settings)
+    if hook.answer is None:
+        return _response(door.provider.taken(delivery))
     return _response(hook.answer(events, receipts))
 
 

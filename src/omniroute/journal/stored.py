@@ -1,0 +1,391 @@
+"""The one journal on top of every store: it writes records, checks them, and is fenced.
+
+A handle has two stages. *Open*, it reads: verification, export, a standby that follows.
+After `claim` it is the writer, until somebody else claims. What a store answers is judged
+here and nowhere else, so that all stores fail alike:
+
+- A record that is not whole, or does not follow the one before, is a `CorruptJournalError`
+  with its position. Nothing behind it is used, and nothing is skipped.
+- The exception is a torn tail: the last record, in a store that can tear, was being written
+  when the machine went down, so it was never acknowledged. `claim` cuts it off.
+- An append whose answer was lost is looked up: the record is there (done), the place is
+  free (written again), or somebody else sits there (fenced).
+- After any failed append this handle writes no more. In particular nothing is written on
+  top of a failed sync, after which no one knows what the disk holds (it may have dropped
+  the pages and call the next sync a success). A new handle reads what is really there.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+from ..errors import (
+    AppendUnknownError,
+    CorruptJournalError,
+    FencedError,
+    JournalError,
+    PositionTakenError,
+    UsageError,
+)
+from ..events import Event
+from .codec import FORMAT, Codec, Opening
+from .protocol import Frame, Snapshot, Store, Vault
+from .record import Chain, Header, Kind, pack, unpack
+
+__all__ = ["StoreJournal", "pack_snapshot", "unpack_snapshot"]
+
+_T = TypeVar("_T")
+
+#: How much is fetched at once: a few milliseconds of decoding.
+_CHUNK_BYTES = 1 << 20
+#: How often an append is repeated when answers get lost, before the writer gives up.
+_ATTEMPTS = 5
+
+
+class StoreJournal:
+    """A journal in a store: ``async with StoreJournal(SqliteStore("router.db")) as journal``.
+
+    ``vault`` seals what is personal; ``writer`` is what this process calls itself in its
+    opening record (default: host and process number).
+    """
+
+    def __init__(self, store: Store, *, vault: Vault | None = None, writer: str = "") -> None:
+        self.store = store
+        self.writer = writer or f"{socket.gethostname()}:{os.getpid()}"
+        self.vault = vault
+        self._codec = Codec(vault)
+        self._chain: Chain | None = None
+        self._failure: Exception | None = None
+        self._is_open = False
+
+    # --- life -----------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the store for reading. Raises `JournalError`."""
+        await _asked("open", self.store.open())
+        self._is_open = True
+
+    async def aclose(self) -> None:
+        """Close the store. Whoever opened it calls this; twice does no harm."""
+        if self._is_open:
+            self._is_open = False
+            self._chain = None
+            await self.store.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be read."""
+        return self._is_open
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of this writer, or 0 before `claim`."""
+        return 0 if self._chain is None else self._chain.epoch
+
+    @property
+    def next_seq(self) -> int:
+        """The number of the next event that this writer appends; `UsageError` before `claim`."""
+        return self._claimed().next_seq
+
+    @property
+    def position(self) -> int:
+        """The position of the last record of this writer; `UsageError` before `claim`."""
+        return self._claimed().position
+
+    def _claimed(self) -> Chain:
+        if self._chain is None:
+            raise UsageError("the journal is not claimed for writing: call claim() first")
+        return self._chain
+
+    # --- writing --------------------------------------------------------------------------
+
+    async def claim(self, epoch: int | None = None) -> int:
+        """Become the writer: from its return on, every earlier writer's append fails.
+
+        ``epoch`` must be above all epochs before; None takes the next one. Cuts a torn
+        tail. Returns the epoch. Raises `FencedError` for an epoch that is too low,
+        `CorruptJournalError` when the last record is damaged.
+        """
+        while True:
+            chain = await self._end()
+            wanted = chain.epoch + 1 if epoch is None else epoch
+            if wanted <= chain.epoch:
+                raise FencedError(wanted, chain.epoch, "another writer")
+            body = self._codec.encode_opening(Opening(self.writer))
+            record = chain.opening(FORMAT, body, epoch=wanted)
+            try:
+                await self._write(chain, record)
+            except FencedError:
+                continue  # a writer was quicker: its record is the end now
+            self._chain = chain
+            self._failure = None
+            return wanted
+
+    async def append(self, frame: Frame) -> None:
+        """Make a frame durable; a frame too long for one record of the store takes several.
+
+        Raises `FencedError`, `JournalFullError` or another `JournalError`; each is final for
+        this handle.
+        """
+        chain = self._claimed()
+        if self._failure is not None:
+            raise JournalError("an append has failed before: open the journal again") from (
+                self._failure
+            )
+        if frame.first_seq != chain.next_seq:
+            raise JournalError(
+                f"a frame begins at event {frame.first_seq}, the journal expects {chain.next_seq}"
+            )
+        try:
+            await self._append(chain, frame)
+        except BaseException as error:
+            self._failure = error if isinstance(error, Exception) else JournalError("cancelled")
+            raise
+
+    async def _append(self, chain: Chain, frame: Frame) -> None:
+        entries = frame.entries
+        events = frame.next_seq - frame.first_seq
+        at_ms = entries[-1].now_ms if entries else chain.at_ms
+        body = self._codec.encode(frame)
+        record = chain.frame(FORMAT, body, events=events, at_ms=at_ms)
+        limit = self.store.max_record_bytes
+        if limit is not None and len(record) > limit:
+            if len(entries) < 2:
+                raise JournalError(
+                    f"one command and its events take {len(record)} bytes, a record of "
+                    f"{self.store.place} at most {limit}: lower the plan's limits"
+                )
+            half = Frame(frame.first_seq, entries[: len(entries) // 2])
+            await self._append(chain, half)
+            await self._append(chain, Frame(half.next_seq, entries[len(entries) // 2 :]))
+            return
+        await self._write(chain, record)
+
+    async def _write(self, chain: Chain, record: bytes) -> None:
+        position = chain.position + 1
+        for _ in range(_ATTEMPTS):
+            try:
+                await _asked("append", self.store.append(position, record))
+            except (PositionTakenError, AppendUnknownError):
+                found = await self._record(position)
+                if found is None:
+                    continue  # the answer was lost, and the record too
+                if found != record:
+                    raise self._fenced(chain, position, found) from None
+            chain.follow(position, record)
+            return
+        raise JournalError(f"{self.store.place} does not answer: {_ATTEMPTS} appends were lost")
+
+    def _fenced(self, chain: Chain, position: int, found: bytes) -> JournalError:
+        header, body = unpack(found, position)
+        if header.epoch <= chain.epoch and header.kind is not Kind.OPENING:
+            return FencedError(chain.epoch, header.epoch, "a second writer of the same epoch")
+        by = "another writer"
+        if header.kind is Kind.OPENING:
+            by = self._codec.decode_opening(header.format, body).writer
+        return FencedError(chain.epoch, header.epoch, by)
+
+    # --- reading --------------------------------------------------------------------------
+
+    async def bounds(self) -> tuple[int, int]:
+        """The positions of the first and the last record; (1, 0) when there is none."""
+        return await _asked("bounds", self.store.bounds())
+
+    async def _record(self, position: int) -> bytes | None:
+        records = await self.chunk(position, 1)
+        return records[0][1] if records and records[0][0] == position else None
+
+    async def _end(self) -> Chain:
+        """The chain at the end of the store; cuts a torn tail."""
+        while True:
+            first, last = await self.bounds()
+            if last < first:
+                return Chain()
+            record = await self._record(last)
+            chain = Chain.before(last)
+            try:
+                if record is None:
+                    raise CorruptJournalError(last, "it is missing")
+                chain.follow(last, record)
+            except CorruptJournalError:
+                if not self.store.tears or record is None:
+                    raise
+                await _asked("cut", self.store.cut(last))
+                continue
+            return chain
+
+    async def read(self, from_seq: int = 1) -> AsyncIterator[Frame]:
+        """The frames that hold event ``from_seq`` or follow it, in order, checked.
+
+        A position in the middle is found by bisection: O(log n) reads. Raises
+        `CorruptJournalError`, also when ``from_seq`` was dropped.
+        """
+        first, last = await self.bounds()
+        low, high = first, last
+        while low < high:  # the last record that does not begin behind from_seq
+            middle = (low + high + 1) // 2
+            if (await self._header(middle)).first_seq < from_seq:
+                low = middle
+            else:
+                high = middle - 1
+        if low > 1 and (await self._header(low)).first_seq > from_seq:
+            raise CorruptJournalError(
+                low, f"event {from_seq} was dropped from the journal", first_seq=from_seq
+            )
+        async for header, body in self.records(Chain.before(low)):
+            if header.kind is not Kind.FRAME:
+                continue
+            if header.next_seq > from_seq or header.first_seq >= from_seq:
+                yield self.frame(header, body)
+
+    async def _header(self, position: int) -> Header:
+        record = await self._record(position)
+        if record is None:
+            raise CorruptJournalError(position, "it is missing")
+        return unpack(record, position)[0]
+
+    async def records(self, chain: Chain) -> AsyncGenerator[tuple[Header, memoryview], None]:
+        """Header and body of each record behind ``chain``, which moves along, checked."""
+        while True:
+            chunk = await self.chunk(chain.position + 1, _CHUNK_BYTES)
+            for position, record in chunk:
+                yield chain.follow(position, record)
+            if not chunk:
+                return
+
+    def frame(self, header: Header, body: bytes | memoryview) -> Frame:
+        """The frame in a record; raises `CorruptJournalError` when it cannot be decoded."""
+        return self._codec.frame_of(header, body)
+
+    def events(self, header: Header, body: bytes | memoryview) -> Sequence[Event]:
+        """The events in a record, for a replay; raises `CorruptJournalError` as `frame` does."""
+        return self._codec.events_of(header, body)
+
+    async def chunk(self, position: int, max_bytes: int) -> list[tuple[int, bytes]]:
+        """Records as they are stored, not checked: to be carried elsewhere and checked there."""
+        return await _asked("read", self.store.read(position, max_bytes))
+
+    # --- snapshots ------------------------------------------------------------------------
+
+    async def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot beside the log, and no more than the one before it."""
+        await self.save_packed(snapshot.position, pack_snapshot(snapshot, self._codec))
+
+    async def save_packed(self, position: int, data: bytes) -> None:
+        """As `save_snapshot`, for what `pack_snapshot` made."""
+        await _asked("save_snapshot", self.store.save_snapshot(position, data))
+        for older in (await self._positions())[2:]:
+            await _asked("drop_snapshot", self.store.drop_snapshot(older))
+
+    async def _positions(self) -> list[int]:
+        return await _asked("snapshots", self.store.snapshots())
+
+    async def packed_snapshots(self) -> list[tuple[int, bytes]]:
+        """Every kept snapshot as it is stored, newest first; for `unpack_snapshot`."""
+        found: list[tuple[int, bytes]] = []
+        for position in await self._positions():
+            data = await _asked("load_snapshot", self.store.load_snapshot(position))
+            found.append((position, data))
+        return found
+
+    async def newest_snapshot(self) -> Snapshot | None:
+        """The newest snapshot that is whole and belongs to this log; None when there is none.
+
+        A damaged one is passed over: the one before it, with more of the log, gives the
+        same state.
+        """
+        for position, data in await self.packed_snapshots():
+            try:
+                snapshot = unpack_snapshot(position, data, self._codec)
+                record = await self._record(position)
+                if record is not None:
+                    chain = Chain(position - 1, anchored=False)
+                    chain.follow(position, record)
+                    if chain.digest != snapshot.digest:
+                        continue
+            except JournalError:
+                continue
+            return snapshot
+        return None
+
+    async def recover(self) -> tuple[Snapshot | None, Chain]:
+        """Where to begin: the newest good snapshot (or None), and the chain behind it.
+
+        Fold what `records` gives for that chain. Raises `CorruptJournalError` when neither a
+        good snapshot nor the beginning of the log is there.
+        """
+        snapshot = await self.newest_snapshot()
+        first, last = await self.bounds()
+        if snapshot is not None and first <= snapshot.position + 1:
+            chain = Chain(snapshot.position, snapshot.next_seq, snapshot.epoch, snapshot.digest)
+            return snapshot, chain
+        if first > 1 and last >= first:
+            raise CorruptJournalError(
+                first - 1, "it was dropped, and there is no good snapshot that has it", first_seq=1
+            )
+        return None, Chain()
+
+    async def drop_older(self, than_ms: int) -> int:
+        """`drop` what was written before a moment; returns the position now first."""
+        low, high = await self.bounds()
+        while low < high:  # the first record of that moment or later
+            middle = (low + high) // 2
+            if (await self._header(middle)).at_ms < than_ms:
+                low = middle + 1
+            else:
+                high = middle
+        return await self.drop(low)
+
+    async def drop(self, before: int) -> int:
+        """Forget the records before a position that a kept snapshot makes needless.
+
+        Never more than the older of the kept snapshots allows, so that a damaged newest one
+        loses nothing. Returns the position that is now the first.
+        """
+        kept = await self._positions()
+        if kept:
+            await _asked("drop", self.store.drop(min(before, kept[-1] + 1)))
+        return (await self.bounds())[0]
+
+
+def pack_snapshot(snapshot: Snapshot, codec: Codec) -> bytes:
+    """A snapshot as the store keeps it. A few ms per MiB."""
+    at = snapshot.position
+    body = codec.encode_snapshot(at, snapshot.plan, snapshot.state)
+    return pack(
+        Header(FORMAT, Kind.SNAPSHOT, snapshot.epoch, at, snapshot.next_seq, 0, 0, snapshot.digest),
+        body,
+    )
+
+
+def unpack_snapshot(position: int, data: bytes, codec: Codec) -> Snapshot:
+    """The opposite of `pack_snapshot`; raises `JournalError` when it is damaged."""
+    header, body = unpack(data, position)
+    plan, state = codec.decode_snapshot(header.format, position, body)
+    return Snapshot(position, header.first_seq, header.epoch, header.previous, plan, state)
+
+
+async def _asked(call: str, answer: Awaitable[_T]) -> _T:
+    """What a store answers; what a driver raises becomes a `JournalError`."""
+    try:
+        return await answer
+    except JournalError:
+        raise
+    except Exception as error:
+        raise JournalError(f"{call} failed: {type(error).__name__}: {error}") from error

@@ -1,0 +1,98 @@
+"""`replay` on the command line: a recorded day again, and under another plan."""
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+
+from omniroute.__main__ import main
+from omniroute.cli import entries
+from omniroute.journal import Frame, open_journal
+
+DAY = Path(__file__).parents[2] / "examples" / "day"
+
+
+def run(capsys, *arguments):
+    code = main([str(argument) for argument in arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    path = tmp_path_factory.mktemp("replay") / "day.jsonl"
+    arguments = ["simulate", DAY / "scenario.toml", "--replications", 1, "--record", path]
+    assert main([str(argument) for argument in arguments]) == 0
+    return path
+
+
+def test_the_plan_it_was_recorded_with_decides_it_again(day, capsys):
+    code, out, _ = run(capsys, "replay", day, "--recorded", DAY / "plan.toml")
+    assert code == 0
+    assert "all 6,255 events are the same" in out
+
+
+def test_another_plan_does_not_and_the_place_is_named(day, capsys):
+    arguments = ("replay", day, "--recorded", DAY / "overflow.toml", "--json")
+    code, out, _ = run(capsys, *arguments)
+    found = json.loads(out)["again"]["difference"]
+    assert code == 1
+    assert found["seq"] == 186
+    assert found["recorded"]["type"] == "completed"
+    assert found["decided"]["type"] == "step_reached"
+    code, out, _ = run(capsys, *arguments[:-1])
+    assert code == 1
+    assert "event 186" in out
+
+
+def test_what_another_plan_would_have_done(day, capsys):
+    code, out, _ = run(capsys, "replay", day, "--plan", DAY / "overflow.toml", "--changes", 3)
+    assert code == 0
+    for wanted in ("overflow", "gained", "would have been", "Kaplan-Meier", "6 expired"):
+        assert wanted in out, wanted
+    code, out, _ = run(capsys, "replay", day, "--plan", DAY / "overflow.toml", "--json")
+    found = json.loads(out)
+    assert found["again"] is None
+    assert set(found["what_if"]["before"]) == {"sales", "support", "mail"}
+    assert found["what_if"]["counts"]["gained"] > found["what_if"]["counts"]["lost"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("", None), ("no json\n", "line 1"), ('{"now_ms": 1}\n', "line 1"), (b"\xff\n", "line 1")],
+)
+def test_a_broken_file_is_named_with_its_line(tmp_path, capsys, text, wanted):
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    code, out, err = run(capsys, "replay", path, "--recorded", DAY / "plan.toml")
+    if wanted is None:
+        assert (code, "0 commands" in out) == (0, True)
+    else:
+        assert code == 2
+        assert wanted in err
+
+
+def test_a_journal_in_a_database_is_read_by_url_or_path(day, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    anyio.run(_keep, "sqlite:///router.db", [*entries.read(str(day))])
+    for where in ("sqlite:///router.db", "router.db", f"sqlite:///{tmp_path}/router.db"):
+        code, out, _ = run(capsys, "replay", where, "--recorded", DAY / "plan.toml")
+        assert (code, "all 6,255 events are the same" in out) == (0, True), where
+    code, _, err = run(capsys, "replay", "sqlite:///other.db", "--recorded", DAY / "plan.toml")
+    assert (code, "other.db" in err) == (2, True)
+    assert not (tmp_path / "other.db").exists()
+
+
+async def _keep(url, lines):
+    async with open_journal(url) as journal:
+        await journal.claim()
+        for at in range(0, len(lines), 100):
+            frame = Frame(journal.next_seq, tuple(lines[at : at + 100]))
+            await journal.append(frame)
+
+
+def test_no_plan_is_no_question(day, capsys):
+    code, _, err = run(capsys, "replay", day)
+    assert code == 2
+    assert "--recorded" in err
