@@ -233,7 +233,7 @@ def _reprioritize(choose: Choose, naive: NaiveEngine) -> Command:
     return ev.Reprioritize(
         _interaction(choose, naive),
         choose((None, 0, 1, 5, 9)),
-        choose((None, None, now_ms, now_ms - 10, now_ms - 20, now_ms - 50, *ages)),
+        choose((None, None, now_ms, now_ms - 10, now_ms - 20, now_ms - 50, now_ms + 10, *ages)),
     )
 
 

@@ -12,21 +12,16 @@ Where the page leaves something open, this is the reading:
   needs a new one (at step 0) when there are `max_lanes` is rejected;
 - `Reprioritize` is `illegal_state` in wrap-up, like `Abandon`;
 - a guard (`skip_if_nobody`) is looked at when its step would be entered, never later;
-- an event sets timers, in the order step, opening, refusal; only the next opening has one; one
-  whose deadline a `Reprioritize` does not change keeps its place;
-- `Reprioritize` with another age: steps and openings that are over by it come at once, as after a
-  requeue; a moment in the future raises;
+- only the next opening has a timer; `Requeued` sets that of its refusal last;
 - an agent with a delay comes in with `AccessWidened`, also when a step ends at that moment first;
 - an open offer of his makes the checks of `Pick` from `not_ready` on pointless;
 - what is rejected is named by the agent for `not_signed_in`, else by the interaction;
 - `taken` counts every offer of the queue, however it came about;
 - shares are among what waits; when nothing of his best tier waits, they do not count;
 - the interactions of one match are sorted when the agents have been served;
-- lanes are counted without the held out;
+- lanes are also counted in a queue that is not pushed, and two that differ in openings are two;
 - with several open offers the oldest gives `agent_id` of pictures and of `MessageAppended`;
-- `Move` keeps the number of offers (and is `Cancelled` when that is the last allowed), tells the
-  steps that it passes over but not the openings;
-- an interaction that joins the end keeps `seq`, step and opening;
+- an interaction that joins the end keeps `seq`;
 - "every agent who satisfies it is barred" is also true when no agent satisfies it;
 - several `RefusalsReset` at once come in key order, before any offer;
 - a sign-out goes through all that the agent carries, in one pass in order of offer id;
@@ -71,6 +66,9 @@ from omniroute.plan import (
 WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
 ENDED = InteractionState.COMPLETED  # whatever the way
 ENGAGED, HELD, WRAP_UP = InteractionState.ENGAGED, InteractionState.HELD, InteractionState.WRAP_UP
+
+#: Reasons of a revocation after which nobody asks how often it was offered.
+_LEAVING = (RevokeReason.CANCELLED, RevokeReason.CUSTOMER_LEFT, RevokeReason.MOVED)
 
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
@@ -182,8 +180,6 @@ class NaiveEngine:
         priority = getattr(command, "priority", None)
         if priority is not None and not 0 <= priority <= self.plan.limits.max_priority:
             raise CommandError(f"priority {priority}")
-        if isinstance(command, ev.Reprioritize) and (command.enqueued_at_ms or 0) > now_ms:
-            raise CommandError(f"enqueued at {command.enqueued_at_ms}, after now")
         if isinstance(command, ev.SignIn | ev.ChangeAgent):
             if command.agent.capacity not in self.plan.capacities:
                 raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
@@ -247,7 +243,7 @@ class NaiveEngine:
             own_steps=command.steps,
             step_began_ms=self.now_ms,
         )
-        lanes = {self.lane(i) for i in self.waiting()}
+        lanes = {self.lane(i) for i in self.items.values() if self.may_be_offered(i)}
         if self.lane(item) not in lanes and len(lanes) >= limits.max_lanes:
             self.reject(command, "lanes_exhausted", queue.name)
             return
@@ -366,7 +362,12 @@ class NaiveEngine:
         return Access(tier=queue.tier)
 
     def openings(self, queue: Queue) -> list[int]:
-        return sorted({row.after_ms for row in queue.access if row.after_ms > 0})
+        delays = set()
+        for row in queue.access:
+            delays.add(row.after_ms)
+            if row.agents is None:
+                break  # nobody reaches the rows behind it
+        return sorted(delays - {0})
 
     def has_access(self, person: Person, item: Item) -> bool:
         delay_ms = self.access(person, item.queue).after_ms
@@ -374,7 +375,7 @@ class NaiveEngine:
 
     def passed(self, item: Item) -> int:
         """How many of its openings lie behind it, by its age."""
-        waited_ms = self.now_ms - item.enqueued_at_ms
+        waited_ms = self.now_ms - item.arrived_at_ms
         return sum(delay_ms <= waited_ms for delay_ms in self.openings(item.queue))
 
     def widen(self, item: Item) -> None:
@@ -385,7 +386,7 @@ class NaiveEngine:
 
     def opening_end(self, item: Item) -> int | None:
         to_come = self.openings(item.queue)[item.opening :]
-        return item.enqueued_at_ms + to_come[0] if to_come else None
+        return item.arrived_at_ms + to_come[0] if to_come else None
 
     def load(self, person: Person) -> list[Item]:
         """What he has, and what he has an open offer of."""
@@ -416,8 +417,9 @@ class NaiveEngine:
             and person.agent.id not in item.asked.values()
         )
 
-    def lane(self, item: Item) -> tuple[str, str, str]:
-        return item.queue.name, str(self.effective(item)), item.messages[0].channel
+    def lane(self, item: Item) -> tuple[str, str, int, str]:
+        channel = item.messages[0].channel
+        return item.queue.name, str(self.effective(item)), item.opening, channel
 
     # --- Order ----------------------------------------------------------------------------
 
@@ -488,9 +490,11 @@ class NaiveEngine:
     # --- Matching -------------------------------------------------------------------------
 
     def is_open(self, item: Item) -> bool:
-        """To offers."""
-        if item.queue.delivery is Delivery.PULL:
-            return False
+        """To offers, which are made."""
+        return item.queue.delivery is not Delivery.PULL and self.may_be_offered(item)
+
+    def may_be_offered(self, item: Item) -> bool:
+        """Open to offers."""
         may_more = len(item.asked) < item.queue.offers
         may_again = item.offers < self.plan.limits.max_offers
         return item.state is WAITING or (item.state is OFFERED and may_more and may_again)
@@ -533,17 +537,13 @@ class NaiveEngine:
         if command.priority is not None:
             item.priority = command.priority
         if command.enqueued_at_ms is not None:
-            item.enqueued_at_ms = command.enqueued_at_ms
+            item.enqueued_at_ms = min(command.enqueued_at_ms, self.now_ms)
         self.tell(
             ev.Reprioritized,
             interaction_id=item.id,
             priority=item.priority,
             enqueued_at_ms=item.enqueued_at_ms,
         )
-        if item.state in (WAITING, OFFERED):
-            self.set_clocks(item)
-            self.catch_up(item)
-            self.match(items=[item, *self.reset_refusals()])
 
     # --- Ladder ---------------------------------------------------------------------------
 
@@ -551,14 +551,14 @@ class NaiveEngine:
         step = self.ladder(item)[item.step]
         if step.for_ms is not None:
             return item.step_began_ms + step.for_ms
-        return None if step.until_ms is None else item.enqueued_at_ms + step.until_ms
+        return None if step.until_ms is None else item.arrived_at_ms + step.until_ms
 
     def climb(self, item: Item, step: int) -> None:
         """Enter `step`, or the first one after it that is not passed over at once."""
         ladder = self.ladder(item)
         while step < len(ladder) - 1:
             until = ladder[step].until_ms
-            over = until is not None and item.enqueued_at_ms + until <= self.now_ms
+            over = until is not None and item.arrived_at_ms + until <= self.now_ms
             somebody = any(self.satisfies(p, item, step) for p in self.people.values())
             if not over and (somebody or not ladder[step].skip_if_nobody):
                 break
@@ -566,14 +566,12 @@ class NaiveEngine:
         if step != item.step:
             self.tell(ev.StepReached, interaction_id=item.id, step=step)
             item.step, item.step_began_ms = step, self.now_ms
-            self.timers.pop(("step", item), None)
             self.set_clock(("step", item), self.step_end(item))
 
     def set_clock(self, what: tuple[Any, ...], deadline_ms: int | None) -> None:
-        """Set a timer, unless it is set already; drop it when that moment is not to come."""
-        if deadline_ms is None or deadline_ms <= self.now_ms:
-            self.timers.pop(what, None)
-        elif self.timers.get(what, (None, 0))[0] != deadline_ms:
+        """Set a timer anew, if its moment is to come."""
+        self.timers.pop(what, None)
+        if deadline_ms is not None and deadline_ms > self.now_ms:
             self.set_timer(what, deadline_ms)
 
     def set_clocks(self, item: Item) -> None:
@@ -585,12 +583,9 @@ class NaiveEngine:
         self.timers.pop(("opening", item), None)
 
     def catch_up(self, item: Item) -> None:
-        """What is over by its age comes at once."""
+        """The openings that have passed."""
         if self.passed(item) > item.opening:
             self.widen(item)
-        end = self.step_end(item)
-        if end is not None and end <= self.now_ms:
-            self.climb(item, item.step + 1)
 
     # --- Offer ----------------------------------------------------------------------------
 
@@ -630,8 +625,7 @@ class NaiveEngine:
         self.timers.pop(("offer", item, offer_id), None)
         if item.state is OFFERED and not item.asked:
             item.state = WAITING
-            leaves = fields.get("reason") in (RevokeReason.CANCELLED, RevokeReason.CUSTOMER_LEFT)
-            if item.offers >= self.plan.limits.max_offers and not leaves:
+            if item.offers >= self.plan.limits.max_offers and fields.get("reason") not in _LEAVING:
                 self.tell(ev.Cancelled, interaction_id=item.id, reason="offers_exhausted")
                 self.forget(item)
         return person
@@ -797,12 +791,8 @@ class NaiveEngine:
             self.refuse(command, item.id, "illegal_state")
             return
         people = self.revoke_all(item, RevokeReason.MOVED)
-        if item.state is ENDED:
-            self.match(people=people)
-            return
         self.forget_refusals(item)
-        self.stop_clocks(item)
-        item.queue, item.own_steps = self.plan.queue(command.queue), ()
+        item.queue, item.own_steps, item.offers = self.plan.queue(command.queue), (), 0
         if command.priority is not None:
             item.priority = command.priority
         if command.requirement is not None:
@@ -814,8 +804,9 @@ class NaiveEngine:
             priority=item.priority,
             requirement=None if item.requirement is None else str(item.requirement),
         )
-        item.step, item.step_began_ms, item.opening = 0, self.now_ms, self.passed(item)
+        item.step, item.step_began_ms, item.opening = 0, self.now_ms, 0
         self.set_clocks(item)
+        self.catch_up(item)
         self.climb(item, 0)
         self.match(people=people, items=[item])
 
@@ -899,6 +890,9 @@ class NaiveEngine:
         if again_at_ms is not None:
             self.bar(item, person)
         self.catch_up(item)
+        end = self.step_end(item)
+        if end is not None and end <= self.now_ms:
+            self.climb(item, item.step + 1)
 
     def on_abandon(self, command: Any) -> None:
         item = self.items.get(command.interaction_id)

@@ -56,7 +56,7 @@ class Auditor:
             books.owed.pop((type(event), subject), None)
         HANDLERS[type(event)](books, event)
 
-    def at_rest(self, now_ms: int | None = None) -> None:
+    def at_rest(self, now_ms: int | None = None, *, whole: bool = False) -> None:  # noqa: ARG002
         """Check what must hold when a batch is over, at ``now_ms`` (None: the last event's).
 
         Raises `AuditError` with the last event when something that had to follow did not.
