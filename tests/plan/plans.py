@@ -7,7 +7,10 @@ from hypothesis import strategies as st
 
 from omniroute.model import Agent, Channel
 from omniroute.plan import (
+    Accelerating,
+    Access,
     Capacity,
+    Delivery,
     HeadStart,
     Holidays,
     Hours,
@@ -15,7 +18,9 @@ from omniroute.plan import (
     HoursException,
     Interval,
     Limits,
+    NewestFirst,
     OnExpiry,
+    OnRequeue,
     Plan,
     Queue,
     Refusal,
@@ -61,8 +66,17 @@ queues = st.builds(
     name=names,
     members=expressions,
     ladder=ladders(),
-    order=st.just(Strict()) | st.builds(HeadStart, st.integers(0, 10**7)),
-    strategy=st.sampled_from(Strategy),
+    order=st.sampled_from([Strict(), NewestFirst()])
+    | st.builds(HeadStart, st.integers(0, 10**7))
+    | st.builds(Accelerating, milliseconds, st.integers(1, 10**6), st.none() | st.integers(0, 99)),
+    strategy=st.sampled_from([s for s in Strategy if s is not Strategy.SCORED]),
+    access=st.lists(
+        st.builds(Access, expressions, st.integers(0, 3), st.integers(0, 10**6)), max_size=2
+    ),
+    share=st.none() | st.integers(1, 9),
+    delivery=st.sampled_from(Delivery),
+    offers=st.integers(1, 50),
+    on_requeue=st.sampled_from(OnRequeue),
     tier=st.integers(0, 3),
     priority=st.integers(0, 99),
     offer_timeout_ms=milliseconds,

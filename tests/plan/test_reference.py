@@ -8,6 +8,8 @@ import pytest
 
 from omniroute.model import Agent
 from omniroute.plan import (
+    Accelerating,
+    Access,
     Capacity,
     Code,
     During,
@@ -80,6 +82,20 @@ TABLES = [
         "[queues.a.order]\n{}",
         lambda p: p.queues["a"].order,
         None,
+    ),
+    (
+        "| Key of an accelerating `order` |",
+        {"rate_percent", "seconds_per_point", "max_points"},
+        "[queues.a.order]\nrate_percent=200\n{}",
+        lambda p: p.queues["a"].order,
+        Accelerating(rate_percent=200),
+    ),
+    (
+        "## `[[queues.NAME.access]]`",
+        schema.ACCESS,
+        "[queues.a]\n[[queues.a.access]]\n{}",
+        lambda p: p.queues["a"].access[0],
+        Access(),
     ),
     (
         "| Key of `refusal` |",

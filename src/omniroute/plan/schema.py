@@ -187,7 +187,10 @@ def _write_order(order: Any) -> Any:
     if isinstance(order, NewestFirst):
         return "newest_first"
     if isinstance(order, Accelerating):
-        return written(order, Accelerating(), _ACCELERATING)
+        table = written(order, Accelerating(), _ACCELERATING)
+        if "max_points" not in table:  # one of the two says which order it is
+            table["rate_percent"] = order.rate_percent
+        return table
     return {"seconds_per_point": _in_seconds(order.ms_per_point)}
 
 
@@ -271,7 +274,7 @@ _HEAD_START = {"seconds_per_point": Key("ms_per_point", *_DURATION_OR_NONE, requ
 
 _ACCELERATING = {
     "seconds_per_point": Key("ms_per_point", *_DURATION),
-    "rate_percent": Key("rate_percent", *_INTEGER, required=True),
+    "rate_percent": Key("rate_percent", *_INTEGER),
     "max_points": Key("max_points", *_INTEGER),
 }
 
