@@ -8,11 +8,16 @@ import pytest
 from engine.cases import walk
 from engine.naive import WAITING, NaiveEngine
 from omniroute import events as ev
-from omniroute.events import RejectReason, RevokeReason
+from omniroute.events import OfferKind, OwnStep, RejectReason, RevokeReason
 from omniroute.model import Agent, Channel, Message
 from omniroute.plan import (
+    Access,
+    Capacity,
+    Delivery,
     Limits,
+    NewestFirst,
     OnExpiry,
+    OnRequeue,
     Plan,
     Queue,
     Refusal,
@@ -31,8 +36,14 @@ def plan(limits=None, **queue):
     return Plan(queues=[Queue(name="q", **queue)], limits=limits or Limits())
 
 
-def submit(**fields):
-    return ev.Submit(Message(channel=Channel.VOICE, **fields), queue="q")
+def plans(*queues, limits=None):
+    """A plan of several queues, each by its settings; agents carry two at once."""
+    found = [Queue(name=f"q{number}", **queue) for number, queue in enumerate(queues)]
+    return Plan(queues=found, capacities=[Capacity(budget=2)], limits=limits or Limits())
+
+
+def submit(queue="q", steps=(), **fields):
+    return ev.Submit(Message(channel=Channel.VOICE, **fields), queue=queue, steps=steps)
 
 
 def story(the_plan, *commands):
@@ -97,6 +108,13 @@ AFTER = {"refusal": Refusal(RefusalRule.AFTER, 30)}
 ALL = {"refusal": Refusal(RefusalRule.ALL_DECLINED)}
 OUT = {"on_expiry": OnExpiry.SIGN_OUT}
 MESSAGE = Message(channel=Channel.VOICE)
+DELAYED = {"access": [Access("a >= 2"), Access(after_ms=30), Access("a", after_ms=50)]}
+OPENING = {"access": [Access("a >= 2", after_ms=10), Access(after_ms=30)]}
+TWO = {"offers": 2}
+PULL = {"delivery": Delivery.PULL}
+END = {"on_requeue": OnRequeue.JOIN_END}
+BOTH = (ev.SignIn(ANN), ev.SignIn(BOB), submit())
+PICKED, ASSIGNED = OfferKind.PICKED, OfferKind.ASSIGNED
 TICK = (ev.Tick(), 60)
 LATE = (ev.Tick(), 101)
 
@@ -137,6 +155,23 @@ FAULTS = [
     ("capacity is freed in secret", plan(), WORKING, lose(ev.Completed), Law.CAPACITY),
     ("order is inverted", plan(), (submit(), submit(), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i2"), Law.ORDER),
     ("a change of order is lost", plan(), (submit(), submit(), ev.Reprioritize("i2", 1), ev.SignIn(ANN)), lose(ev.Reprioritized), Law.ORDER),
+    ("the newest is not first", plan(order=NewestFirst()), (submit(), submit(), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i1"), Law.ORDER),
+    ("the held out goes first", plan(**TWO), (ev.SignIn(ANN), submit(), submit(), ev.SignIn(BOB)), change(ev.Offered, 1, interaction_id="i1"), Law.ORDER),
+    ("another tier goes first", plans({"tier": 1}, {}), (submit("q0"), submit("q1"), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i1"), Law.ORDER),
+    ("his own tier is not kept", plans({"access": [Access("a", tier=2)]}, {"tier": 1}), (submit("q0"), submit("q1"), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i1"), Law.ORDER),
+    ("the older of another lane goes first", plans({}, {}), (submit("q0"), submit("q1"), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i2"), Law.ORDER),
+    ("a share is not kept", plans({"share": 1}, {"share": 3}), (submit("q0"), submit("q0"), submit("q1"), ev.SignIn(ANN)), change(ev.Offered, 1, interaction_id="i2"), Law.ORDER),
+    ("keeps its place", plan(**END), (*WORKING[:4], ev.Requeue(1)), change(ev.Requeued, enqueued_at_ms=3), Law.ORDER),
+    ("joins the end", plan(), (*WORKING[:4], ev.Requeue(1)), change(ev.Requeued, enqueued_at_ms=4), Law.ORDER),
+    # access
+    ("offered to one who has to wait", plan(**DELAYED), (ev.SignIn(BOB), submit()), add(ev.Offered(1, 1, "i1", "bob", 101)), Law.ACCESS),
+    ("picked by one who has to wait", plan(**DELAYED, **PULL), (ev.SignIn(BOB), submit()), add(ev.Offered(1, 1, "i1", "bob", 101, PICKED)), Law.ACCESS),
+    ("opened too early", plan(**DELAYED), (submit(), (ev.Tick(), 30)), change(ev.AccessWidened, at_ms=29), Law.ACCESS),
+    ("opened twice", plan(**DELAYED), (submit(), (ev.Tick(), 30)), double(ev.AccessWidened), Law.ACCESS),
+    ("an opening is left out", plan(**OPENING), (submit(), TICK), lose(ev.AccessWidened), Law.DEADLINE),
+    ("an opening that is not", plan(**DELAYED), (submit(), TICK), add(ev.AccessWidened(60, "i1", 2)), Law.ACCESS),
+    ("never opened", plan(**DELAYED), (submit(), (submit(), 61)), lose(ev.AccessWidened), Law.DEADLINE),
+    ("an overdue opening", plan(access=[Access("a"), Access(after_ms=3)]), (*WORKING[:4], ev.Requeue(1)), lose(ev.AccessWidened), Law.DUTY),
     # refusals
     ("offered to one who declined", plan(), (*WORKING[:2], ev.Decline(1)), add(ev.Offered(2, 2, "i1", "ann", 102)), Law.REFUSAL),
     ("barred for too short", plan(**AFTER), (*WORKING[:2], ev.Decline(1)), change(ev.Declined, again_at_ms=5), Law.REFUSAL),
@@ -159,6 +194,26 @@ FAULTS = [
     ("a step is jumped over", plan(**LADDER), (submit(), (ev.Tick(), 20)), change(ev.StepReached, step=2), Law.LADDER),
     ("a step beyond the last", plan(**LADDER), (submit(), TICK), change(ev.StepReached, 1, step=3), Law.LADDER),
     ("an overdue step", plan(ladder=[Step(for_ms=2), Step()]), (*WORKING[:4], ev.Requeue(1)), lose(ev.StepReached), Law.DUTY),
+    ("an own step is left out", plan(), (submit(steps=(OwnStep("b", 20),)), TICK, (submit(), 61)), lose(ev.StepReached), Law.DEADLINE),
+    ("an own step is invented", plan(), (submit(),), add(ev.StepReached(0, "i1", 1)), Law.LADDER),
+    # pick, assign, move
+    ("an offer above their number", plan(**TWO), (*BOTH, ev.SignIn(Agent(id="cid"))), add(ev.Offered(3, 3, "i1", "cid", 103)), Law.OFFER),
+    ("one agent has both offers", plan(**TWO), (ev.SignIn(ANN), submit()), add(ev.Offered(1, 2, "i1", "ann", 101)), Law.OFFER),
+    ("two acceptances", plan(**TWO), (*BOTH, ev.Accept(1)), change(ev.Revoked, reason=RevokeReason.NOT_READY), Law.OFFER),
+    ("taken by nobody", plan(), BOTH, add(ev.Revoked(2, 1, "i1", "ann", RevokeReason.TAKEN)), Law.OFFER),
+    ("pushed where agents pick", plan(**PULL), (ev.SignIn(ANN), submit()), add(ev.Offered(1, 1, "i1", "ann", 101)), Law.OFFER),
+    ("picked where nobody picks", plan(), (ev.SignIn(ANN), submit()), change(ev.Offered, how=PICKED), Law.OFFER),
+    ("picked by one not ready", plan(**PULL), (ev.SignIn(ANN, ready=False), submit()), add(ev.Offered(1, 1, "i1", "ann", 101, PICKED)), Law.READY),
+    ("picked by one who may not", plan(members="a >= 2", **PULL), (ev.SignIn(BOB), submit()), add(ev.Offered(1, 1, "i1", "bob", 101, PICKED)), Law.REQUIREMENT),
+    ("picked over capacity", plan(**PULL), (ev.SignIn(ANN), submit(), submit(), ev.Pick("i1", "ann")), add(ev.Offered(3, 2, "i2", "ann", 103, PICKED)), Law.CAPACITY),
+    ("assigned over capacity, unsaid", plan(), (*WORKING[:4], ev.Assign("i2", "ann")), change(ev.Offered, 1, over_capacity=False), Law.CAPACITY),
+    ("assigned within capacity, said to be over", plan(**PULL), (ev.SignIn(ANN), submit(), ev.Assign("i1", "ann")), change(ev.Offered, over_capacity=True), Law.CAPACITY),
+    ("assigned to a stranger", plan(**PULL), (ev.SignIn(ANN), submit(), ev.Assign("i1", "ann")), change(ev.Offered, agent_id="bob"), Law.READY),
+    ("moved under an offer", plan(), (*WORKING[:2], ev.Move("i1", "q")), lose(ev.Revoked), Law.STATE),
+    ("moved from his hands", plan(), WORKING[:4], add(ev.Moved(3, "i1", "q", 0)), Law.STATE),
+    ("moved into a queue that is not", plan(), (submit(), ev.Move("i1", "q")), change(ev.Moved, queue="nowhere"), Law.ADMISSION),
+    ("moved with a priority that is not", plan(), (submit(), ev.Move("i1", "q")), change(ev.Moved, priority=100), Law.ADMISSION),
+    ("enqueued in the future", plan(), (submit(), ev.Reprioritize("i1", enqueued_at_ms=1)), change(ev.Reprioritized, enqueued_at_ms=2), Law.ADMISSION),
     # limits
     ("over the limit of the queue", plan(max_waiting=1), (submit(), submit()), lambda e: [e[0], ev.Queued(1, "i2", 2, MESSAGE, "q", 0)], Law.ADMISSION),
     ("rejected though there is room", plan(), (submit(),), add(ev.Rejected(1, "i2", MESSAGE, RejectReason.QUEUE_FULL, "q")), Law.ADMISSION),
@@ -184,7 +239,16 @@ FAULTS = [
         ]
     ],
     ("a false unknown_offer", plan(), WORKING[:2], add(ev.CommandRejected(3, "accept", "1", RejectReason.UNKNOWN_OFFER)), Law.ANSWER),
+    ("a false not_pulled", plan(**PULL), (submit(),), add(ev.CommandRejected(0, "pick", "i1", RejectReason.NOT_PULLED)), Law.ANSWER),
     # duties
+    ("taken, and still offered", plan(**TWO), (*BOTH, ev.Accept(1)), cut(ev.Revoked), Law.DUTY),
+    ("picked, but not accepted", plan(**PULL), (ev.SignIn(ANN), submit(), ev.Pick("i1", "ann")), cut(ev.Accepted), Law.DUTY),
+    ("assigned, but not accepted", plan(), (ev.SignIn(ANN, ready=False), submit(), ev.Assign("i1", "ann")), cut(ev.Accepted), Law.DUTY),
+    ("not accepted by itself", plan(auto_accept=True), (ev.SignIn(ANN), submit()), cut(ev.Accepted), Law.DUTY),
+    ("moved, but not", plan(), (*WORKING[:2], ev.Move("i1", "q")), cut(ev.Moved), Law.DUTY),
+    ("moved, and its step is overdue", plan(ladder=[Step(until_ms=2), Step("a >= 9")]), (submit(), submit(), (ev.Move("i1", "q"), 5)), lose(ev.StepReached, 2), Law.DUTY),
+    ("keeps its place, and its agent stays", plan(**END), (*WORKING[:4], ev.Requeue(1)), change(ev.Requeued, enqueued_at_ms=None), Law.DUTY),
+    ("not open to him any more, and still offered", plan(**DELAYED), (*WORKING[:2], ev.ChangeAgent(Agent(id="ann"))), cut(ev.Revoked), Law.DUTY),
     ("cancelled, but not", plan(), (*WORKING[:2], ev.Cancel("i1")), cut(ev.Cancelled), Law.DUTY),
     ("abandoned, but not", plan(), (*WORKING[:2], ev.Abandon("i1")), cut(ev.Abandoned), Law.DUTY),
     ("out of offers, but not", plan(Limits(max_offers=1)), (*WORKING[:2], ev.Decline(1)), cut(ev.Cancelled), Law.DUTY),
@@ -197,6 +261,8 @@ FAULTS = [
     # at rest
     ("a free agent beside work", plan(), (submit(), ev.SignIn(ANN)), cut(ev.Offered), Law.WORK),
     ("a freed agent beside work", plan(), WORKING, lambda e: e[:-1], Law.WORK),
+    ("an agent beside work that may be offered to one more", plan(**TWO), BOTH, cut(ev.Offered, 1), Law.WORK),
+    ("an agent beside work that is open to him now", plan(**DELAYED), (ev.SignIn(BOB), submit(), TICK), cut(ev.Offered), Law.WORK),
 ]  # fmt: skip
 
 
@@ -252,6 +318,7 @@ REPEATABLE = (
     ev.Duplicate,
     ev.MessageAppended,
     ev.Reprioritized,
+    ev.Moved,
     ev.AgentChanged,
     ev.CommandRejected,
 )
@@ -292,9 +359,44 @@ class IgnoresRequirements(NaiveEngine):
         return True
 
 
+class IgnoresAccess(NaiveEngine):
+    def has_access(self, person, item):
+        return True
+
+
+class NeverOpens(NaiveEngine):
+    def widen(self, item):
+        pass
+
+
 class LastComeFirstServed(NaiveEngine):
     def key(self, item):
         return tuple(-part for part in super().key(item))
+
+
+class IgnoresTiersAndShares(NaiveEngine):
+    def best_for(self, person, found):
+        return min(found, key=self.place)
+
+
+class LeavesOtherOffersOpen(NaiveEngine):
+    def revoke_all(self, item, reason):
+        return [] if reason is RevokeReason.TAKEN else super().revoke_all(item, reason)
+
+
+class OffersToOne(NaiveEngine):
+    def is_open(self, item):
+        return super().is_open(item) and item.state is WAITING
+
+
+class PushesWhereAgentsPick(NaiveEngine):
+    def is_open(self, item):
+        return self.may_be_offered(item)
+
+
+class ForgetsToAccept(NaiveEngine):
+    def hold_out(self, person, item):
+        self.offer(person, item)
 
 
 class ForgetsTheFreed(NaiveEngine):
@@ -308,7 +410,7 @@ class ForgetsTheArrived(NaiveEngine):
 
 
 class NeverExpires(NaiveEngine):
-    def expire(self, item):
+    def expire(self, item, offer_id):
         pass
 
 
@@ -326,9 +428,10 @@ class NeverResets(NaiveEngine):
 
 
 class NeverTiresOfOffering(NaiveEngine):
-    def offer(self, person, item):
-        super().offer(person, item)
+    def offer(self, person, item, *how, **fields):
+        offer_id = super().offer(person, item, *how, **fields)
         item.offers = 0
+        return offer_id
 
 
 class NoMemoryForMessages(NaiveEngine):
@@ -344,8 +447,8 @@ class NoMemoryForThreads(NaiveEngine):
 class LosesTheOffered(NaiveEngine):
     """What was not answered is never seen again."""
 
-    def end_offer(self, item, kind, **fields):
-        person = super().end_offer(item, kind, **fields)
+    def end_offer(self, item, offer_id, kind, **fields):
+        person = super().end_offer(item, offer_id, kind, **fields)
         if kind is ev.Expired and item.state is WAITING:
             self.forget(item)
         return person
@@ -357,7 +460,14 @@ WRONG = [
     (IgnoresPresence, Law.READY),
     (IgnoresRefusals, Law.REFUSAL),
     (IgnoresRequirements, Law.REQUIREMENT),
+    (IgnoresAccess, Law.ACCESS),
+    (NeverOpens, Law.DEADLINE),
     (LastComeFirstServed, Law.ORDER),
+    (IgnoresTiersAndShares, Law.ORDER),
+    (LeavesOtherOffersOpen, Law.DUTY),
+    (OffersToOne, Law.WORK),
+    (PushesWhereAgentsPick, Law.OFFER),
+    (ForgetsToAccept, Law.DUTY),
     (ForgetsTheFreed, Law.WORK),
     (ForgetsTheArrived, Law.WORK),
     (NeverExpires, Law.DEADLINE),
@@ -382,4 +492,6 @@ def test_an_engine_that_is_wrong_is_caught(wrong, law):
                 auditor.at_rest(now_ms)
         except AuditError as error:
             found.add(error.law)
+        if law in found:
+            return
     assert law in found

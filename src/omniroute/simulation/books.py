@@ -175,6 +175,7 @@ class Books:
     def pass_time(self, now_ms: int) -> None:
         """Go on to ``now_ms``; every deadline before it must have been noticed."""
         self.check_duties()
+        self.touched.clear()
         for at_ms, kind, work, subject in self.deadlines.passed(now_ms):
             stands = {
                 "offer": subject in work.offers,
