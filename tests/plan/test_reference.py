@@ -86,9 +86,9 @@ TABLES = [
     (
         "| Key of an accelerating `order` |",
         {"rate_percent", "seconds_per_point", "max_points"},
-        "[queues.a.order]\nrate_percent=200\n{}",
+        "[queues.a.order]\nmax_points=9\n{}",
         lambda p: p.queues["a"].order,
-        Accelerating(rate_percent=200),
+        Accelerating(max_points=9),
     ),
     (
         "## `[[queues.NAME.access]]`",

@@ -13,11 +13,39 @@ from typing import Any
 
 from .. import events as ev
 from ..events import Event
-from ..model import InteractionState
-from .lifecycle import INTERACTION, PRESENCE
-from .records import AgentRecord, InteractionRecord, OfferRecord
+from .fold_agents import (
+    agent_changed,
+    presence_changed,
+    signed_in,
+    signed_out,
+)
+from .fold_offers import (
+    accepted,
+    completed,
+    declined,
+    expired,
+    held,
+    offered,
+    requeued,
+    resumed,
+    revoked,
+    wrap_up_started,
+)
+from .fold_waiting import (
+    abandoned,
+    access_widened,
+    cancelled,
+    duplicate,
+    message_appended,
+    moved,
+    quarantined,
+    queued,
+    refusals_reset,
+    rejected,
+    reprioritized,
+    step_reached,
+)
 from .state import State
-from .timers import TimerKind
 
 __all__ = [
     "abandoned",
@@ -49,13 +77,6 @@ __all__ = [
     "wrap_up_started",
 ]
 
-_WAITING = InteractionState.WAITING
-
-_QUEUED = INTERACTION[ev.Queued]
-_OFFERED = INTERACTION[ev.Offered]
-_ACCEPTED = INTERACTION[ev.Accepted]
-_COMPLETED = INTERACTION[ev.Completed]
-
 
 def apply(state: State, event: Event) -> None:
     """Fold one event in. Raises `KeyError` when the move is illegal in this state."""
@@ -63,363 +84,7 @@ def apply(state: State, event: Event) -> None:
     _APPLY[type(event)](state, event)
 
 
-# --- interactions -------------------------------------------------------------------------
-
-
-def queued(state: State, event: ev.Queued) -> InteractionRecord:
-    """A new interaction waits."""
-    message = event.message
-    queue = state.queue(event.queue)
-    interaction_id = event.interaction_id
-    at_ms = event.at_ms
-    record = InteractionRecord(
-        interaction_id,
-        event.seq,
-        message,
-        queue,
-        event.priority,
-        event.requirement,
-        at_ms,
-        event.steps,
-    )
-    record.state = _QUEUED[record.state]
-    state.seq = event.seq
-    state.interactions[interaction_id] = record
-    if message.thread_id is not None:
-        state.join_thread(record)
-    if message.message_id is not None:
-        state.seen.remember(message, interaction_id, at_ms)
-    queue.waiting += 1
-    state.waiting += 1
-    record.tally.queued += 1
-    state.wait(record)
-    if len(record.ladder) > 1:
-        state.arm_step(record, at_ms)
-    if queue.delays:
-        state.arm_opening(record, at_ms)
-    return record
-
-
-def rejected(state: State, event: ev.Rejected) -> None:
-    """Refused at the door."""
-    _number(state, event.interaction_id)
-    if event.queue is None:
-        state.unrouted += 1
-    else:
-        state.queue(event.queue).tally(event.message.channel).rejected += 1
-
-
-def quarantined(state: State, event: ev.Quarantined) -> None:
-    """Kept aside."""
-    _number(state, event.interaction_id)
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
-    state.quarantined += 1
-
-
-def _number(state: State, interaction_id: str) -> None:
-    """An id that the engine made uses up a number of the sequence."""
-    if interaction_id == f"i{state.seq + 1}":
-        state.seq += 1
-
-
-def duplicate(state: State, _event: ev.Duplicate) -> None:
-    """Seen before; only counted."""
-    state.duplicates += 1
-
-
-def message_appended(state: State, event: ev.MessageAppended) -> None:
-    """A further message of an open thread."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.MessageAppended][record.state]
-    record.append(event.message, state.plan.limits.max_messages)
-    record.tally.messages += 1
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
-
-
-def step_reached(state: State, event: ev.StepReached) -> None:
-    """It waits with another requirement from now on."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.StepReached][record.state]
-    record.step = event.step
-    state.refile(record)
-    state.arm_step(record, event.at_ms)
-
-
-def access_widened(state: State, event: ev.AccessWidened) -> None:
-    """More agents may take it from now on."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.AccessWidened][record.state]
-    record.opening = event.opening
-    state.refile(record)
-    state.arm_opening(record, event.at_ms)
-
-
-def reprioritized(state: State, event: ev.Reprioritized) -> None:
-    """Another place in the order, at once."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.Reprioritized][record.state]
-    record.priority = event.priority
-    _rank(record, event.enqueued_at_ms)
-    state.refile(record)
-
-
-def _rank(record: InteractionRecord, enqueued_at_ms: int) -> None:
-    """Its place in the order by its priority and this age."""
-    record.enqueued_at_ms = enqueued_at_ms
-    record.key = record.queue.key(record.priority, enqueued_at_ms, record.seq)
-
-
-def moved(state: State, event: ev.Moved) -> None:
-    """It waits in another queue, at the start of that ladder."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.Moved][record.state]
-    state.pause_ladder(record)
-    state.stop_waiting(record)
-    record.queue.waiting -= 1
-    record.tally.moved_out += 1
-    queue = state.queue(event.queue)
-    queue.waiting += 1
-    record.enter(queue)
-    record.tally.moved_in += 1
-    record.priority = event.priority
-    record.requirement = event.requirement
-    _rank(record, record.enqueued_at_ms)
-    state.unbar(record)
-    state.refile(record)
-    state.arm_step(record, event.at_ms)
-    state.arm_opening(record, event.at_ms)
-
-
-def refusals_reset(state: State, event: ev.RefusalsReset) -> None:
-    """Who declined may be offered it again."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.RefusalsReset][record.state]
-    state.unbar(record, event.agent_id)
-
-
-def abandoned(state: State, event: ev.Abandoned) -> None:
-    """The customer went away while it waited."""
-    record = _stop_waiting(state, event)
-    tally = record.tally
-    tally.abandoned += 1
-    if event.at_ms - record.arrived_at_ms <= record.queue.target_ms:
-        tally.abandoned_in_time += 1
-
-
-def cancelled(state: State, event: ev.Cancelled) -> None:
-    """Taken out, from any open state."""
-    record = state.interactions[event.interaction_id]
-    if record.state is _WAITING:
-        _stop_waiting(state, event)
-    else:
-        record.state = INTERACTION[ev.Cancelled][record.state]
-        state.touch(state.give_back(record.held_by[0]))
-        state.end(record)
-    record.tally.cancelled += 1
-
-
-def _stop_waiting(state: State, event: ev.Abandoned | ev.Cancelled) -> InteractionRecord:
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[type(event)][record.state]
-    state.stop_waiting(record)
-    record.queue.waiting -= 1
-    state.waiting -= 1
-    state.end(record)
-    return record
-
-
-# --- offers -------------------------------------------------------------------------------
-
-
-def offered(
-    state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord
-) -> OfferRecord:
-    """Held out to an agent; it holds his capacity."""
-    offer_id = event.offer_id
-    offer = OfferRecord(offer_id, record, agent)
-    record.state = _OFFERED[record.state]
-    queue = record.queue
-    if record.lane is not None:
-        state.market.take(record)
-        record.lane = None
-    record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
-    state.last_offer = agent.last_offer = offer_id
-    record.offers += 1
-    channel = record.channel
-    agent.load = agent.load.plus.get(channel) or state.loads.plus(agent.load, channel)
-    if not agent.stale:
-        state.market.mark(agent)
-    state.offers[offer_id] = agent.work[offer_id] = offer
-    record.tally.offered += 1
-    if queue.counts_taken:
-        agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
-    offer.timer = queue.offer_timers.set(event.at_ms, record, agent.id)
-    if queue.plan.offers > 1:
-        state.refile(record)
-    return offer
-
-
-def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
-    """The agent has it. Other open offers of it end by a `Revoked` of their own."""
-    record = offer.record
-    record.state = _ACCEPTED[record.state]
-    if record.lane is not None:
-        state.stop_waiting(record)
-    record.held_by = (offer,)
-    record.offers = 0
-    state.timers.cancel(offer.timer)
-    offer.timer = 0
-    if record.step_timer or record.opening_timer:
-        state.pause_ladder(record)
-    if record.barred is not None:
-        state.unbar(record)
-    at_ms = event.at_ms
-    record.accepted_at_ms = at_ms
-    queue = record.queue
-    queue.waiting -= 1
-    state.waiting -= 1
-    state.touch(offer.agent)
-    waited_ms = at_ms - record.arrived_at_ms
-    tally = record.tally
-    tally.accepted += 1
-    tally.wait_ms += waited_ms
-    if waited_ms <= queue.target_ms:
-        tally.accepted_in_time += 1
-
-
-def declined(state: State, event: ev.Declined) -> None:
-    """The agent refused; it waits again at its old place."""
-    record, agent = _offer_over(state, event)
-    state.touch(agent)
-    state.bar(record, agent, event.at_ms, event.again_at_ms)
-    record.tally.declined += 1
-
-
-def expired(state: State, event: ev.Expired) -> None:
-    """The agent did not answer; it waits again at its old place."""
-    record, agent = _offer_over(state, event)
-    state.touch(agent)
-    record.tally.expired += 1
-
-
-def revoked(state: State, event: ev.Revoked) -> None:
-    """Taken back; it waits again at its old place."""
-    record, agent = _offer_over(state, event)
-    state.bar(record, agent, event.at_ms, event.again_at_ms)
-    record.tally.revoked += 1
-
-
-def _offer_over(
-    state: State, event: ev.Declined | ev.Expired | ev.Revoked
-) -> tuple[InteractionRecord, AgentRecord]:
-    offer = state.offers[event.offer_id]
-    record = offer.record
-    agent = state.give_back(offer)
-    if record.state is InteractionState.OFFERED and not record.held_by:
-        record.state = INTERACTION[type(event)][record.state]
-    state.refile(record)
-    return record, agent
-
-
-# --- assignments --------------------------------------------------------------------------
-
-
-def held(state: State, event: ev.Held) -> None:
-    """On hold; capacity stays."""
-    record = state.offers[event.assignment_id].record
-    record.state = INTERACTION[ev.Held][record.state]
-
-
-def resumed(state: State, event: ev.Resumed) -> None:
-    """Taken up again."""
-    record = state.offers[event.assignment_id].record
-    record.state = INTERACTION[ev.Resumed][record.state]
-
-
-def requeued(state: State, event: ev.Requeued) -> None:
-    """It waits again at its age; the ladder goes on where it stood."""
-    offer = state.offers[event.assignment_id]
-    record = offer.record
-    record.state = INTERACTION[ev.Requeued][record.state]
-    agent = state.give_back(offer)
-    state.touch(agent)
-    record.tally.requeued += 1
-    record.tally.handle_ms += event.at_ms - record.accepted_at_ms
-    record.queue.waiting += 1
-    state.waiting += 1
-    if event.enqueued_at_ms is not None:
-        _rank(record, event.enqueued_at_ms)
-    state.wait(record)
-    state.resume_ladder(record, event.at_ms)
-    state.bar(record, agent, event.at_ms, event.again_at_ms)
-
-
-def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
-    """The customer has gone, the agent's capacity has not come back yet."""
-    offer = state.offers[event.assignment_id]
-    record = offer.record
-    record.state = INTERACTION[ev.WrapUpStarted][record.state]
-    record.wrap_up_code = event.code
-    state.leave_thread(record)
-    if event.until_ms is not None:
-        fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)
-        offer.timer = fifo.set(event.at_ms, record)
-
-
-def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
-    """Finished."""
-    record = offer.record
-    record.state = _COMPLETED[record.state]
-    state.touch(state.give_back(offer))
-    state.end(record)
-    tally = record.tally
-    tally.completed += 1
-    tally.handle_ms += event.at_ms - record.accepted_at_ms
-
-
-# --- agents -------------------------------------------------------------------------------
-
-
-def signed_in(state: State, event: ev.SignedIn) -> None:
-    """An agent begins to work, not ready yet."""
-    agent = event.agent
-    assert agent.id not in state.agents
-    record = AgentRecord(agent, state.loads.get(state.capacity(agent), {}))
-    record.presence = PRESENCE[ev.SignedIn][record.presence]
-    state.agents[agent.id] = record
-    state.market.enter(record)
-    state.touch(record)
-
-
-def signed_out(state: State, event: ev.SignedOut) -> None:
-    """An agent leaves; he carries nothing."""
-    record = state.agents.pop(event.agent_id)
-    record.presence = PRESENCE[ev.SignedOut][record.presence]
-    assert not record.work, "an agent signed out with work"
-    for refused in list(record.barred.values()):
-        state.unbar(refused, record.id)
-    state.market.leave(record)
-
-
-def presence_changed(state: State, event: ev.BecameReady | ev.BecameNotReady) -> None:
-    """Ready, or not ready any more."""
-    record = state.agents[event.agent_id]
-    record.presence = PRESENCE[type(event)][record.presence]
-    state.market.mark(record)
-
-
-def agent_changed(state: State, event: ev.AgentChanged) -> None:
-    """Other skills, groups, attributes or capacity; what he carries stays."""
-    record = state.agents[event.agent.id]
-    record.presence = PRESENCE[ev.AgentChanged][record.presence]
-    state.market.leave(record)
-    record.agent = event.agent
-    counts = dict(record.load.counts)
-    record.load = state.loads.get(state.capacity(event.agent), counts)
-    state.market.enter(record)
-
-
-# --- replay: the same functions, with the records looked up by the ids of the event -----------
+# The same functions, with the records looked up by the ids of the event.
 
 
 def _replay_offered(state: State, event: ev.Offered) -> None:

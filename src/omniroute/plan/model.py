@@ -7,15 +7,16 @@ durations are integer milliseconds in here (``*_ms``); TOML writes seconds.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
 from ..errors import PlanError, UnknownNameError
 from ..model import Agent, Channel, Interaction
+from . import choices
+from .choices import Delivery, OnExpiry, OnRequeue, RefusalRule, Strategy, WrapUpKind
 from .expression import Expression, Scope, parse
 from .fields import at_least, between, is_integer, name_text, one_of
 from .hours import Hours
@@ -46,94 +47,6 @@ __all__ = [
     "WrapUp",
     "WrapUpKind",
 ]
-
-
-class Strategy(enum.StrEnum):
-    """How one agent is chosen among the eligible. Every tie ends in longest idle."""
-
-    LONGEST_IDLE = "longest_idle"
-    LEAST_OCCUPIED = "least_occupied"
-    ROUND_ROBIN = "round_robin"
-    MOST_SKILLED = "most_skilled"
-    LEAST_SKILLED = "least_skilled"
-    FEWEST_SKILLS = "fewest_skills"  #: keep the versatile free
-    WEIGHTED = "weighted"  #: offers in proportion to the agents' attribute ``weight``
-    SCORED = "scored"  #: by a function of the user: `Queue.scorer`
-
-
-class OnExpiry(enum.StrEnum):
-    """What happens to an agent who lets an offer expire (redirect on no answer)."""
-
-    NOT_READY = "not_ready"
-    NOTHING = "nothing"
-    SIGN_OUT = "sign_out"
-
-
-class OnRequeue(enum.StrEnum):
-    """Where an interaction that an agent gives back waits again."""
-
-    KEEP_PLACE = "keep_place"
-    JOIN_END = "join_end"
-
-
-class Delivery(enum.StrEnum):
-    """Whether interactions are offered to agents or agents choose among what they may see."""
-
-    PUSH = "push"
-    PULL = "pull"
-    PUSH_AND_PULL = "push_and_pull"
-
-
-class RefusalRule(enum.StrEnum):
-    """Whether an agent who declined an interaction may be offered it again."""
-
-    NEVER_AGAIN = "never_again"  #: not while this interaction waits
-    AFTER = "after"  #: after `Refusal.after_ms`
-    ALL_DECLINED = "all_declined"  #: once every eligible signed-in agent has declined
-    AT_ONCE = "at_once"  #: no memory; the agent goes to the end of the idle order
-
-
-class WrapUpKind(enum.StrEnum):
-    """After-contact work once the customer has gone."""
-
-    NONE = "none"
-    OPTIONAL = "optional"  #: ends when the agent says so
-    TIMED = "timed"  #: ends at the latest after `WrapUp.duration_ms`
-    FORCED = "forced"  #: ends exactly after `WrapUp.duration_ms`
-
-
-_Choice = TypeVar("_Choice", bound=enum.StrEnum)
-
-
-def _choice(kind: type[_Choice], name: str, value: str) -> _Choice:
-    try:
-        return kind(value)
-    except ValueError:
-        raise UnknownNameError(name, str(value), [choice.value for choice in kind]) from None
-
-
-def _strategy(value: Strategy | str) -> Strategy:
-    return _choice(Strategy, "strategy", value)
-
-
-def _on_expiry(value: OnExpiry | str) -> OnExpiry:
-    return _choice(OnExpiry, "on_expiry", value)
-
-
-def _on_requeue(value: OnRequeue | str) -> OnRequeue:
-    return _choice(OnRequeue, "on_requeue", value)
-
-
-def _delivery(value: Delivery | str) -> Delivery:
-    return _choice(Delivery, "delivery", value)
-
-
-def _refusal_rule(value: RefusalRule | str) -> RefusalRule:
-    return _choice(RefusalRule, "refusal rule", value)
-
-
-def _wrap_up_kind(value: WrapUpKind | str) -> WrapUpKind:
-    return _choice(WrapUpKind, "wrap-up kind", value)
 
 
 def _expression(value: object, scope: Scope) -> Expression | None:
@@ -247,7 +160,7 @@ class Step:
 class Refusal:
     """The refusal policy of a queue."""
 
-    rule: RefusalRule = attrs.field(default=RefusalRule.NEVER_AGAIN, converter=_refusal_rule)
+    rule: RefusalRule = attrs.field(default=RefusalRule.NEVER_AGAIN, converter=choices.refusal_rule)
     after_ms: int = attrs.field(default=60_000, validator=at_least(1))
 
 
@@ -255,7 +168,7 @@ class Refusal:
 class WrapUp:
     """The after-contact work of a queue; it holds the agent's capacity."""
 
-    kind: WrapUpKind = attrs.field(default=WrapUpKind.NONE, converter=_wrap_up_kind)
+    kind: WrapUpKind = attrs.field(default=WrapUpKind.NONE, converter=choices.wrap_up_kind)
     duration_ms: int = attrs.field(default=0, validator=at_least(0))
 
 
@@ -293,19 +206,19 @@ class Queue:
     order: Order = attrs.field(
         default=HeadStart(), validator=one_of(HeadStart, Strict, NewestFirst, Accelerating)
     )
-    strategy: Strategy = attrs.field(default=Strategy.LONGEST_IDLE, converter=_strategy)
+    strategy: Strategy = attrs.field(default=Strategy.LONGEST_IDLE, converter=choices.strategy)
     scorer: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
     tier: int = attrs.field(default=0, validator=at_least(0))
     access: tuple[Access, ...] = attrs.field(default=(), converter=_access)
     share: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least(1)))
     priority: int = attrs.field(default=0, validator=at_least(0))
-    delivery: Delivery = attrs.field(default=Delivery.PUSH, converter=_delivery)
+    delivery: Delivery = attrs.field(default=Delivery.PUSH, converter=choices.delivery)
     offers: int = attrs.field(default=1, validator=between(1, 50))
     auto_accept: bool = attrs.field(default=False, validator=one_of(bool))
     offer_timeout_ms: int = attrs.field(default=20_000, validator=at_least(1))
-    on_expiry: OnExpiry = attrs.field(default=OnExpiry.NOT_READY, converter=_on_expiry)
+    on_expiry: OnExpiry = attrs.field(default=OnExpiry.NOT_READY, converter=choices.on_expiry)
     refusal: Refusal = attrs.field(default=Refusal(), validator=one_of(Refusal))
-    on_requeue: OnRequeue = attrs.field(default=OnRequeue.KEEP_PLACE, converter=_on_requeue)
+    on_requeue: OnRequeue = attrs.field(default=OnRequeue.KEEP_PLACE, converter=choices.on_requeue)
     wrap_up: WrapUp = attrs.field(default=WrapUp(), validator=one_of(WrapUp))
     service_level: ServiceLevel = attrs.field(
         default=ServiceLevel(), validator=one_of(ServiceLevel)

@@ -20,7 +20,7 @@ from ..events import Event
 from ..model import InteractionState
 from ..plan import Plan
 from .figures import Figures
-from .works import Desk, Lanes, Work
+from .works import Desk, Known, Lanes, Work
 
 __all__ = ["AuditError", "Books", "Deadlines", "Law"]
 
@@ -60,6 +60,9 @@ class AuditError(OmnirouteError):
         self.detail = detail
         super().__init__(f"law {law.value!r}: {detail}; at {event!r}")
 
+
+#: So many kinds of requirement are remembered.
+_MANY = 10_000
 
 OPEN: Final = frozenset(
     {
@@ -141,6 +144,7 @@ class Books:
         self.works: dict[str, Work] = {}
         self.desks: dict[str, Desk] = {}
         self.offers: dict[int, Work] = {}
+        self.offered: set[str] = set()
         self.assignments: dict[int, Work] = {}
         self.lanes = Lanes()
         self.held_out = Lanes()
@@ -153,6 +157,14 @@ class Books:
         self.owed: dict[tuple[type, object], None] = {}
         self.last_seq = self.last_offer = self.admitted = self.ended = 0
         self.figures = Figures()
+        self._known: dict[object, Known] = {}
+
+    def known(self, work: Work) -> Known:
+        """What is worked out once for all of a queue and channel that ask for the same."""
+        if len(self._known) > _MANY:
+            self._known.clear()
+        asked = (work.queue.name, work.channel, work.requirement, work.own_steps)
+        return self._known.setdefault(asked, {})
 
     def fail(self, law: Law, detail: str) -> NoReturn:
         """Raise `AuditError` at the event that is being read."""
@@ -234,3 +246,5 @@ class Books:
         offer = work.offers.pop(offer_id)
         self.desks[offer.agent_id].work.pop(offer_id, None)
         self.offers.pop(offer_id, None)
+        if not work.offers:
+            self.offered.discard(work.id)

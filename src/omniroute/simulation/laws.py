@@ -1,7 +1,7 @@
 """The laws, one function per event: what must be true when it comes, and what it changes.
 
 Each takes the `Books` and the event, requires, then writes down. `HANDLERS` says which event
-is whose. The laws of offers and assignments are in `offer_laws`.
+is whose. The laws of offers and assignments are in `laws_offers`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .. import events as ev
 from ..events import RejectReason
 from ..model import Message
 from ..plan import Delivery, RefusalRule, Step, parse
-from . import offer_laws
+from . import laws_offers
 from .books import Books, Law
 from .works import Desk, Work, openings
 
@@ -77,6 +77,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
             for step in event.steps
         ),
     )
+    work.known = books.known(work)
     books.last_seq = event.seq
     books.admitted += 1
     books.works[work.id] = work
@@ -88,7 +89,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
         books.threads[work.channel, work.thread_id] = work
     if _is_passed(books, work, 0):
         books.owe(ev.StepReached, work.id)
-    offer_laws.set_clocks(books, work)
+    laws_offers.set_clocks(books, work)
 
 
 def _check_priority(books: Books, priority: int) -> None:
@@ -149,12 +150,13 @@ def _moved(books: Books, event: ev.Moved) -> None:
     work.queue, work.priority, work.own_steps = queue, event.priority, ()
     work.requirement = None if event.requirement is None else parse(event.requirement)
     work.step, work.step_began_ms, work.opening, work.offered = 0, event.at_ms, 0, 0
+    work.known = books.known(work)
     work.barred.clear()
     books.refused.pop(work.id, None)
     books.move(work, event)
     if _is_passed(books, work, 0):
         books.owe(ev.StepReached, work.id)
-    offer_laws.follow_up(books, work)
+    laws_offers.follow_up(books, work)
 
 
 # --- ladder and refusals --------------------------------------------------------------
@@ -184,7 +186,7 @@ def _step_reached(books: Books, event: ev.StepReached) -> None:
     books.require(not _is_passed(books, work, event.step), Law.LADDER, "it is passed over")
     work.step, work.step_began_ms = event.step, event.at_ms
     books.move(work, event)
-    offer_laws.set_clocks(books, work)
+    laws_offers.set_clocks(books, work)
 
 
 def _access_widened(books: Books, event: ev.AccessWidened) -> None:
@@ -195,7 +197,7 @@ def _access_widened(books: Books, event: ev.AccessWidened) -> None:
     books.require(right, Law.ACCESS, f"it was at {work.opening}, {passed} have passed")
     work.opening = event.opening
     books.move(work, event)
-    offer_laws.set_clocks(books, work)
+    laws_offers.set_clocks(books, work)
 
 
 def is_refused_by_all(books: Books, work: Work) -> bool:
@@ -309,5 +311,5 @@ HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.BecameNotReady: _became_not_ready,
     ev.AgentChanged: _agent_changed,
     ev.CommandRejected: _command_rejected,
-    **offer_laws.HANDLERS,
+    **laws_offers.HANDLERS,
 }

@@ -27,13 +27,16 @@ from ..plan import (
     all_of,
 )
 
-__all__ = ["Desk", "Key", "Lane", "Lanes", "Offer", "Work", "access_of", "openings"]
+__all__ = ["Desk", "Key", "Known", "Lane", "Lanes", "Offer", "Work", "access_of", "openings"]
 
 #: The order among the waiting of one queue: smaller first. Ends in `seq`, so no two are equal.
 Key = tuple[int, int, int]
 
 #: What interactions of one lane share: queue, step, effective requirement, channel.
 Lane = tuple[str, int, str, Channel]
+
+#: By step: what an agent must satisfy, and the lane.
+Known = dict[int, tuple[Expression | None, Lane]]
 
 
 @attrs.frozen
@@ -88,6 +91,8 @@ class Work:
     accepted_at_ms: int = 0
     barred: dict[str, int] = attrs.field(factory=dict)
     place: tuple[Lanes, Lane, Key] | None = None
+    #: shared by those that ask for the same
+    known: Known = attrs.field(factory=dict)
 
     @property
     def key(self) -> Key:
@@ -119,7 +124,7 @@ class Work:
     @property
     def lane(self) -> Lane:
         """The lane it waits in."""
-        return self.queue.name, self.step, str(self.effective(self.step)), self.channel
+        return self._at(self.step)[1]
 
     @property
     def ladder(self) -> tuple[Step, ...]:
@@ -146,9 +151,17 @@ class Work:
 
     def effective(self, step: int) -> Expression | None:
         """What an agent must satisfy at ``step``: members, step and own requirement."""
-        rung = self.ladder[step]
-        own = None if self.requirement is None else self.requirement.without(rung.drop)
-        return all_of(self.queue.members, rung.requirement, own)
+        return self._at(step)[0]
+
+    def _at(self, step: int) -> tuple[Expression | None, Lane]:
+        found = self.known.get(step)
+        if found is None:
+            rung = self.ladder[step]
+            own = None if self.requirement is None else self.requirement.without(rung.drop)
+            wanted = all_of(self.queue.members, rung.requirement, own)
+            lane = (self.queue.name, step, str(wanted), self.channel)
+            found = self.known[step] = (wanted, lane)
+        return found
 
     def admits(self, agent: Agent, step: int | None = None) -> bool:
         """Whether ``agent`` satisfies it at ``step`` (None: the current one)."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from .. import events as ev
 from ..events import OfferKind, RevokeReason
-from ..model import Agent, InteractionState
+from ..model import Agent, Channel, InteractionState
 from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, RefusalRule, WrapUpKind
 from .books import Books, Law
 from .works import Desk, Offer, Work, access_of
@@ -42,12 +42,15 @@ def follow_up(books: Books, work: Work) -> None:
 
 def candidates(books: Books, desk: Desk) -> Iterator[Work]:
     """What the agent may be offered now: of each lane the first, waiting and held out apart."""
+    room: dict[Channel, bool] = {}
     for lanes in (books.lanes, books.held_out):
         for lane in lanes:
             work = _first(lane, desk.agent, books.now_ms)
             if work is None or work.queue.delivery is Delivery.PULL:
                 continue
-            if desk.has_room(work.channel) and work.admits(desk.agent):
+            if work.channel not in room:
+                room[work.channel] = desk.has_room(work.channel)
+            if room[work.channel] and work.admits(desk.agent):
                 yield work
 
 
@@ -138,6 +141,7 @@ def _offered(books: Books, event: ev.Offered) -> None:
     if how is not OfferKind.MATCHED or work.queue.auto_accept:
         books.owe(ev.Accepted, event.offer_id)
     books.last_offer = event.offer_id
+    books.offered.add(work.id)
     work.offers[event.offer_id] = Offer(desk.agent.id, expires_at_ms)
     work.offered += 1
     desk.work[event.offer_id] = books.offers[event.offer_id] = work
@@ -180,6 +184,7 @@ def _assign(books: Books, work: Work, event: ev.Accepted) -> None:
     """The first acceptance wins; the other offers are taken back."""
     work.assignment_id, work.agent_id = event.offer_id, event.agent_id
     work.accepted_at_ms, work.offered = event.at_ms, 0
+    books.offered.discard(work.id)
     books.assignments[event.offer_id] = books.desks[event.agent_id].work[event.offer_id] = work
     work.barred.clear()
     books.refused.pop(work.id, None)

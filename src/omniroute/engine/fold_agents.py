@@ -1,0 +1,54 @@
+"""Folding: agents come and go, and change."""
+
+from __future__ import annotations
+
+from .. import events as ev
+from .lifecycle import PRESENCE
+from .records import AgentRecord
+from .state import State
+
+__all__ = [
+    "agent_changed",
+    "presence_changed",
+    "signed_in",
+    "signed_out",
+]
+
+
+def signed_in(state: State, event: ev.SignedIn) -> None:
+    """An agent begins to work, not ready yet."""
+    agent = event.agent
+    assert agent.id not in state.agents
+    record = AgentRecord(agent, state.loads.get(state.capacity(agent), {}))
+    record.presence = PRESENCE[ev.SignedIn][record.presence]
+    state.agents[agent.id] = record
+    state.market.enter(record)
+    state.touch(record)
+
+
+def signed_out(state: State, event: ev.SignedOut) -> None:
+    """An agent leaves; he carries nothing."""
+    record = state.agents.pop(event.agent_id)
+    record.presence = PRESENCE[ev.SignedOut][record.presence]
+    assert not record.work, "an agent signed out with work"
+    for refused in list(record.barred.values()):
+        state.unbar(refused, record.id)
+    state.market.leave(record)
+
+
+def presence_changed(state: State, event: ev.BecameReady | ev.BecameNotReady) -> None:
+    """Ready, or not ready any more."""
+    record = state.agents[event.agent_id]
+    record.presence = PRESENCE[type(event)][record.presence]
+    state.market.mark(record)
+
+
+def agent_changed(state: State, event: ev.AgentChanged) -> None:
+    """Other skills, groups, attributes or capacity; what he carries stays."""
+    record = state.agents[event.agent.id]
+    record.presence = PRESENCE[ev.AgentChanged][record.presence]
+    state.market.leave(record)
+    record.agent = event.agent
+    counts = dict(record.load.counts)
+    record.load = state.loads.get(state.capacity(event.agent), counts)
+    state.market.enter(record)

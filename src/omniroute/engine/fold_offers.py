@@ -1,0 +1,171 @@
+"""Folding: offers, the assignments that they become, and their ends."""
+
+from __future__ import annotations
+
+from .. import events as ev
+from ..model import InteractionState
+from .fold_waiting import rank
+from .lifecycle import INTERACTION
+from .records import AgentRecord, InteractionRecord, OfferRecord
+from .state import State
+from .timers import TimerKind
+
+__all__ = [
+    "accepted",
+    "completed",
+    "declined",
+    "expired",
+    "held",
+    "offered",
+    "requeued",
+    "resumed",
+    "revoked",
+    "wrap_up_started",
+]
+
+_OFFERED = INTERACTION[ev.Offered]
+_ACCEPTED = INTERACTION[ev.Accepted]
+_COMPLETED = INTERACTION[ev.Completed]
+
+
+def offered(
+    state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord
+) -> OfferRecord:
+    """Held out to an agent; it holds his capacity."""
+    offer_id = event.offer_id
+    offer = OfferRecord(offer_id, record, agent)
+    record.state = _OFFERED[record.state]
+    queue = record.queue
+    if record.lane is not None:
+        state.market.take(record)
+        record.lane = None
+    record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
+    state.last_offer = agent.last_offer = offer_id
+    record.offers += 1
+    channel = record.channel
+    agent.load = agent.load.plus.get(channel) or state.loads.plus(agent.load, channel)
+    if not agent.stale:
+        state.market.mark(agent)
+    state.offers[offer_id] = agent.work[offer_id] = offer
+    record.tally.offered += 1
+    if queue.counts_taken:
+        agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
+    offer.timer = queue.offer_timers.set(event.at_ms, record, agent.id)
+    if queue.plan.offers > 1:
+        state.refile(record)
+    return offer
+
+
+def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
+    """The agent has it. Other open offers of it end by a `Revoked` of their own."""
+    record = offer.record
+    record.state = _ACCEPTED[record.state]
+    if record.lane is not None:
+        state.stop_waiting(record)
+    record.held_by = (offer,)
+    record.offers = 0
+    state.timers.cancel(offer.timer)
+    offer.timer = 0
+    if record.step_timer or record.opening_timer:
+        state.pause_ladder(record)
+    if record.barred is not None:
+        state.unbar(record)
+    at_ms = event.at_ms
+    record.accepted_at_ms = at_ms
+    queue = record.queue
+    queue.waiting -= 1
+    state.waiting -= 1
+    state.touch(offer.agent)
+    waited_ms = at_ms - record.arrived_at_ms
+    tally = record.tally
+    tally.accepted += 1
+    tally.wait_ms += waited_ms
+    if waited_ms <= queue.target_ms:
+        tally.accepted_in_time += 1
+
+
+def declined(state: State, event: ev.Declined) -> None:
+    """The agent refused; it waits again at its old place."""
+    record, agent = _offer_over(state, event)
+    state.touch(agent)
+    state.bar(record, agent, event.at_ms, event.again_at_ms)
+    record.tally.declined += 1
+
+
+def expired(state: State, event: ev.Expired) -> None:
+    """The agent did not answer; it waits again at its old place."""
+    record, agent = _offer_over(state, event)
+    state.touch(agent)
+    record.tally.expired += 1
+
+
+def revoked(state: State, event: ev.Revoked) -> None:
+    """Taken back; it waits again at its old place."""
+    record, agent = _offer_over(state, event)
+    state.bar(record, agent, event.at_ms, event.again_at_ms)
+    record.tally.revoked += 1
+
+
+def _offer_over(
+    state: State, event: ev.Declined | ev.Expired | ev.Revoked
+) -> tuple[InteractionRecord, AgentRecord]:
+    offer = state.offers[event.offer_id]
+    record = offer.record
+    agent = state.give_back(offer)
+    if record.state is InteractionState.OFFERED and not record.held_by:
+        record.state = INTERACTION[type(event)][record.state]
+    state.refile(record)
+    return record, agent
+
+
+def held(state: State, event: ev.Held) -> None:
+    """On hold; capacity stays."""
+    record = state.offers[event.assignment_id].record
+    record.state = INTERACTION[ev.Held][record.state]
+
+
+def resumed(state: State, event: ev.Resumed) -> None:
+    """Taken up again."""
+    record = state.offers[event.assignment_id].record
+    record.state = INTERACTION[ev.Resumed][record.state]
+
+
+def requeued(state: State, event: ev.Requeued) -> None:
+    """It waits again at its age; the ladder goes on where it stood."""
+    offer = state.offers[event.assignment_id]
+    record = offer.record
+    record.state = INTERACTION[ev.Requeued][record.state]
+    agent = state.give_back(offer)
+    state.touch(agent)
+    record.tally.requeued += 1
+    record.tally.handle_ms += event.at_ms - record.accepted_at_ms
+    record.queue.waiting += 1
+    state.waiting += 1
+    if event.enqueued_at_ms is not None:
+        rank(record, event.enqueued_at_ms)
+    state.wait(record)
+    state.resume_ladder(record, event.at_ms)
+    state.bar(record, agent, event.at_ms, event.again_at_ms)
+
+
+def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
+    """The customer has gone, the agent's capacity has not come back yet."""
+    offer = state.offers[event.assignment_id]
+    record = offer.record
+    record.state = INTERACTION[ev.WrapUpStarted][record.state]
+    record.wrap_up_code = event.code
+    state.leave_thread(record)
+    if event.until_ms is not None:
+        fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)
+        offer.timer = fifo.set(event.at_ms, record)
+
+
+def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
+    """Finished."""
+    record = offer.record
+    record.state = _COMPLETED[record.state]
+    state.touch(state.give_back(offer))
+    state.end(record)
+    tally = record.tally
+    tally.completed += 1
+    tally.handle_ms += event.at_ms - record.accepted_at_ms

@@ -1,0 +1,189 @@
+"""Folding: interactions come in, wait, change their place, and go without an agent."""
+
+from __future__ import annotations
+
+from .. import events as ev
+from ..model import InteractionState
+from .lifecycle import INTERACTION
+from .records import InteractionRecord
+from .state import State
+
+__all__ = [
+    "abandoned",
+    "access_widened",
+    "cancelled",
+    "duplicate",
+    "message_appended",
+    "moved",
+    "quarantined",
+    "queued",
+    "rank",
+    "refusals_reset",
+    "rejected",
+    "reprioritized",
+    "step_reached",
+]
+
+_QUEUED = INTERACTION[ev.Queued]
+
+
+def queued(state: State, event: ev.Queued) -> InteractionRecord:
+    """A new interaction waits."""
+    message = event.message
+    queue = state.queue(event.queue)
+    interaction_id = event.interaction_id
+    at_ms = event.at_ms
+    record = InteractionRecord(
+        interaction_id,
+        event.seq,
+        message,
+        queue,
+        event.priority,
+        event.requirement,
+        at_ms,
+        event.steps,
+    )
+    record.state = _QUEUED[record.state]
+    state.seq = event.seq
+    state.interactions[interaction_id] = record
+    if message.thread_id is not None:
+        state.join_thread(record)
+    if message.message_id is not None:
+        state.seen.remember(message, interaction_id, at_ms)
+    queue.waiting += 1
+    state.waiting += 1
+    record.tally.queued += 1
+    state.wait(record)
+    if len(record.ladder) > 1:
+        state.arm_step(record, at_ms)
+    if queue.delays:
+        state.arm_opening(record, at_ms)
+    return record
+
+
+def rejected(state: State, event: ev.Rejected) -> None:
+    """Refused at the door."""
+    _number(state, event.interaction_id)
+    if event.queue is None:
+        state.unrouted += 1
+    else:
+        state.queue(event.queue).tally(event.message.channel).rejected += 1
+
+
+def quarantined(state: State, event: ev.Quarantined) -> None:
+    """Kept aside."""
+    _number(state, event.interaction_id)
+    state.seen.remember(event.message, event.interaction_id, event.at_ms)
+    state.quarantined += 1
+
+
+def _number(state: State, interaction_id: str) -> None:
+    """An id that the engine made uses up a number of the sequence."""
+    if interaction_id == f"i{state.seq + 1}":
+        state.seq += 1
+
+
+def duplicate(state: State, _event: ev.Duplicate) -> None:
+    """Seen before; only counted."""
+    state.duplicates += 1
+
+
+def message_appended(state: State, event: ev.MessageAppended) -> None:
+    """A further message of an open thread."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.MessageAppended][record.state]
+    record.append(event.message, state.plan.limits.max_messages)
+    record.tally.messages += 1
+    state.seen.remember(event.message, event.interaction_id, event.at_ms)
+
+
+def step_reached(state: State, event: ev.StepReached) -> None:
+    """It waits with another requirement from now on."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.StepReached][record.state]
+    record.step = event.step
+    state.refile(record)
+    state.arm_step(record, event.at_ms)
+
+
+def access_widened(state: State, event: ev.AccessWidened) -> None:
+    """More agents may take it from now on."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.AccessWidened][record.state]
+    record.opening = event.opening
+    state.refile(record)
+    state.arm_opening(record, event.at_ms)
+
+
+def reprioritized(state: State, event: ev.Reprioritized) -> None:
+    """Another place in the order, at once."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.Reprioritized][record.state]
+    record.priority = event.priority
+    rank(record, event.enqueued_at_ms)
+    state.refile(record)
+
+
+def rank(record: InteractionRecord, enqueued_at_ms: int) -> None:
+    """Its place in the order by its priority and this age."""
+    record.enqueued_at_ms = enqueued_at_ms
+    record.key = record.queue.key(record.priority, enqueued_at_ms, record.seq)
+
+
+def moved(state: State, event: ev.Moved) -> None:
+    """It waits in another queue, at the start of that ladder."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.Moved][record.state]
+    state.pause_ladder(record)
+    state.stop_waiting(record)
+    record.queue.waiting -= 1
+    record.tally.moved_out += 1
+    queue = state.queue(event.queue)
+    queue.waiting += 1
+    record.enter(queue)
+    record.tally.moved_in += 1
+    record.priority = event.priority
+    record.requirement = event.requirement
+    rank(record, record.enqueued_at_ms)
+    state.unbar(record)
+    state.refile(record)
+    state.arm_step(record, event.at_ms)
+    state.arm_opening(record, event.at_ms)
+
+
+def refusals_reset(state: State, event: ev.RefusalsReset) -> None:
+    """Who declined may be offered it again."""
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[ev.RefusalsReset][record.state]
+    state.unbar(record, event.agent_id)
+
+
+def abandoned(state: State, event: ev.Abandoned) -> None:
+    """The customer went away while it waited."""
+    record = _stop_waiting(state, event)
+    tally = record.tally
+    tally.abandoned += 1
+    if event.at_ms - record.arrived_at_ms <= record.queue.target_ms:
+        tally.abandoned_in_time += 1
+
+
+def cancelled(state: State, event: ev.Cancelled) -> None:
+    """Taken out, from any open state."""
+    record = state.interactions[event.interaction_id]
+    if record.state is InteractionState.WAITING:
+        _stop_waiting(state, event)
+    else:
+        record.state = INTERACTION[ev.Cancelled][record.state]
+        state.touch(state.give_back(record.held_by[0]))
+        state.end(record)
+    record.tally.cancelled += 1
+
+
+def _stop_waiting(state: State, event: ev.Abandoned | ev.Cancelled) -> InteractionRecord:
+    record = state.interactions[event.interaction_id]
+    record.state = INTERACTION[type(event)][record.state]
+    state.stop_waiting(record)
+    record.queue.waiting -= 1
+    state.waiting -= 1
+    state.end(record)
+    return record
