@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
+import msgspec
 from anyio.abc import TaskStatus
 
 from ..engine import Engine, Explanation, Statistics
@@ -306,7 +307,8 @@ class Router:
 
         A customer's message is submitted, one that cannot be trusted is quarantined. The
         news that the customer has gone ends the open interaction of the thread. Everything
-        else is only counted (`deliveries`).
+        else is only counted (`deliveries`). A repeat that names a customer where the first
+        could not joins the interaction.
 
         What a provider sent raises nothing: too long, it is cut (attribute ``cut``); not
         to be recorded, it is quarantined with all of it that can be.
@@ -316,6 +318,8 @@ class Router:
         message = inbound.message
         if disposition in (Disposition.CREATE, Disposition.APPEND):
             receipt = await self.submit(message, wait=wait)
+            if receipt.outcome is Outcome.DUPLICATE and message.customer.id:
+                await self._name_customer(message, receipt, wait=wait)
         elif disposition is Disposition.QUARANTINE:
             quarantine = Quarantine(message, inbound.reason)
             receipt = receipt_of(await self.send(quarantine, wait=wait))
@@ -325,6 +329,17 @@ class Router:
             receipt = Receipt(Outcome.IGNORED, reason=inbound.reason or disposition.value)
         self._delivered[message.channel, disposition] += 1
         return receipt
+
+    async def _name_customer(self, message: Message, receipt: Receipt, *, wait: bool) -> None:
+        """A repeat may know who it is, where the first did not: that joins the interaction.
+
+        Amazon Connect tells of a call before it tells of its caller, under one id.
+        """
+        opened = self._engine.interaction(receipt.interaction_id or "")
+        if opened is None or opened.customer.id or opened.message.thread_id != message.thread_id:
+            return
+        named = f"{message.message_id}:{message.customer.id}"
+        await self.submit(msgspec.structs.replace(message, message_id=named), wait=wait)
 
     async def _customer_gone(self, message: Message, reason: str, *, wait: bool) -> Receipt:
         await self._door.acquire(wait=wait)
