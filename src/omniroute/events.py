@@ -14,7 +14,7 @@ import enum
 
 import msgspec
 
-from .model import Agent, Message
+from .model import Agent, Channel, Inbound, Message
 
 __all__ = [
     "Abandon",
@@ -31,8 +31,10 @@ __all__ = [
     "CommandRejected",
     "Complete",
     "Completed",
+    "CustomersLinked",
     "Decline",
     "Declined",
+    "Deliver",
     "Duplicate",
     "Event",
     "Expired",
@@ -40,6 +42,9 @@ __all__ = [
     "Held",
     "Hold",
     "MessageAppended",
+    "MessageEdited",
+    "MessageRedacted",
+    "NotApplied",
     "Offered",
     "Quarantine",
     "Quarantined",
@@ -65,6 +70,7 @@ __all__ = [
     "StepReached",
     "Submit",
     "Tick",
+    "UpdateNoted",
     "WrapUpStarted",
 ]
 
@@ -76,6 +82,7 @@ class RejectReason(enum.StrEnum):
     NO_QUEUE = "no_queue"
     OFFERS_EXHAUSTED = "offers_exhausted"
     LANES_EXHAUSTED = "lanes_exhausted"
+    SENDER_RATE = "sender_rate"
     AGENTS_EXHAUSTED = "agents_exhausted"
     ID_IN_USE = "id_in_use"
     UNKNOWN_INTERACTION = "unknown_interaction"
@@ -95,6 +102,14 @@ class RevokeReason(enum.StrEnum):
     SIGNED_OUT = "signed_out"
     NOT_READY = "not_ready"
     NOT_ELIGIBLE = "not_eligible"
+
+
+class NotApplied(enum.StrEnum):
+    """Why an update changed nothing. A closed list."""
+
+    UNKNOWN_MESSAGE = "unknown_message"  #: no open interaction has the message
+    NO_OPEN_INTERACTION = "no_open_interaction"  #: the thread has none
+    REDACTED = "redacted"  #: the message was deleted before
 
 
 class _Wire(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
@@ -125,6 +140,12 @@ class Quarantine(_Wire, frozen=True, tag="quarantine"):
     message: Message
     reason: str
     interaction_id: str | None = None
+
+
+class Deliver(_Wire, frozen=True, tag="deliver"):
+    """Do with a provider's event what the plan's policy for its disposition says."""
+
+    inbound: Inbound
 
 
 class Abandon(_Wire, frozen=True, tag="abandon"):
@@ -239,6 +260,7 @@ class Tick(_Wire, frozen=True, tag="tick"):
 Command = (
     Submit
     | Quarantine
+    | Deliver
     | Abandon
     | Cancel
     | Reprioritize
@@ -271,6 +293,7 @@ class Queued(_Wire, frozen=True, tag="queued"):
     queue: str
     priority: int
     requirement: str | None = None
+    delivery_key: str | None = None
 
 
 class Rejected(_Wire, frozen=True, tag="rejected"):
@@ -284,21 +307,27 @@ class Rejected(_Wire, frozen=True, tag="rejected"):
 
 
 class Quarantined(_Wire, frozen=True, tag="quarantined"):
-    """A message was kept aside: it cannot be trusted or understood."""
+    """A message was kept aside: not trusted, not understood, or its sender sends too much."""
 
     at_ms: int
     interaction_id: str
     message: Message
     reason: str
+    delivery_key: str | None = None
 
 
 class Duplicate(_Wire, frozen=True, tag="duplicate"):
-    """A message id was seen before; ``interaction_id`` is what it opened or joined then."""
+    """A message or its delivery was seen before; ``interaction_id`` is what it was about then.
+
+    ``delivery_key`` is given when the delivery is the repeat; ``interaction_id`` is "" when the
+    first one was about no interaction.
+    """
 
     at_ms: int
     channel: str
     message_id: str
     interaction_id: str
+    delivery_key: str | None = None
 
 
 class MessageAppended(_Wire, frozen=True, tag="message_appended"):
@@ -308,6 +337,56 @@ class MessageAppended(_Wire, frozen=True, tag="message_appended"):
     interaction_id: str
     message: Message
     agent_id: str | None = None
+    delivery_key: str | None = None
+
+
+class MessageEdited(_Wire, frozen=True, tag="message_edited"):
+    """The customer changed a message of an open interaction; ``message`` is it from now on."""
+
+    at_ms: int
+    interaction_id: str
+    message: Message
+    agent_id: str | None = None
+    delivery_key: str | None = None
+
+
+class MessageRedacted(_Wire, frozen=True, tag="message_redacted"):
+    """The customer deleted a message of an open interaction: its content is gone.
+
+    What the journal keeps of it is a matter of the journal's retention.
+    """
+
+    at_ms: int
+    interaction_id: str
+    message_id: str
+    agent_id: str | None = None
+    delivery_key: str | None = None
+
+
+class UpdateNoted(_Wire, frozen=True, tag="update_noted"):
+    """An update was taken, so that its repeat does nothing.
+
+    ``interaction_id`` is what it is about, "" when no open interaction was found; ``reason``
+    says why nothing changed. ``message_key`` is the key of a message that was deleted before
+    it came.
+    """
+
+    at_ms: int
+    channel: Channel
+    update: str
+    interaction_id: str
+    delivery_key: str | None = None
+    message_key: str | None = None
+    reason: NotApplied | None = None
+
+
+class CustomersLinked(_Wire, frozen=True, tag="customers_linked"):
+    """A customer is known by more keys from now on; ``merged`` are ids that were others before."""
+
+    at_ms: int
+    customer_id: str
+    keys: tuple[str, ...]
+    merged: tuple[str, ...] = ()
 
 
 class StepReached(_Wire, frozen=True, tag="step_reached"):
@@ -500,6 +579,10 @@ Event = (
     | Quarantined
     | Duplicate
     | MessageAppended
+    | MessageEdited
+    | MessageRedacted
+    | UpdateNoted
+    | CustomersLinked
     | StepReached
     | Reprioritized
     | RefusalsReset

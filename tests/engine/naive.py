@@ -29,6 +29,7 @@ from typing import Any
 
 import attrs
 
+from engine.naive_inbound import NaiveDoor
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
 from omniroute.events import Command, Event, RejectReason, RevokeReason
@@ -73,6 +74,7 @@ class Item:
     offers: int = 0  # since it began to wait or was last given back
     barred: set[str] = attrs.field(factory=set)
     code: str = ""
+    customer_id: str = ""
 
 
 @attrs.define(eq=False)
@@ -85,7 +87,7 @@ class Person:
     last_offer: int = 0
 
 
-class NaiveEngine:
+class NaiveEngine(NaiveDoor):
     """The slow definition, with the same calls as `omniroute.engine.Engine`."""
 
     def __init__(self, plan: Plan) -> None:
@@ -93,7 +95,7 @@ class NaiveEngine:
         self.now_ms = 0
         self.items: dict[str, Item] = {}
         self.people: dict[str, Person] = {}
-        self.seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self.open_the_door()
         self.timers: dict[tuple[Any, ...], tuple[int, int]] = {}  # what: (deadline, order set)
         self.last_seq = self.last_offer = self.last_idle = self.last_timer = 0
         self.events: list[Event] = []
@@ -168,13 +170,27 @@ class NaiveEngine:
         message, limits = command.message, self.plan.limits
         if self.is_duplicate(message):
             return
+        if self.is_over_rate(message):
+            if not message.channel.is_live:
+                self.set_aside(command, "sender_rate")
+            elif command.interaction_id in self.items:
+                self.refuse(command, command.interaction_id, "id_in_use")
+            else:
+                self.reject(command, "sender_rate", command.queue)
+            return
+        self.link(message)
         if (item := self.open_thread(message)) is not None:
             item.messages.append(message)
             if len(item.messages) > limits.max_messages:
                 del item.messages[1]
             self.remember(message, item.id)
+            self.count_sender(message)
             self.tell(
-                ev.MessageAppended, interaction_id=item.id, message=message, agent_id=item.agent_id
+                ev.MessageAppended,
+                interaction_id=item.id,
+                message=message,
+                agent_id=item.agent_id,
+                delivery_key=self.delivery,
             )
             return
         if command.interaction_id in self.items:
@@ -210,6 +226,8 @@ class NaiveEngine:
         item.seq = self.last_seq
         self.items[item.id] = item
         self.remember(message, item.id)
+        item.customer_id = self.customer_of(message)
+        self.count_sender(message)
         self.tell(
             ev.Queued,
             interaction_id=item.id,
@@ -218,20 +236,27 @@ class NaiveEngine:
             queue=queue.name,
             priority=item.priority,
             requirement=None if requirement is None else str(requirement),
+            delivery_key=self.delivery,
         )
         self.climb(item, 0)
         self.match(items=[item])
 
     def on_quarantine(self, command: Any) -> None:
-        if self.is_duplicate(command.message):
-            return
+        if not self.is_duplicate(command.message):
+            self.set_aside(command, command.reason)
+
+    def set_aside(self, command: Any, reason: str) -> None:
         if command.interaction_id in self.items:
             self.refuse(command, command.interaction_id, "id_in_use")
             return
         number = self.number(command.interaction_id)
         self.remember(command.message, number)
         self.tell(
-            ev.Quarantined, interaction_id=number, message=command.message, reason=command.reason
+            ev.Quarantined,
+            interaction_id=number,
+            message=command.message,
+            reason=reason,
+            delivery_key=self.delivery,
         )
 
     def reject(self, command: Any, reason: str, queue: str | None) -> None:
@@ -248,27 +273,6 @@ class NaiveEngine:
         if given is None or always:
             self.last_seq += 1
         return given if given is not None else f"i{self.last_seq}"
-
-    def is_duplicate(self, message: Message) -> bool:
-        found = self.seen.get((message.channel, message.dedupe_key or ""))
-        if found is None or self.now_ms - found[0] > self.plan.limits.dedupe_ms:
-            return False
-        self.tell(
-            ev.Duplicate,
-            channel=str(message.channel),
-            message_id=message.message_id,
-            interaction_id=found[1],
-        )
-        return True
-
-    def remember(self, message: Message, interaction_id: str) -> None:
-        if message.message_id:
-            key = (message.channel, message.dedupe_key)
-            self.seen.pop(key, None)
-            self.seen[key] = (self.now_ms, interaction_id)
-            known = [k for k in self.seen if k[0] == message.channel]
-            if len(known) > self.plan.limits.max_dedupe_keys:
-                del self.seen[known[0]]
 
     def open_thread(self, message: Message) -> Item | None:
         thread = (message.channel, message.thread_id)
@@ -727,4 +731,6 @@ class NaiveEngine:
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
             agent_id=item.agent_id,
+            customer_id=item.customer_id,
+            conversation_id=self.conversation(item),
         )

@@ -14,6 +14,8 @@ from typing import Any
 from .. import events as ev
 from ..events import Event
 from ..model import InteractionState
+from . import apply_messages as messages
+from .apply_messages import remember
 from .lifecycle import INTERACTION, PRESENCE
 from .records import AgentRecord, InteractionRecord
 from .state import State
@@ -27,16 +29,12 @@ __all__ = [
     "cancelled",
     "completed",
     "declined",
-    "duplicate",
     "expired",
     "held",
-    "message_appended",
     "offered",
     "presence_changed",
-    "quarantined",
     "queued",
     "refusals_reset",
-    "rejected",
     "reprioritized",
     "requeued",
     "resumed",
@@ -78,8 +76,11 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     state.interactions[interaction_id] = record
     if message.thread_id is not None:
         state.join_thread(record)
-    if message.message_id is not None:
-        state.seen.remember(message, interaction_id, at_ms)
+    if message.message_id is not None or event.delivery_key is not None:
+        remember(state, event)
+    if message.customer.id:
+        record.customer_id = state.customers.of(message)
+        state.senders.count(message, at_ms)
     queue.waiting += 1
     state.waiting += 1
     record.tally.queued += 1
@@ -87,42 +88,6 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     if len(queue.plan.ladder) > 1:
         state.arm_step(record, at_ms)
     return record
-
-
-def rejected(state: State, event: ev.Rejected) -> None:
-    """Refused at the door."""
-    _number(state, event.interaction_id)
-    if event.queue is None:
-        state.unrouted += 1
-    else:
-        state.queue(event.queue).tally(event.message.channel).rejected += 1
-
-
-def quarantined(state: State, event: ev.Quarantined) -> None:
-    """Kept aside."""
-    _number(state, event.interaction_id)
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
-    state.quarantined += 1
-
-
-def _number(state: State, interaction_id: str) -> None:
-    """An id that the engine made uses up a number of the sequence."""
-    if interaction_id == f"i{state.seq + 1}":
-        state.seq += 1
-
-
-def duplicate(state: State, _event: ev.Duplicate) -> None:
-    """Seen before; only counted."""
-    state.duplicates += 1
-
-
-def message_appended(state: State, event: ev.MessageAppended) -> None:
-    """A further message of an open thread."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.MessageAppended][record.state]
-    record.append(event.message, state.plan.limits.max_messages)
-    record.tally.messages += 1
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
 
 
 def step_reached(state: State, event: ev.StepReached) -> None:
@@ -383,10 +348,14 @@ def _command_rejected(_state: State, _event: ev.CommandRejected) -> None:
 
 _APPLY: dict[type[Event], Callable[[State, Any], object]] = {
     ev.Queued: queued,
-    ev.Rejected: rejected,
-    ev.Quarantined: quarantined,
-    ev.Duplicate: duplicate,
-    ev.MessageAppended: message_appended,
+    ev.Rejected: messages.rejected,
+    ev.Quarantined: messages.quarantined,
+    ev.Duplicate: messages.duplicate,
+    ev.MessageAppended: messages.message_appended,
+    ev.MessageEdited: messages.message_edited,
+    ev.MessageRedacted: messages.message_redacted,
+    ev.UpdateNoted: messages.update_noted,
+    ev.CustomersLinked: messages.customers_linked,
     ev.StepReached: step_reached,
     ev.Reprioritized: reprioritized,
     ev.RefusalsReset: refusals_reset,

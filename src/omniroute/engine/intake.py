@@ -1,12 +1,20 @@
-"""A message comes in: duplicate, open thread, triage, admission, queued; in this order."""
+"""Something comes in: by its disposition, then repeat, rate, thread, triage, admission, queued.
+
+The one place that decides what an event of a provider does: `deliver` looks up the plan's policy
+and sends it the way of a message, of an update (`updates`), aside, or nowhere.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
+import msgspec
+
 from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
+    CustomersLinked,
+    Deliver,
     Duplicate,
     MessageAppended,
     Quarantine,
@@ -17,13 +25,31 @@ from ..events import (
     Reprioritize,
     Submit,
 )
-from ..model import Message
-from ..plan import Expression, Plan, Scope, all_of, has_skill, parse
-from . import apply, ladder, lookup
+from ..model import Inbound, Message
+from ..plan import (
+    DispositionAction,
+    Expression,
+    Plan,
+    Scope,
+    all_of,
+    disposition_name,
+    has_skill,
+    parse,
+)
+from . import apply, apply_messages, ladder, lookup, updates
 from .matching import Events, place
+from .seen import delivery_key, is_about_another, message_key
 from .state import State
 
-__all__ = ["check_id", "check_priority", "check_skills", "check_submit", "quarantine", "submit"]
+__all__ = [
+    "check_id",
+    "check_priority",
+    "check_skills",
+    "check_submit",
+    "deliver",
+    "quarantine",
+    "submit",
+]
 
 
 #: A language tag is at most 35 characters (RFC 5646, 4.4.1). It comes from outside: whatever
@@ -74,10 +100,56 @@ def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:
 
 def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """Route a message: see docs/explanation/semantics.md, "A message comes in"."""
-    message = command.message
-    if message.message_id is not None and _is_duplicate(state, message, at_ms, out):
+    if not _is_repeat(state, command.message, None, at_ms, out):
+        _route(state, command, None, at_ms, out)
+
+
+def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> None:
+    """Keep a message aside."""
+    if not _is_repeat(state, command.message, None, at_ms, out):
+        _set_aside(state, command, command.reason, None, at_ms, out)
+
+
+def deliver(state: State, command: Deliver, at_ms: int, out: Events) -> None:
+    """Do with an event what the plan says: see semantics.md, "An event comes in"."""
+    inbound = command.inbound
+    policy = state.plan.disposition(inbound)
+    action = policy.action
+    if action is DispositionAction.IGNORE:
         return
-    if message.thread_id is not None and _joins_thread(state, message, at_ms, out):
+    key = delivery_key(inbound)
+    if action is DispositionAction.APPLY:
+        if not _is_repeat(state, inbound.message, key, at_ms, out, by_message=False):
+            updates.take(state, inbound, key, at_ms, out)
+        return
+    message = _of_its_own(inbound)
+    if _is_repeat(state, message, key, at_ms, out):
+        return
+    if action is DispositionAction.QUARANTINE:
+        reason = inbound.reason or disposition_name(inbound)
+        _set_aside(state, Quarantine(message, reason), reason, key, at_ms, out)
+    elif action is DispositionAction.OPEN or state.thread(message) is not None:
+        _route(state, Submit(message, policy.queue), key, at_ms, out)
+
+
+def _of_its_own(inbound: Inbound) -> Message:
+    """The message of an event, without the id when that is another message's."""
+    message = inbound.message
+    if message.message_id is None or not is_about_another(inbound):
+        return message
+    attributes = {**message.attributes, "about": message.message_id}
+    return msgspec.structs.replace(message, message_id=None, attributes=attributes)
+
+
+def _route(state: State, command: Submit, key: str | None, at_ms: int, out: Events) -> None:
+    """A message that is no repeat: the rate of its sender, its thread, triage, admission."""
+    message = command.message
+    if message.customer.id:
+        if state.senders.is_over(message, at_ms):
+            _over_rate(state, command, key, at_ms, out)
+            return
+        _link(state, message, at_ms, out)
+    if message.thread_id is not None and _joins_thread(state, message, key, at_ms, out):
         return
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is None:
@@ -88,14 +160,12 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     reason = _refused_at_door(state, message, queue, requirement)
     if queue is None or reason is not None:
         reason = reason or RejectReason.NO_QUEUE
-        rejected = Rejected(at_ms, interaction_id, message, reason, queue)
-        apply.rejected(state, rejected)
-        out.append(rejected)
+        _reject(state, Rejected(at_ms, interaction_id, message, reason, queue), out)
         return
     plan = state.queues[queue].plan
     if priority is None:
         priority = plan.priority
-    event = Queued(at_ms, interaction_id, state.seq + 1, message, queue, priority, requirement)
+    event = Queued(at_ms, interaction_id, state.seq + 1, message, queue, priority, requirement, key)
     record = apply.queued(state, event)
     out.append(event)
     if plan.ladder[0].skip_if_nobody:
@@ -103,35 +173,84 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     place(state, record, at_ms, out)
 
 
-def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> None:
-    """Keep a message aside."""
-    message = command.message
-    if message.message_id is not None and _is_duplicate(state, message, at_ms, out):
-        return
+def _reject(state: State, event: Rejected, out: Events) -> None:
+    apply_messages.rejected(state, event)
+    out.append(event)
+
+
+def _set_aside(
+    state: State,
+    command: Submit | Quarantine,
+    reason: str,
+    key: str | None,
+    at_ms: int,
+    out: Events,
+) -> None:
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is not None:
-        event = Quarantined(at_ms, interaction_id, message, command.reason)
-        apply.quarantined(state, event)
+        event = Quarantined(at_ms, interaction_id, command.message, reason, key)
+        apply_messages.quarantined(state, event)
         out.append(event)
 
 
-def _is_duplicate(state: State, message: Message, at_ms: int, out: Events) -> bool:
-    opened = state.seen.find(message, at_ms)
-    if opened is None:
+def _over_rate(state: State, command: Submit, key: str | None, at_ms: int, out: Events) -> None:
+    """A sender sends more than a person does: a machine, perhaps one that answers ours.
+
+    What can wait is kept aside, so that nothing is lost and the provider does not bring it
+    again. Who is on the line cannot be kept aside: he is refused for now.
+    """
+    message = command.message
+    if not message.channel.is_live:
+        _set_aside(state, command, RejectReason.SENDER_RATE.value, key, at_ms, out)
+        return
+    interaction_id = _new_id(state, command, at_ms, out)
+    if interaction_id is not None:
+        event = Rejected(at_ms, interaction_id, message, RejectReason.SENDER_RATE, command.queue)
+        _reject(state, event, out)
+
+
+def _link(state: State, message: Message, at_ms: int, out: Events) -> None:
+    """The message may say that customers of two channels are one."""
+    found = state.customers.link(message)
+    if found is not None:
+        event = CustomersLinked(at_ms, *found)
+        apply_messages.customers_linked(state, event)
+        out.append(event)
+
+
+def _is_repeat(
+    state: State,
+    message: Message,
+    key: str | None,
+    at_ms: int,
+    out: Events,
+    *,
+    by_message: bool = True,
+) -> bool:
+    """Whether it was seen, by the id of the message or of the delivery; says so if it was."""
+    seen, channel = state.seen, message.channel
+    about = None
+    if by_message and message.message_id is not None:
+        about = seen.find(channel, message_key(message), at_ms)
+    told_by = None
+    if about is None and key is not None:
+        about = seen.find(channel, key, at_ms)
+        told_by = key
+    if about is None:
         return False
-    event = Duplicate(at_ms, message.channel.value, message.message_id or "", opened)
-    apply.duplicate(state, event)
+    event = Duplicate(at_ms, channel.value, message.message_id or "", about, told_by)
+    apply_messages.duplicate(state, event)
     out.append(event)
     return True
 
 
-def _joins_thread(state: State, message: Message, at_ms: int, out: Events) -> bool:
+def _joins_thread(state: State, message: Message, key: str | None, at_ms: int, out: Events) -> bool:
     thread = state.thread(message)
     if thread is None:
         return False
     agent_id = thread.agent.id if thread.agent is not None else None
-    event = MessageAppended(at_ms, thread.id, message, agent_id)
-    apply.message_appended(state, event)
+    event = MessageAppended(at_ms, thread.id, message, agent_id, key)
+    apply_messages.message_appended(state, event)
     out.append(event)
     return True
 

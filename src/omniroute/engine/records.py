@@ -128,6 +128,7 @@ class InteractionRecord:
         "agent",
         "barred",
         "channel",
+        "customer_id",
         "enqueued_at_ms",
         "id",
         "key",
@@ -162,6 +163,8 @@ class InteractionRecord:
         self.id = interaction_id
         self.seq = seq
         self.message = message
+        #: who opened it, over all linked channels; resolve it before use: ids may be merged
+        self.customer_id = ""
         #: the messages that joined it, or None
         self.later: list[Message] | None = None
         #: the channel it waits on and costs capacity for
@@ -200,8 +203,27 @@ class InteractionRecord:
         if len(self.later) >= max_messages:
             del self.later[0]
 
-    def picture(self) -> Interaction:
-        """The public picture of this moment."""
+    def position_of(self, message_id: str | None) -> int | None:
+        """Where among `messages` the one with this id stands; None: not here, or forgotten."""
+        if message_id is None:
+            return None
+        for position, message in enumerate(self.messages):
+            if message.message_id == message_id:
+                return position
+        return None
+
+    def replace(self, position: int, message: Message) -> None:
+        """Another message at a place among `messages`."""
+        if position == 0:
+            self.message = message
+        else:
+            assert self.later is not None
+            self.later[position - 1] = message
+
+    def picture(self, customer_id: str) -> Interaction:
+        """The public picture of this moment; ``customer_id`` is the one he has by now."""
+        message = self.message
+        thread = f"{message.channel.value}#{message.thread_id}" if message.thread_id else self.id
         return Interaction(
             id=self.id,
             state=self.state,
@@ -212,6 +234,8 @@ class InteractionRecord:
             step=self.step,
             requirement=self.requirement,
             agent_id=self.agent.id if self.agent is not None else None,
+            customer_id=customer_id,
+            conversation_id=customer_id or thread,
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "load"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 class _Interaction(msgspec.Struct, frozen=True, array_like=True):
@@ -43,6 +43,7 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     barred: tuple[tuple[str, int], ...]
     accepted_at_ms: int
     wrap_up_code: str
+    customer_id: str
 
 
 class _Agent(msgspec.Struct, frozen=True, array_like=True):
@@ -75,6 +76,10 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     timers: tuple[_Timer, ...]
     seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
     tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
+    over_rate: int
+    senders: tuple[tuple[Channel, str, int, int], ...]
+    customers: tuple[tuple[str, tuple[str, ...]], ...]
+    aliases: tuple[tuple[str, str], ...]
 
 
 def dump(state: State) -> bytes:
@@ -110,6 +115,10 @@ def dump(state: State) -> bytes:
             for name, queue in sorted(state.queues.items())
             for channel, tally in sorted(queue.tallies.items())
         ),
+        over_rate=state.over_rate,
+        senders=tuple((*key, *window) for key, window in state.senders.windows.items()),
+        customers=tuple(state.customers.customers.items()),
+        aliases=tuple(state.customers.aliases.items()),
     )
     return msgspec.msgpack.encode(picture)
 
@@ -132,6 +141,10 @@ def load(state: State, data: bytes) -> None:
     state.unrouted = picture.unrouted
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
+    state.over_rate = picture.over_rate
+    for channel, sender, began_ms, count in picture.senders:
+        state.senders.windows[channel, sender] = (began_ms, count)
+    state.customers.restore(picture.customers, picture.aliases)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):
@@ -169,6 +182,7 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         barred=tuple(sorted((record.barred or {}).items())),
         accepted_at_ms=record.accepted_at_ms,
         wrap_up_code=record.wrap_up_code,
+        customer_id=record.customer_id,
     )
 
 
@@ -203,6 +217,7 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     record.timer = kept.timer
     record.accepted_at_ms = kept.accepted_at_ms
     record.wrap_up_code = kept.wrap_up_code
+    record.customer_id = kept.customer_id
     state.interactions[record.id] = record
     if record.state is not InteractionState.WRAP_UP:
         state.join_thread(record)

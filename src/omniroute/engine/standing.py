@@ -46,7 +46,7 @@ def standing(engine: Engine) -> list[Standing]:
             tuple(
                 Held(
                     offer_id,
-                    work.picture(),
+                    state.picture(work),
                     deadlines.get(work.timer),
                     work.accepted_at_ms,
                     work.wrap_up_code,

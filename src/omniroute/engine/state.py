@@ -7,13 +7,15 @@ several events share. The market, the loads and the timers follow from the facts
 from __future__ import annotations
 
 from ..errors import PlanError
-from ..model import Agent, Channel, InteractionState, Message
+from ..model import Agent, Channel, Interaction, InteractionState, Message
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
+from .customers import Customers
 from .lanes import Lane, Need
 from .market import Market
 from .records import UNTIL_RESET, AgentRecord, InteractionRecord, QueueRecord
 from .seen import Seen
+from .senders import Senders
 from .timers import TimerKind, Timers
 
 __all__ = ["State"]
@@ -44,6 +46,9 @@ class State:
         #: interactions that some agent is barred from
         self.refused: dict[str, InteractionRecord] = {}
         self.seen = Seen(plan.limits)
+        self.senders = Senders(plan.sender_rate)
+        self.customers = Customers(plan.identity)
+        self.over_rate = 0
         self.quarantined = 0
         self.duplicates = 0
         self.unrouted = 0
@@ -128,6 +133,10 @@ class State:
             threads = self.threads.get(record.channel)
             if threads and threads.get(thread_id) is record:
                 del threads[thread_id]
+
+    def picture(self, record: InteractionRecord) -> Interaction:
+        """The public picture of an interaction at this moment."""
+        return record.picture(self.customers.resolve(record.customer_id))
 
     # --- waiting --------------------------------------------------------------------------
 

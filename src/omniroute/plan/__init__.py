@@ -9,6 +9,14 @@ from .expression import Expression, Names, Scope, all_of, has_skill, not_agents,
 from .findings import Code, Finding, Severity
 from .holidays import Holidays
 from .hours import Hours, HoursException
+from .inbound import (
+    DispositionAction,
+    DispositionPolicy,
+    Identity,
+    LinkRule,
+    SenderRate,
+    disposition_name,
+)
 from .intervals import Interval
 from .loading import load, loads
 from .model import (
@@ -35,6 +43,8 @@ from .writing import dumps
 __all__ = [
     "Capacity",
     "Code",
+    "DispositionAction",
+    "DispositionPolicy",
     "During",
     "Expression",
     "Finding",
@@ -43,8 +53,10 @@ __all__ = [
     "Hours",
     "HoursCalendar",
     "HoursException",
+    "Identity",
     "Interval",
     "Limits",
+    "LinkRule",
     "Names",
     "OnExpiry",
     "Order",
@@ -53,6 +65,7 @@ __all__ = [
     "Refusal",
     "RefusalRule",
     "Scope",
+    "SenderRate",
     "ServiceLevel",
     "Severity",
     "Skill",
@@ -64,6 +77,7 @@ __all__ = [
     "WrapUpKind",
     "all_of",
     "check",
+    "disposition_name",
     "draw",
     "dumps",
     "has_skill",

@@ -16,7 +16,7 @@ import msgspec
 
 from ..channels.payloads import clean, stable_id
 from ..errors import CommandError
-from ..events import ChangeAgent, Command, Quarantine, SignIn, Submit
+from ..events import ChangeAgent, Command, Deliver, Quarantine, SignIn, Submit
 from ..model import Attribute, Customer, Disposition, Inbound, Message
 
 __all__ = [
@@ -70,6 +70,8 @@ def checked(command: Command) -> Command:
     over = ""
     if isinstance(copy, _WITH_MESSAGE):
         over = _over(copy.message)
+    elif isinstance(copy, Deliver):
+        over = _over(copy.inbound.message)
     elif isinstance(copy, _WITH_AGENT):
         _check_id(kind, "agent.id", copy.agent.id)
         over = _attributes_over(copy.agent.attributes)

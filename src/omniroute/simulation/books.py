@@ -22,6 +22,7 @@ from ..events import Event
 from ..model import Agent, Channel, InteractionState
 from ..plan import Capacity, Expression, HeadStart, Plan, Queue, all_of
 from .figures import Figures
+from .inbound_book import InboundBook
 
 __all__ = ["AuditError", "Books", "Deadlines", "Desk", "Key", "Lane", "Lanes", "Law", "Work"]
 
@@ -99,6 +100,8 @@ MOVES: Final[dict[type, tuple[frozenset[InteractionState], InteractionState | No
     ev.StepReached: (IN_LINE, None),
     ev.RefusalsReset: (IN_LINE, None),
     ev.MessageAppended: (IN_LINE | TAKEN, None),
+    ev.MessageEdited: (OPEN, None),
+    ev.MessageRedacted: (OPEN, None),
     ev.Reprioritized: (IN_LINE | TAKEN, None),
 }
 
@@ -137,6 +140,8 @@ class Work:
     until_ms: int | None = None
     accepted_at_ms: int = 0
     offers: int = 0
+    #: ids of its messages; False: redacted
+    texts: dict[str, bool] = attrs.field(factory=dict)
     barred: dict[str, int] = attrs.field(factory=dict)
     place: tuple[Lane, Key] | None = None
     #: by step: what an agent must satisfy, and the lane; shared by those that ask for the same
@@ -281,7 +286,7 @@ class Books:
         self.in_line: Counter[str] = Counter()
         self.refused: dict[str, Work] = {}
         self.threads: dict[tuple[str, str], Work] = {}
-        self.seen: dict[str, dict[str, tuple[int, str]]] = {}
+        self.inbound = InboundBook(plan)
         self.owed: dict[tuple[type, object], None] = {}
         self.last_seq = self.last_offer = self.admitted = self.ended = 0
         self.figures = Figures()

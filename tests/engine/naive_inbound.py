@@ -1,0 +1,223 @@
+"""The meaning of what comes in: repeats, rates, customers and updates, as the slowest program.
+
+The part of `naive` that reads "An event comes in", "An update comes in" and "Who is the same
+customer" of docs/explanation/semantics.md. Customers are a list of sets of keys; a merge renames
+the customer in every open interaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import msgspec
+
+from omniroute import events as ev
+from omniroute.engine.seen import delivery_key
+from omniroute.model import Message, UpdateKind
+from omniroute.plan import DispositionAction, LinkRule, disposition_name
+
+OWN_ID = {"create", "append", "own", "auto", "bounce", "report", "bulk", "quarantine"}
+
+
+@attrs.define(eq=False)
+class Known:
+    """A customer and his keys."""
+
+    id: str
+    keys: set[str]
+
+
+class NaiveDoor:
+    """Mixed into `NaiveEngine`."""
+
+    plan: Any
+    now_ms: int
+    items: dict[str, Any]
+    tell: Any
+
+    def open_the_door(self) -> None:
+        self.seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self.windows: dict[tuple[str, str], tuple[int, int]] = {}
+        self.customers: list[Known] = []
+        self.delivery: str | None = None  # of the delivery at hand
+
+    # --- repeats --------------------------------------------------------------------------
+
+    def find(self, channel: str, key: str | None) -> str | None:
+        found = self.seen.get((channel, key or ""))
+        if found is None or self.now_ms - found[0] > self.plan.limits.dedupe_ms:
+            return None
+        return found[1]
+
+    def is_duplicate(self, message: Message, *, by_message: bool = True) -> bool:
+        told_by = None
+        about = self.find(message.channel, message.dedupe_key) if by_message else None
+        if about is None:
+            about, told_by = self.find(message.channel, self.delivery), self.delivery
+        if about is None:
+            return False
+        self.tell(
+            ev.Duplicate,
+            channel=str(message.channel),
+            message_id=message.message_id or "",
+            interaction_id=about,
+            delivery_key=told_by,
+        )
+        return True
+
+    def remember(self, message: Message, interaction_id: str) -> None:
+        self.remember_keys(message.channel, interaction_id, message.dedupe_key, self.delivery)
+
+    def remember_keys(self, channel: str, about: str, *keys: str | None) -> None:
+        for key in keys:
+            if key is not None:
+                self.seen.pop((channel, key), None)
+                self.seen[channel, key] = (self.now_ms, about)
+                known = [k for k in self.seen if k[0] == channel]
+                if len(known) > self.plan.limits.max_dedupe_keys:
+                    del self.seen[known[0]]
+
+    # --- the rate of one sender -----------------------------------------------------------
+
+    def is_over_rate(self, message: Message) -> bool:
+        rate = self.plan.sender_rate
+        began_ms, count = self.windows.get((message.channel, message.customer.id), (0, 0))
+        open_still = count > 0 and self.now_ms - began_ms < rate.window_ms
+        limit = rate.maximum(message.channel)
+        return bool(message.customer.id and limit and open_still and count >= limit)
+
+    def count_sender(self, message: Message) -> None:
+        rate, sender = self.plan.sender_rate, (message.channel, message.customer.id)
+        if not message.customer.id or not rate.maximum(message.channel):
+            return
+        began_ms, count = self.windows.get(sender, (0, 0))
+        if count and self.now_ms - began_ms < rate.window_ms:
+            self.windows[sender] = (began_ms, count + 1)
+            return
+        self.windows.pop(sender, None)
+        self.windows[sender] = (self.now_ms, 1)
+        for other, (other_ms, _) in list(self.windows.items()):
+            if self.now_ms - other_ms >= rate.window_ms:
+                del self.windows[other]
+        if len(self.windows) > rate.max_senders:
+            del self.windows[next(iter(self.windows))]
+
+    # --- who is the same customer ---------------------------------------------------------
+
+    def customer_of(self, message: Message) -> str:
+        if not message.customer.id:
+            return ""
+        own = f"{message.channel}:{message.customer.id}"
+        return next((known.id for known in self.customers if own in known.keys), own)
+
+    def conversation(self, item: Any) -> str:
+        first = item.messages[0]
+        thread = f"{first.channel}#{first.thread_id}" if first.thread_id else item.id
+        return item.customer_id or thread
+
+    def keys_of(self, message: Message) -> list[str]:
+        identity, keys = self.plan.identity, [f"{message.channel}:{message.customer.id}"]
+        for address in message.customer.addresses:
+            if address.kind == "e164" and LinkRule.E164 in identity.link_by:
+                keys.append(f"tel:{address.value}")
+            if address.kind == "email" and LinkRule.EMAIL in identity.link_by:
+                keys.append(f"mailto:{address.value.lower()}")
+        given = message.attributes
+        keys += [f"attr:{name}={given[name]}" for name in identity.attributes if name in given]
+        return list(dict.fromkeys(keys))
+
+    def link(self, message: Message) -> None:
+        if not message.customer.id or len(keys := self.keys_of(message)) == 1:
+            return
+        same = []
+        for key in keys:
+            same += [k for k in self.customers if key in k.keys and k not in same]
+        before = self.customer_of(message)
+        kept = same[0] if same else Known(keys[0], set())
+        merged = [known.id for known in same if known is not kept]
+        if before not in (kept.id, *merged):
+            merged.append(before)
+        if not merged and set(keys) <= kept.keys:
+            return
+        for known in same:
+            kept.keys |= known.keys
+        kept.keys |= set(keys)
+        self.customers = [k for k in self.customers if k not in same] + [kept]
+        for item in self.items.values():
+            if item.customer_id in merged:
+                item.customer_id = kept.id
+        self.tell(ev.CustomersLinked, customer_id=kept.id, keys=tuple(keys), merged=tuple(merged))
+
+    # --- An event comes in ----------------------------------------------------------------
+
+    def on_deliver(self, command: Any) -> None:
+        inbound, message = command.inbound, command.inbound.message
+        name = disposition_name(inbound)
+        policy = self.plan.dispositions[name]
+        self.delivery = delivery_key(inbound)
+        if policy.action is DispositionAction.APPLY:
+            if not self.is_duplicate(message, by_message=False):
+                self.update(inbound)
+        elif policy.action is not DispositionAction.IGNORE:
+            if inbound.disposition not in OWN_ID and message.message_id is not None:
+                attributes = {**message.attributes, "about": message.message_id}
+                message = msgspec.structs.replace(message, message_id=None, attributes=attributes)
+            if policy.action is DispositionAction.QUARANTINE:
+                self.on_quarantine(ev.Quarantine(message, inbound.reason or name))
+            elif policy.action is DispositionAction.OPEN or self.open_thread(message):
+                self.on_submit(ev.Submit(message, policy.queue))
+            else:
+                self.is_duplicate(message)
+        self.delivery = None
+
+    # --- An update comes in ---------------------------------------------------------------
+
+    def update(self, inbound: Any) -> None:
+        message, kind = inbound.message, inbound.update
+        if kind is UpdateKind.ENDED:
+            item = self.open_thread(message)
+            if item is not None:
+                self.note(inbound, item.id)
+                self.on_abandon(ev.Abandon(item.id, inbound.reason))
+            elif inbound.delivery_id is not None:
+                self.note(inbound, "", reason="no_open_interaction")
+            return
+        about = self.find(message.channel, message.dedupe_key)
+        item = self.items.get(about or "")
+        if item is None or item.messages[0].channel != message.channel:
+            item = self.open_thread(message)
+        ids = [m.message_id for m in item.messages] if item is not None else []
+        if message.message_id is None or message.message_id not in ids:
+            unborn = message.dedupe_key if kind is UpdateKind.DELETED and about is None else None
+            if self.delivery is not None or unborn is not None:
+                self.note(inbound, "", unborn, "unknown_message")
+            return
+        place = ids.index(message.message_id)
+        before = item.messages[place]
+        if "redacted" in before.attributes:
+            self.note(inbound, item.id, reason="redacted")
+            return
+        self.remember_keys(message.channel, item.id, self.delivery)
+        told = {"interaction_id": item.id, "agent_id": item.agent_id, "delivery_key": self.delivery}
+        if kind is UpdateKind.DELETED:
+            item.messages[place] = before.redacted()
+            self.tell(ev.MessageRedacted, message_id=before.message_id, **told)
+        else:
+            item.messages[place] = before.edited(message)
+            self.tell(ev.MessageEdited, message=item.messages[place], **told)
+
+    def note(
+        self, inbound: Any, about: str, unborn: str | None = None, reason: str | None = None
+    ) -> None:
+        channel = inbound.message.channel
+        self.remember_keys(channel, about, self.delivery, unborn)
+        self.tell(
+            ev.UpdateNoted,
+            channel=channel,
+            update=str(inbound.update),
+            interaction_id=about,
+            delivery_key=self.delivery,
+            message_key=None if unborn is None else f"m{unborn}",
+            reason=None if reason is None else ev.NotApplied(reason),
+        )
