@@ -14,7 +14,7 @@ import enum
 
 import msgspec
 
-from .model import Agent, Channel, Inbound, Message
+from .model import Agent, Channel, Message, UpdateKind
 
 __all__ = [
     "Abandon",
@@ -34,7 +34,6 @@ __all__ = [
     "CustomersLinked",
     "Decline",
     "Declined",
-    "Deliver",
     "Duplicate",
     "Event",
     "Expired",
@@ -70,6 +69,7 @@ __all__ = [
     "StepReached",
     "Submit",
     "Tick",
+    "Update",
     "UpdateNoted",
     "WrapUpStarted",
 ]
@@ -124,7 +124,8 @@ class Submit(_Wire, frozen=True, tag="submit"):
 
     ``queue`` None lets the plan's triage choose; ``priority`` None takes the triage's or
     the queue's; ``requirement`` (an expression) is added to the queue's ladder;
-    ``interaction_id`` None lets the engine number it.
+    ``interaction_id`` None lets the engine number it. ``delivery_key`` tells a repeat of the
+    delivery; with ``joins_only`` a message without an open thread does nothing.
     """
 
     message: Message
@@ -132,6 +133,8 @@ class Submit(_Wire, frozen=True, tag="submit"):
     priority: int | None = None
     requirement: str | None = None
     interaction_id: str | None = None
+    delivery_key: str | None = None
+    joins_only: bool = False
 
 
 class Quarantine(_Wire, frozen=True, tag="quarantine"):
@@ -140,12 +143,21 @@ class Quarantine(_Wire, frozen=True, tag="quarantine"):
     message: Message
     reason: str
     interaction_id: str | None = None
+    delivery_key: str | None = None
 
 
-class Deliver(_Wire, frozen=True, tag="deliver"):
-    """Do with a provider's event what the plan's policy for its disposition says."""
+class Update(_Wire, frozen=True, tag="update"):
+    """Change what was said: a new text, a deletion, or the news that the customer has gone.
 
-    inbound: Inbound
+    ``message`` names the message or thread that it is about. ``is_numbered``: the delivery key
+    is made of the provider's own id of the delivery, so the same key is surely a repeat.
+    """
+
+    message: Message
+    update: UpdateKind
+    reason: str = ""
+    delivery_key: str | None = None
+    is_numbered: bool = False
 
 
 class Abandon(_Wire, frozen=True, tag="abandon"):
@@ -260,7 +272,7 @@ class Tick(_Wire, frozen=True, tag="tick"):
 Command = (
     Submit
     | Quarantine
-    | Deliver
+    | Update
     | Abandon
     | Cancel
     | Reprioritize
@@ -373,7 +385,7 @@ class UpdateNoted(_Wire, frozen=True, tag="update_noted"):
 
     at_ms: int
     channel: Channel
-    update: str
+    update: UpdateKind
     interaction_id: str
     delivery_key: str | None = None
     message_key: str | None = None
@@ -381,7 +393,10 @@ class UpdateNoted(_Wire, frozen=True, tag="update_noted"):
 
 
 class CustomersLinked(_Wire, frozen=True, tag="customers_linked"):
-    """A customer is known by more keys from now on; ``merged`` are ids that were others before."""
+    """A customer is known by more keys from now on; ``merged`` are ids that are his from now on.
+
+    Ids and keys are digests, so that this event spreads no address.
+    """
 
     at_ms: int
     customer_id: str

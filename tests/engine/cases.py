@@ -15,6 +15,7 @@ import msgspec
 
 from engine.naive import NaiveEngine
 from omniroute import events as ev
+from omniroute.engine import command_of
 from omniroute.events import Command
 from omniroute.model import (
     Address,
@@ -224,15 +225,14 @@ def _deliver(choose: Choose, naive: NaiveEngine) -> Command:
             attachments=choose(((), (Attachment(url="https://example.org/a"),))),
             attributes=choose(({}, {"crm": "7"})),
         )
-    return ev.Deliver(
-        Inbound(
-            disposition=kind,
-            message=message,
-            update=choose(tuple(UpdateKind)) if kind is Disposition.UPDATE else None,
-            reason=choose(("", "why")),
-            delivery_id=choose((None, None, "d1", "d2", "d3")),
-        )
+    inbound = Inbound(
+        disposition=kind,
+        message=message,
+        update=choose(tuple(UpdateKind)) if kind is Disposition.UPDATE else None,
+        reason=choose(("", "why")),
+        delivery_id=choose((None, None, "d1", "d2", "d3")),
     )
+    return command_of(naive.plan, inbound) or ev.Tick()
 
 
 def _interaction(choose: Choose, naive: NaiveEngine) -> str:

@@ -74,7 +74,6 @@ class Item:
     offers: int = 0  # since it began to wait or was last given back
     barred: set[str] = attrs.field(factory=set)
     code: str = ""
-    customer_id: str = ""
 
 
 @attrs.define(eq=False)
@@ -168,7 +167,10 @@ class NaiveEngine(NaiveDoor):
 
     def on_submit(self, command: Any) -> None:
         message, limits = command.message, self.plan.limits
+        self.delivery = command.delivery_key
         if self.is_duplicate(message):
+            return
+        if command.joins_only and self.open_thread(message) is None:
             return
         if self.is_over_rate(message):
             if not message.channel.is_live:
@@ -226,7 +228,6 @@ class NaiveEngine(NaiveDoor):
         item.seq = self.last_seq
         self.items[item.id] = item
         self.remember(message, item.id)
-        item.customer_id = self.customer_of(message)
         self.count_sender(message)
         self.tell(
             ev.Queued,
@@ -242,6 +243,7 @@ class NaiveEngine(NaiveDoor):
         self.match(items=[item])
 
     def on_quarantine(self, command: Any) -> None:
+        self.delivery = command.delivery_key
         if not self.is_duplicate(command.message):
             self.set_aside(command, command.reason)
 
@@ -731,6 +733,6 @@ class NaiveEngine(NaiveDoor):
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
             agent_id=item.agent_id,
-            customer_id=item.customer_id,
+            customer_id=self.customer(item),
             conversation_id=self.conversation(item),
         )

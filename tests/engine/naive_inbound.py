@@ -1,23 +1,23 @@
 """The meaning of what comes in: repeats, rates, customers and updates, as the slowest program.
 
-The part of `naive` that reads "An event comes in", "An update comes in" and "Who is the same
-customer" of docs/explanation/semantics.md. Customers are a list of sets of keys; a merge renames
-the customer in every open interaction.
+The part of `naive` that reads "An update comes in" and "Who is the same customer" of
+docs/explanation/semantics.md. Customers are a list of sets of keys.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import attrs
-import msgspec
 
 from omniroute import events as ev
-from omniroute.engine.seen import delivery_key
 from omniroute.model import Message, UpdateKind
-from omniroute.plan import DispositionAction, LinkRule, disposition_name
+from omniroute.plan import LinkRule
 
-OWN_ID = {"create", "append", "own", "auto", "bounce", "report", "bulk", "quarantine"}
+
+def digest(kind: str, value: object) -> str:
+    return hashlib.blake2b(f"{kind}:{value}".encode(), digest_size=16).hexdigest()
 
 
 @attrs.define(eq=False)
@@ -108,23 +108,28 @@ class NaiveDoor:
     def customer_of(self, message: Message) -> str:
         if not message.customer.id:
             return ""
-        own = f"{message.channel}:{message.customer.id}"
+        own = digest(message.channel, message.customer.id)
         return next((known.id for known in self.customers if own in known.keys), own)
 
     def conversation(self, item: Any) -> str:
         first = item.messages[0]
         thread = f"{first.channel}#{first.thread_id}" if first.thread_id else item.id
-        return item.customer_id or thread
+        return self.customer(item) or thread
+
+    def customer(self, item: Any) -> str:
+        named = [m for m in item.messages if m.customer.id]
+        return self.customer_of(named[0]) if named else ""
 
     def keys_of(self, message: Message) -> list[str]:
-        identity, keys = self.plan.identity, [f"{message.channel}:{message.customer.id}"]
+        identity, keys = self.plan.identity, [digest(message.channel, message.customer.id)]
         for address in message.customer.addresses:
             if address.kind == "e164" and LinkRule.E164 in identity.link_by:
-                keys.append(f"tel:{address.value}")
+                keys.append(digest("tel", address.value))
             if address.kind == "email" and LinkRule.EMAIL in identity.link_by:
-                keys.append(f"mailto:{address.value.lower()}")
+                keys.append(digest("mailto", address.value.lower()))
         given = message.attributes
-        keys += [f"attr:{name}={given[name]}" for name in identity.attributes if name in given]
+        names = [name for name in identity.attributes if name in given]
+        keys += [digest(f"attr.{name}", given[name]) for name in names]
         return list(dict.fromkeys(keys))
 
     def link(self, message: Message) -> None:
@@ -144,62 +149,44 @@ class NaiveDoor:
             kept.keys |= known.keys
         kept.keys |= set(keys)
         self.customers = [k for k in self.customers if k not in same] + [kept]
-        for item in self.items.values():
-            if item.customer_id in merged:
-                item.customer_id = kept.id
         self.tell(ev.CustomersLinked, customer_id=kept.id, keys=tuple(keys), merged=tuple(merged))
-
-    # --- An event comes in ----------------------------------------------------------------
-
-    def on_deliver(self, command: Any) -> None:
-        inbound, message = command.inbound, command.inbound.message
-        name = disposition_name(inbound)
-        policy = self.plan.dispositions[name]
-        self.delivery = delivery_key(inbound)
-        if policy.action is DispositionAction.APPLY:
-            if not self.is_duplicate(message, by_message=False):
-                self.update(inbound)
-        elif policy.action is not DispositionAction.IGNORE:
-            if inbound.disposition not in OWN_ID and message.message_id is not None:
-                attributes = {**message.attributes, "about": message.message_id}
-                message = msgspec.structs.replace(message, message_id=None, attributes=attributes)
-            if policy.action is DispositionAction.QUARANTINE:
-                self.on_quarantine(ev.Quarantine(message, inbound.reason or name))
-            elif policy.action is DispositionAction.OPEN or self.open_thread(message):
-                self.on_submit(ev.Submit(message, policy.queue))
-            else:
-                self.is_duplicate(message)
-        self.delivery = None
 
     # --- An update comes in ---------------------------------------------------------------
 
-    def update(self, inbound: Any) -> None:
-        message, kind = inbound.message, inbound.update
+    def on_update(self, command: Any) -> None:
+        message, kind = command.message, command.update
+        self.delivery = command.delivery_key
+        if self.is_duplicate(message, by_message=False):
+            return
         if kind is UpdateKind.ENDED:
             item = self.open_thread(message)
             if item is not None:
-                self.note(inbound, item.id)
-                self.on_abandon(ev.Abandon(item.id, inbound.reason))
-            elif inbound.delivery_id is not None:
-                self.note(inbound, "", reason="no_open_interaction")
+                self.note(command, item.id)
+                self.on_abandon(ev.Abandon(item.id, command.reason))
+            elif command.is_numbered:
+                self.note(command, "", reason="no_open_interaction")
             return
         about = self.find(message.channel, message.dedupe_key)
         item = self.items.get(about or "")
         if item is None or item.messages[0].channel != message.channel:
             item = self.open_thread(message)
         ids = [m.message_id for m in item.messages] if item is not None else []
-        if message.message_id is None or message.message_id not in ids:
+        if item is None or message.message_id is None or message.message_id not in ids:
             unborn = message.dedupe_key if kind is UpdateKind.DELETED and about is None else None
             if self.delivery is not None or unborn is not None:
-                self.note(inbound, "", unborn, "unknown_message")
+                self.note(command, "", unborn, "unknown_message")
             return
         place = ids.index(message.message_id)
         before = item.messages[place]
         if "redacted" in before.attributes:
-            self.note(inbound, item.id, reason="redacted")
+            self.note(command, item.id, reason="redacted")
             return
         self.remember_keys(message.channel, item.id, self.delivery)
-        told = {"interaction_id": item.id, "agent_id": item.agent_id, "delivery_key": self.delivery}
+        told = {
+            "interaction_id": item.id,
+            "agent_id": item.agent_id,
+            "delivery_key": self.delivery,
+        }
         if kind is UpdateKind.DELETED:
             item.messages[place] = before.redacted()
             self.tell(ev.MessageRedacted, message_id=before.message_id, **told)
@@ -208,14 +195,14 @@ class NaiveDoor:
             self.tell(ev.MessageEdited, message=item.messages[place], **told)
 
     def note(
-        self, inbound: Any, about: str, unborn: str | None = None, reason: str | None = None
+        self, command: Any, about: str, unborn: str | None = None, reason: str | None = None
     ) -> None:
-        channel = inbound.message.channel
+        channel = command.message.channel
         self.remember_keys(channel, about, self.delivery, unborn)
         self.tell(
             ev.UpdateNoted,
             channel=channel,
-            update=str(inbound.update),
+            update=command.update,
             interaction_id=about,
             delivery_key=self.delivery,
             message_key=None if unborn is None else f"m{unborn}",

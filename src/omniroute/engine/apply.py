@@ -79,7 +79,6 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     if message.message_id is not None or event.delivery_key is not None:
         remember(state, event)
     if message.customer.id:
-        record.customer_id = state.customers.of(message)
         state.senders.count(message, at_ms)
     queue.waiting += 1
     state.waiting += 1

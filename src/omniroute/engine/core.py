@@ -18,7 +18,7 @@ from ..errors import CommandError, UnknownNameError
 from ..events import Command, Event
 from ..model import Interaction, Message, Presence
 from ..plan import Plan
-from . import conduct, intake, ladder, presence, removal, snapshots
+from . import conduct, intake, ladder, presence, removal, snapshots, updates
 from .apply import apply
 from .explain import Explanation, explain
 from .matching import Events
@@ -141,7 +141,7 @@ _Check = Callable[[State, Any], None]
 _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.Submit: (intake.submit, intake.check_submit),
     ev.Quarantine: (intake.quarantine, intake.check_id),
-    ev.Deliver: (intake.deliver, None),
+    ev.Update: (updates.update, updates.check_update),
     ev.Abandon: (removal.abandon, None),
     ev.Cancel: (removal.cancel, None),
     ev.Reprioritize: (removal.reprioritize, intake.check_priority),

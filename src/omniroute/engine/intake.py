@@ -1,20 +1,13 @@
-"""Something comes in: by its disposition, then repeat, rate, thread, triage, admission, queued.
-
-The one place that decides what an event of a provider does: `deliver` looks up the plan's policy
-and sends it the way of a message, of an update (`updates`), aside, or nowhere.
-"""
+"""A message comes in: repeat, rate, open thread, triage, admission, queued; in this order."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-import msgspec
-
 from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
     CustomersLinked,
-    Deliver,
     Duplicate,
     MessageAppended,
     Quarantine,
@@ -25,20 +18,18 @@ from ..events import (
     Reprioritize,
     Submit,
 )
-from ..model import Inbound, Message
+from ..model import Message
 from ..plan import (
-    DispositionAction,
     Expression,
     Plan,
     Scope,
     all_of,
-    disposition_name,
     has_skill,
     parse,
 )
-from . import apply, apply_messages, ladder, lookup, updates
+from . import apply, apply_messages, ladder, lookup
 from .matching import Events, place
-from .seen import delivery_key, is_about_another, message_key
+from .seen import message_key
 from .state import State
 
 __all__ = [
@@ -46,7 +37,7 @@ __all__ = [
     "check_priority",
     "check_skills",
     "check_submit",
-    "deliver",
+    "is_repeat",
     "quarantine",
     "submit",
 ]
@@ -100,57 +91,30 @@ def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:
 
 def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """Route a message: see docs/explanation/semantics.md, "A message comes in"."""
-    if not _is_repeat(state, command.message, None, at_ms, out):
-        _route(state, command, None, at_ms, out)
+    message = command.message
+    if is_repeat(state, message, command.delivery_key, at_ms, out):
+        return
+    if command.joins_only and state.thread(message) is None:
+        return
+    if message.customer.id:
+        if state.senders.is_over(message, at_ms):
+            _over_rate(state, command, at_ms, out)
+            return
+        _link(state, message, at_ms, out)
+    if message.thread_id is not None and _joins_thread(state, command, at_ms, out):
+        return
+    _open(state, command, at_ms, out)
 
 
 def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> None:
     """Keep a message aside."""
-    if not _is_repeat(state, command.message, None, at_ms, out):
-        _set_aside(state, command, command.reason, None, at_ms, out)
+    if not is_repeat(state, command.message, command.delivery_key, at_ms, out):
+        _set_aside(state, command, command.reason, at_ms, out)
 
 
-def deliver(state: State, command: Deliver, at_ms: int, out: Events) -> None:
-    """Do with an event what the plan says: see semantics.md, "An event comes in"."""
-    inbound = command.inbound
-    policy = state.plan.disposition(inbound)
-    action = policy.action
-    if action is DispositionAction.IGNORE:
-        return
-    key = delivery_key(inbound)
-    if action is DispositionAction.APPLY:
-        if not _is_repeat(state, inbound.message, key, at_ms, out, by_message=False):
-            updates.take(state, inbound, key, at_ms, out)
-        return
-    message = _of_its_own(inbound)
-    if _is_repeat(state, message, key, at_ms, out):
-        return
-    if action is DispositionAction.QUARANTINE:
-        reason = inbound.reason or disposition_name(inbound)
-        _set_aside(state, Quarantine(message, reason), reason, key, at_ms, out)
-    elif action is DispositionAction.OPEN or state.thread(message) is not None:
-        _route(state, Submit(message, policy.queue), key, at_ms, out)
-
-
-def _of_its_own(inbound: Inbound) -> Message:
-    """The message of an event, without the id when that is another message's."""
-    message = inbound.message
-    if message.message_id is None or not is_about_another(inbound):
-        return message
-    attributes = {**message.attributes, "about": message.message_id}
-    return msgspec.structs.replace(message, message_id=None, attributes=attributes)
-
-
-def _route(state: State, command: Submit, key: str | None, at_ms: int, out: Events) -> None:
-    """A message that is no repeat: the rate of its sender, its thread, triage, admission."""
+def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
+    """Triage, admission, queued."""
     message = command.message
-    if message.customer.id:
-        if state.senders.is_over(message, at_ms):
-            _over_rate(state, command, key, at_ms, out)
-            return
-        _link(state, message, at_ms, out)
-    if message.thread_id is not None and _joins_thread(state, message, key, at_ms, out):
-        return
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is None:
         return
@@ -165,7 +129,16 @@ def _route(state: State, command: Submit, key: str | None, at_ms: int, out: Even
     plan = state.queues[queue].plan
     if priority is None:
         priority = plan.priority
-    event = Queued(at_ms, interaction_id, state.seq + 1, message, queue, priority, requirement, key)
+    event = Queued(
+        at_ms,
+        interaction_id,
+        state.seq + 1,
+        message,
+        queue,
+        priority,
+        requirement,
+        command.delivery_key,
+    )
     record = apply.queued(state, event)
     out.append(event)
     if plan.ladder[0].skip_if_nobody:
@@ -179,21 +152,16 @@ def _reject(state: State, event: Rejected, out: Events) -> None:
 
 
 def _set_aside(
-    state: State,
-    command: Submit | Quarantine,
-    reason: str,
-    key: str | None,
-    at_ms: int,
-    out: Events,
+    state: State, command: Submit | Quarantine, reason: str, at_ms: int, out: Events
 ) -> None:
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is not None:
-        event = Quarantined(at_ms, interaction_id, command.message, reason, key)
+        event = Quarantined(at_ms, interaction_id, command.message, reason, command.delivery_key)
         apply_messages.quarantined(state, event)
         out.append(event)
 
 
-def _over_rate(state: State, command: Submit, key: str | None, at_ms: int, out: Events) -> None:
+def _over_rate(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """A sender sends more than a person does: a machine, perhaps one that answers ours.
 
     What can wait is kept aside, so that nothing is lost and the provider does not bring it
@@ -201,7 +169,7 @@ def _over_rate(state: State, command: Submit, key: str | None, at_ms: int, out: 
     """
     message = command.message
     if not message.channel.is_live:
-        _set_aside(state, command, RejectReason.SENDER_RATE.value, key, at_ms, out)
+        _set_aside(state, command, RejectReason.SENDER_RATE.value, at_ms, out)
         return
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is not None:
@@ -218,7 +186,7 @@ def _link(state: State, message: Message, at_ms: int, out: Events) -> None:
         out.append(event)
 
 
-def _is_repeat(
+def is_repeat(
     state: State,
     message: Message,
     key: str | None,
@@ -244,12 +212,12 @@ def _is_repeat(
     return True
 
 
-def _joins_thread(state: State, message: Message, key: str | None, at_ms: int, out: Events) -> bool:
-    thread = state.thread(message)
+def _joins_thread(state: State, command: Submit, at_ms: int, out: Events) -> bool:
+    thread = state.thread(command.message)
     if thread is None:
         return False
     agent_id = thread.agent.id if thread.agent is not None else None
-    event = MessageAppended(at_ms, thread.id, message, agent_id, key)
+    event = MessageAppended(at_ms, thread.id, command.message, agent_id, command.delivery_key)
     apply_messages.message_appended(state, event)
     out.append(event)
     return True

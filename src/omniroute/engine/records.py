@@ -128,7 +128,6 @@ class InteractionRecord:
         "agent",
         "barred",
         "channel",
-        "customer_id",
         "enqueued_at_ms",
         "id",
         "key",
@@ -163,8 +162,6 @@ class InteractionRecord:
         self.id = interaction_id
         self.seq = seq
         self.message = message
-        #: who opened it, over all linked channels; resolve it before use: ids may be merged
-        self.customer_id = ""
         #: the messages that joined it, or None
         self.later: list[Message] | None = None
         #: the channel it waits on and costs capacity for
@@ -221,7 +218,7 @@ class InteractionRecord:
             self.later[position - 1] = message
 
     def picture(self, customer_id: str) -> Interaction:
-        """The public picture of this moment; ``customer_id`` is the one he has by now."""
+        """The public picture of this moment; ``customer_id`` is the one he has now."""
         message = self.message
         thread = f"{message.channel.value}#{message.thread_id}" if message.thread_id else self.id
         return Interaction(

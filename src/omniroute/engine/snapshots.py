@@ -43,7 +43,6 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     barred: tuple[tuple[str, int], ...]
     accepted_at_ms: int
     wrap_up_code: str
-    customer_id: str
 
 
 class _Agent(msgspec.Struct, frozen=True, array_like=True):
@@ -79,7 +78,6 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     over_rate: int
     senders: tuple[tuple[Channel, str, int, int], ...]
     customers: tuple[tuple[str, tuple[str, ...]], ...]
-    aliases: tuple[tuple[str, str], ...]
 
 
 def dump(state: State) -> bytes:
@@ -118,7 +116,6 @@ def dump(state: State) -> bytes:
         over_rate=state.over_rate,
         senders=tuple((*key, *window) for key, window in state.senders.windows.items()),
         customers=tuple(state.customers.customers.items()),
-        aliases=tuple(state.customers.aliases.items()),
     )
     return msgspec.msgpack.encode(picture)
 
@@ -144,7 +141,7 @@ def load(state: State, data: bytes) -> None:
     state.over_rate = picture.over_rate
     for channel, sender, began_ms, count in picture.senders:
         state.senders.windows[channel, sender] = (began_ms, count)
-    state.customers.restore(picture.customers, picture.aliases)
+    state.customers.restore(picture.customers)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):
@@ -182,7 +179,6 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         barred=tuple(sorted((record.barred or {}).items())),
         accepted_at_ms=record.accepted_at_ms,
         wrap_up_code=record.wrap_up_code,
-        customer_id=record.customer_id,
     )
 
 
@@ -217,7 +213,6 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     record.timer = kept.timer
     record.accepted_at_ms = kept.accepted_at_ms
     record.wrap_up_code = kept.wrap_up_code
-    record.customer_id = kept.customer_id
     state.interactions[record.id] = record
     if record.state is not InteractionState.WRAP_UP:
         state.join_thread(record)

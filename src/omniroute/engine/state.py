@@ -136,7 +136,14 @@ class State:
 
     def picture(self, record: InteractionRecord) -> Interaction:
         """The public picture of an interaction at this moment."""
-        return record.picture(self.customers.resolve(record.customer_id))
+        return record.picture(self.customer_of(record))
+
+    def customer_of(self, record: InteractionRecord) -> str:
+        """Who it is with, over all linked channels: the first who is named; "" when nobody is."""
+        for message in record.messages:
+            if message.customer.id:
+                return self.customers.of(message)
+        return ""
 
     # --- waiting --------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ def receipt_of(events: Sequence[Event]) -> Receipt:
 
 
 def receipt_of_delivery(inbound: Inbound, events: Sequence[Event]) -> Receipt:
-    """The receipt of a `Deliver`; without an event of its own, nothing was there to act on."""
+    """The receipt of a delivered event; when it left none, nothing was there to act on."""
     made = _made(events)
     if made is not None:
         return made

@@ -19,7 +19,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from ..engine import Engine, Explanation, Statistics
+from ..engine import Engine, Explanation, Statistics, command_of
 from ..engine.standing import standing
 from ..errors import (
     UnknownNameError,
@@ -29,7 +29,6 @@ from ..events import (
     Abandon,
     Cancel,
     Command,
-    Deliver,
     Event,
     Reprioritize,
     Revoke,
@@ -39,7 +38,7 @@ from ..events import (
 from ..journal import Journal
 from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, Presence
 from ..observe import EventLog
-from ..plan import DispositionAction, Plan
+from ..plan import Plan
 from .alarm import Alarm
 from .checks import checked_inbound
 from .clock import Clock, wall_clock
@@ -317,10 +316,11 @@ class Router:
         """
         inbound = checked_inbound(inbound)
         disposition = inbound.disposition
-        if self.plan.disposition(inbound).action is DispositionAction.IGNORE:
+        command = command_of(self.plan, inbound)
+        if command is None:
             receipt = Receipt(Outcome.IGNORED, reason=inbound.reason or disposition.value)
         else:
-            events = await self._door.pass_on(Deliver(inbound), wait=wait)
+            events = await self._door.pass_on(command, wait=wait)
             receipt = receipt_of_delivery(inbound, events)
             if disposition in (Disposition.CREATE, Disposition.APPEND):
                 await self._name_customer(inbound.message, receipt, wait=wait)
