@@ -14,7 +14,7 @@ help:
 	@echo "make demo    calls, e-mails and posts find their agents, live in this terminal"
 	@echo "make test    the whole test suite"
 	@echo "make check   lint, format, types, house rules, every code block of the documentation"
-	@echo "make bench   the benchmarks of the hot path and of the router"
+	@echo "make bench   the benchmarks of the hot path, the router and the journal"
 	@echo "make soak    the property tests, long"
 	@echo "make docs    the documentation, into docs/_build"
 	@echo "make clean   remove everything that the targets above made, .venv included"
@@ -38,9 +38,11 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/python examples/omnichannel_centre.py
 
-# Kamailio and sipp for tests/telephony: installed when root on Debian, else named.
+# Kamailio and sipp for tests/telephony, Dovecot for tests/mail: installed when root on Debian,
+# else named.
 test: $(STAMP)
 	@tools/install_telephony.sh
+	@tools/install_mail.sh
 	$(BIN)/python -m pytest -n 2 tests
 
 check: $(STAMP)
@@ -54,11 +56,12 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/hot_path.py
 	$(BIN)/python benchmarks/router.py
+	$(BIN)/python benchmarks/journal.py
 
 # Hypothesis marks its own tests, state machines included; theory runs twenty times as long here,
 # and every parser gets 100,000 mutated inputs.
 soak: $(STAMP)
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m "hypothesis or theory or mutation" tests
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m "hypothesis or theory or mutation or durability" tests
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build

@@ -4,8 +4,11 @@ from hypothesis import strategies as st
 
 from omniroute.model import Agent
 from omniroute.plan import (
+    Accelerating,
+    Access,
     Capacity,
     Limits,
+    NewestFirst,
     OnExpiry,
     Plan,
     Queue,
@@ -38,8 +41,16 @@ HOUR = 60 * MINUTE
 def queues(draw, name):
     return Queue(
         name=name,
-        order=draw(st.sampled_from([Strict(), Queue(name="x").order])),
-        strategy=draw(st.sampled_from(list(Strategy))),
+        order=draw(
+            st.sampled_from(
+                [Strict(), Queue(name="x").order, NewestFirst(), Accelerating(20_000, 150, 9)]
+            )
+        ),
+        strategy=draw(st.sampled_from([s for s in Strategy if s is not Strategy.SCORED])),
+        access=draw(st.sampled_from([(), (Access("blue >= 2", tier=1, after_ms=10_000),)])),
+        share=draw(st.sampled_from([None, 2])),
+        offers=(offers := draw(st.sampled_from([1, 1, 2]))),
+        auto_accept=offers == 1 and draw(st.booleans()),
         ladder=draw(
             st.sampled_from([(), (Step(f"{name} >= 2", for_ms=20_000), Step(f"{name} >= 1"))])
         ),

@@ -14,7 +14,7 @@ import enum
 
 import msgspec
 
-from .model import Agent, Message
+from .model import Agent, Channel, Message, UpdateKind
 
 __all__ = [
     "Abandon",
@@ -33,6 +33,7 @@ __all__ = [
     "CommandRejected",
     "Complete",
     "Completed",
+    "CustomersLinked",
     "Decline",
     "Declined",
     "Duplicate",
@@ -42,8 +43,11 @@ __all__ = [
     "Held",
     "Hold",
     "MessageAppended",
+    "MessageEdited",
+    "MessageRedacted",
     "Move",
     "Moved",
+    "NotApplied",
     "OfferKind",
     "Offered",
     "OwnStep",
@@ -72,6 +76,8 @@ __all__ = [
     "StepReached",
     "Submit",
     "Tick",
+    "Update",
+    "UpdateNoted",
     "WrapUpStarted",
 ]
 
@@ -83,6 +89,7 @@ class RejectReason(enum.StrEnum):
     NO_QUEUE = "no_queue"
     OFFERS_EXHAUSTED = "offers_exhausted"
     LANES_EXHAUSTED = "lanes_exhausted"
+    SENDER_RATE = "sender_rate"
     AGENTS_EXHAUSTED = "agents_exhausted"
     ID_IN_USE = "id_in_use"
     UNKNOWN_INTERACTION = "unknown_interaction"
@@ -118,6 +125,14 @@ class OfferKind(enum.StrEnum):
     ASSIGNED = "assigned"  #: by a supervisor
 
 
+class NotApplied(enum.StrEnum):
+    """Why an update changed nothing. A closed list."""
+
+    UNKNOWN_MESSAGE = "unknown_message"  #: no open interaction has the message
+    NO_OPEN_INTERACTION = "no_open_interaction"  #: the thread has none
+    REDACTED = "redacted"  #: the message was deleted before
+
+
 class _Wire(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
     """The shared shape of commands and events."""
 
@@ -145,7 +160,8 @@ class Submit(_Wire, frozen=True, tag="submit"):
     ``queue`` None lets the plan's triage choose; ``priority`` None takes the triage's or
     the queue's; ``requirement`` (an expression) is added to the queue's ladder;
     ``steps`` are climbed before the queue's ladder; ``interaction_id`` None lets the engine
-    number it.
+    number it. ``delivery_key`` tells a repeat of the
+    delivery; with ``joins_only`` a message without an open thread does nothing.
     """
 
     message: Message
@@ -154,6 +170,8 @@ class Submit(_Wire, frozen=True, tag="submit"):
     requirement: str | None = None
     interaction_id: str | None = None
     steps: tuple[OwnStep, ...] = ()
+    delivery_key: str | None = None
+    joins_only: bool = False
 
 
 class Quarantine(_Wire, frozen=True, tag="quarantine"):
@@ -162,6 +180,21 @@ class Quarantine(_Wire, frozen=True, tag="quarantine"):
     message: Message
     reason: str
     interaction_id: str | None = None
+    delivery_key: str | None = None
+
+
+class Update(_Wire, frozen=True, tag="update"):
+    """Change what was said: a new text, a deletion, or the news that the customer has gone.
+
+    ``message`` names the message or thread that it is about. ``is_numbered``: the delivery key
+    is made of the provider's own id of the delivery, so the same key is surely a repeat.
+    """
+
+    message: Message
+    update: UpdateKind
+    reason: str = ""
+    delivery_key: str | None = None
+    is_numbered: bool = False
 
 
 class Abandon(_Wire, frozen=True, tag="abandon"):
@@ -310,6 +343,7 @@ class Tick(_Wire, frozen=True, tag="tick"):
 Command = (
     Submit
     | Quarantine
+    | Update
     | Abandon
     | Cancel
     | Reprioritize
@@ -346,6 +380,7 @@ class Queued(_Wire, frozen=True, tag="queued"):
     priority: int
     requirement: str | None = None
     steps: tuple[OwnStep, ...] = ()
+    delivery_key: str | None = None
 
 
 class Rejected(_Wire, frozen=True, tag="rejected"):
@@ -359,21 +394,27 @@ class Rejected(_Wire, frozen=True, tag="rejected"):
 
 
 class Quarantined(_Wire, frozen=True, tag="quarantined"):
-    """A message was kept aside: it cannot be trusted or understood."""
+    """A message was kept aside: not trusted, not understood, or its sender sends too much."""
 
     at_ms: int
     interaction_id: str
     message: Message
     reason: str
+    delivery_key: str | None = None
 
 
 class Duplicate(_Wire, frozen=True, tag="duplicate"):
-    """A message id was seen before; ``interaction_id`` is what it opened or joined then."""
+    """A message or its delivery was seen before; ``interaction_id`` is what it was about then.
+
+    ``delivery_key`` is given when the delivery is the repeat; ``interaction_id`` is "" when the
+    first one was about no interaction.
+    """
 
     at_ms: int
     channel: str
     message_id: str
     interaction_id: str
+    delivery_key: str | None = None
 
 
 class MessageAppended(_Wire, frozen=True, tag="message_appended"):
@@ -383,6 +424,59 @@ class MessageAppended(_Wire, frozen=True, tag="message_appended"):
     interaction_id: str
     message: Message
     agent_id: str | None = None
+    delivery_key: str | None = None
+
+
+class MessageEdited(_Wire, frozen=True, tag="message_edited"):
+    """The customer changed a message of an open interaction; ``message`` is it from now on."""
+
+    at_ms: int
+    interaction_id: str
+    message: Message
+    agent_id: str | None = None
+    delivery_key: str | None = None
+
+
+class MessageRedacted(_Wire, frozen=True, tag="message_redacted"):
+    """The customer deleted a message of an open interaction: its content is gone.
+
+    What the journal keeps of it is a matter of the journal's retention.
+    """
+
+    at_ms: int
+    interaction_id: str
+    message_id: str
+    agent_id: str | None = None
+    delivery_key: str | None = None
+
+
+class UpdateNoted(_Wire, frozen=True, tag="update_noted"):
+    """An update was taken, so that its repeat does nothing.
+
+    ``interaction_id`` is what it is about, "" when no open interaction was found; ``reason``
+    says why nothing changed. ``message_key`` is the key of a message that was deleted before
+    it came.
+    """
+
+    at_ms: int
+    channel: Channel
+    update: UpdateKind
+    interaction_id: str
+    delivery_key: str | None = None
+    message_key: str | None = None
+    reason: NotApplied | None = None
+
+
+class CustomersLinked(_Wire, frozen=True, tag="customers_linked"):
+    """A customer is known by more keys from now on; ``merged`` are ids that are his from now on.
+
+    Ids and keys are digests, so that this event spreads no address.
+    """
+
+    at_ms: int
+    customer_id: str
+    keys: tuple[str, ...]
+    merged: tuple[str, ...] = ()
 
 
 class StepReached(_Wire, frozen=True, tag="step_reached"):
@@ -600,6 +694,10 @@ Event = (
     | Quarantined
     | Duplicate
     | MessageAppended
+    | MessageEdited
+    | MessageRedacted
+    | UpdateNoted
+    | CustomersLinked
     | StepReached
     | Reprioritized
     | AccessWidened

@@ -151,6 +151,33 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"{self.message_id}\n{self.customer.id}"
         return self.message_id
 
+    def edited(self, new: Message) -> Message:
+        """This message with the content of an edit: who, where and when stay as they were.
+
+        Attributes are the edit's, or stay when it has none; ``edited`` among them is true.
+        """
+        return msgspec.structs.replace(
+            self,
+            subject=new.subject or self.subject,
+            text=new.text,
+            language=new.language,
+            links=new.links,
+            attachments=new.attachments,
+            attributes={**(new.attributes or self.attributes), "edited": True},
+        )
+
+    def redacted(self) -> Message:
+        """This message without its content: who, where and when are left, and that it is gone."""
+        return msgspec.structs.replace(
+            self,
+            subject="",
+            text="",
+            language=None,
+            links=(),
+            attachments=(),
+            attributes={"redacted": True},
+        )
+
     def __post_init__(self) -> None:
         if type(self.channel) is not Channel:
             try:
@@ -193,7 +220,8 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One provider event after normalisation: what it means, and what it carries.
 
     ``reason`` says why it is not routed, ``delivery_id`` is the provider's id of the
-    delivery (not of the message), ``reply`` what a handshake must be answered with.
+    delivery (not of the message): of two events with one id in one thread the second is a
+    repeat. ``reply`` is what a handshake must be answered with.
     """
 
     disposition: Disposition
@@ -248,8 +276,10 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
 
     ``messages`` holds the opening message and those that joined, oldest first.
     ``agent_id`` is the agent it is engaged with or (the first whom it is) offered to. From
-    ``arrived_at_ms`` its wait is reported; from ``enqueued_at_ms``, mostly the same, its place
-    and its ladder count.
+    ``arrived_at_ms`` its wait is reported and its ladder counts; from ``enqueued_at_ms``,
+    mostly the same, its place. ``customer_id`` is the customer over
+    all channels that the plan links ("" when withheld), ``conversation_id`` the thread that
+    ties his interactions together.
     """
 
     id: str
@@ -262,6 +292,8 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     step: int = 0
     requirement: str | None = None
     agent_id: str | None = None
+    customer_id: str = ""
+    conversation_id: str = ""
 
     @property
     def message(self) -> Message:

@@ -329,7 +329,11 @@ def line(*events):
         ({**LINE, "message": {"id": "1", "type": "text", "quotedMessageId": "0"}}, "append"),
         ({**LINE, "message": {"id": "1", "type": "something_new"}}, "create"),
         ({**LINE, "type": "postback", "postback": {"data": "a=b"}}, "append"),
-        ({**LINE, "type": "messageEdited", "message": {"id": "1"}}, "edited"),
+        (
+            {**LINE, "type": "messageEdited", "message": {"type": "text", "id": "1", "text": "a"}},
+            "edited",
+        ),
+        ({**LINE, "type": "messageEdited", "message": {"id": "1"}}, "state"),
         ({**LINE, "type": "unsend", "unsend": {"messageId": "1"}}, "deleted"),
         ({**LINE, "type": "videoPlayComplete"}, "status"),
         ({**LINE, "type": "unfollow"}, "lifecycle"),

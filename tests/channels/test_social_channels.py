@@ -393,3 +393,14 @@ def test_jetstream_is_read_for_one_account(payload, means):
     if means == "deleted":
         assert found.message.sent_at_ms == 1_725_911_162_329
         assert found.message.message_id == "at://did:plc:a/app.bsky.feed.post/3k"
+
+
+def test_an_id_that_was_rounded_on_its_way_is_no_id():
+    """Numbers in v1.1 pass through doubles; only their texts count."""
+    post = {"text": "hi", "user": {"id": 2**60 + 1, "id_str": "1152921504606846977"}}
+    delivery = {"for_user_id": "1", "tweet_create_events": [{**post, "id": 2**60 + 1}]}
+    [found] = adapter_named("x").normalize(WebhookRequest(body=json.dumps(delivery).encode()))
+    assert found.disposition == "quarantine"
+    delivery["tweet_create_events"] = [{**post, "id": 7}]
+    [found] = adapter_named("x").normalize(WebhookRequest(body=json.dumps(delivery).encode()))
+    assert (found.message.message_id, found.message.customer.id) == ("7", "1152921504606846977")

@@ -1,5 +1,6 @@
 """One's own switch: Asterisk, FreeSWITCH, Kamailio and plain SIP. Which event is a new call?"""
 
+import base64
 import json
 from urllib.parse import quote
 
@@ -408,6 +409,23 @@ def test_what_was_dialled_and_from_where_it_was_forwarded():
 @pytest.mark.parametrize("identity", ["a.b.c", "a.e30.c;info=<x>", "..", "x", "a.W10.c", "é.é.é"])
 def test_a_broken_passport_says_nothing(identity):
     assert not any(name.startswith("stir") for name in sip(Identity=identity).message.attributes)
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers", "differs"),
+    [
+        ("49300001001", {"P_Asserted_Identity": "<sip:+49300001001@x>"}, False),
+        ("49300001001", {"P_Asserted_Identity": "<sip:+49300001002@x>"}, True),
+        ("49300001002", {}, True),  # then it is From that must agree
+        ("49300001001", {}, False),
+    ],
+)
+def test_a_passport_for_another_number_is_told(origin, headers, differs):
+    claims = {"attest": "A", "orig": {"tn": origin}, "iat": 1_700_000_000}
+    part = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    found = sip(Identity=f"e30.{part}.c;info=<x>", **headers).message.attributes
+    assert found["stir_origin"] == origin
+    assert found.get("stir_mismatch", False) is differs
 
 
 def test_a_message_without_a_call_is_refused():

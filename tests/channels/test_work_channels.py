@@ -8,6 +8,7 @@ import pytest
 
 from channels.test_chat_channels import meaning, one, read
 from omniroute.channels import Matrix, WebhookRequest, adapter_named
+from omniroute.channels.discord import acknowledge
 from omniroute.errors import PayloadError
 from omniroute.model import Address, AddressKind, Attachment
 
@@ -238,6 +239,7 @@ def gateway(kind, **data):
         (gateway("MESSAGE_CREATE", **NOTE, type=7), "lifecycle"),
         (gateway("MESSAGE_CREATE", content="from nowhere"), "quarantine"),
         (gateway("MESSAGE_UPDATE", **NOTE), "edited"),
+        (gateway("MESSAGE_UPDATE", **{**NOTE, "content": ""}), "state"),  # a link got its preview
         (gateway("MESSAGE_DELETE", id="1", channel_id="7"), "deleted"),
         (gateway("MESSAGE_REACTION_ADD", user_id="3", message_id="1"), "reaction"),
         (gateway("TYPING_START", user_id="3"), "status"),
@@ -515,3 +517,71 @@ def test_an_envelope_without_an_event_is_refused(data):
     for channel in ("rcs", "google_chat", "google_business_messages"):
         with pytest.raises(PayloadError):
             adapter_named(channel).normalize(WebhookRequest(body=body))
+
+
+# --- an invoke that comes again ---------------------------------------------------------
+
+INVOKE = {
+    **TEAMS,
+    "type": "invoke",
+    "name": "adaptiveCard/action",
+    "replyToId": "card",
+    "text": "",
+    "value": {"action": {"verb": "call me"}},
+    "timestamp": "2026-01-01T10:00:10.0000000Z",
+}
+
+
+def invoked(**changes):
+    return one("teams", {**INVOKE, **changes})
+
+
+def test_an_invoke_that_comes_again_under_a_new_id_is_told_by_what_was_answered():
+    first = invoked(id="f:1")
+    again = invoked(id="f:2", timestamp="2026-01-01T10:00:40.0000000Z")
+    assert first.disposition == again.disposition == "append"
+    assert (first.message.message_id, again.message.message_id) == ("f:1", "f:2")
+    assert first.delivery_id == again.delivery_id
+    for other in (
+        invoked(value={"action": {"verb": "no"}}),
+        invoked(replyToId="another card"),
+        invoked(**{"from": {"id": "29:another"}}),
+        invoked(conversation={"id": "elsewhere"}),
+        invoked(timestamp="2026-01-01T11:00:00.0000000Z"),
+    ):
+        assert other.delivery_id != first.delivery_id
+    assert one("teams", TEAMS).delivery_id is None
+
+
+# --- what Discord must hear -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "heard"),
+    [
+        (b'{"type": 2}', {"type": 5}),
+        (b'{"type": 3}', {"type": 6}),
+        (b'{"type": 4}', {"type": 8, "data": {"choices": []}}),
+        (b'{"type": 5}', {"type": 5}),
+        (b'{"type": 99}', None),
+        (b'{"t": "MESSAGE_CREATE", "d": {}}', None),
+        (b"{", None),
+    ],
+)
+def test_an_interaction_hears_that_the_answer_follows(body, heard):
+    reply = acknowledge(WebhookRequest(body=body))
+    assert reply.status == 200
+    assert reply.body == (
+        b"" if heard is None else json.dumps(heard, separators=(",", ":")).encode()
+    )
+
+
+def test_the_time_of_a_workspace_event_stands_beside_it_where_the_message_has_none():
+    event = {"message": {"name": "m", "sender": {"name": "users/1"}, "space": {"name": "spaces/S"}}}
+    attributes = {
+        "ce-type": "google.workspace.chat.message.v1.created",
+        "ce-time": "2026-01-01T10:00:00.5Z",
+    }
+    data = base64.b64encode(json.dumps(event).encode()).decode()
+    found = one("google_chat", {"message": {"data": data, "attributes": attributes}})
+    assert found.message.sent_at_ms == 1_767_261_600_500

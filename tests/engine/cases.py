@@ -12,16 +12,33 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from typing import Any
 
+import msgspec
+
 from engine.naive import NaiveEngine
 from omniroute import events as ev
+from omniroute.engine import command_of
 from omniroute.events import Command
-from omniroute.model import Agent, Channel, Interaction, Message
+from omniroute.model import (
+    Address,
+    AddressKind,
+    Agent,
+    Attachment,
+    Channel,
+    Customer,
+    Disposition,
+    Inbound,
+    Interaction,
+    Message,
+    UpdateKind,
+)
 from omniroute.plan import (
     Accelerating,
     Access,
     Capacity,
     Delivery,
+    DispositionPolicy,
     HeadStart,
+    Identity,
     Limits,
     NewestFirst,
     OnExpiry,
@@ -30,6 +47,7 @@ from omniroute.plan import (
     Queue,
     Refusal,
     RefusalRule,
+    SenderRate,
     ServiceLevel,
     Skill,
     Step,
@@ -70,6 +88,22 @@ _KINDS: tuple[dict[str, Any], ...] = (
     {"skills": {"a": 1}, "attributes": {"site": "x"}},
 )
 _BIG = 10_000
+_TELEPHONE = Address(AddressKind.E164, "+493012345")
+_MAILBOX = Address(AddressKind.EMAIL, "Ann@example.org")
+_CUSTOMERS = (
+    Customer(id="c1"),
+    Customer(id="c1", addresses=(_TELEPHONE,)),
+    Customer(id="c2", addresses=(_TELEPHONE, _MAILBOX)),
+    Customer(id="c3", addresses=(Address(AddressKind.EMAIL, "ann@example.org"),)),
+    Customer(id="", addresses=(_TELEPHONE,)),
+)
+_POLICIES: tuple[dict[str, Any], ...] = (
+    {},
+    {},
+    {"auto": "open", "own": "append", "reaction": "append", "edited": "ignore"},
+    {"auto": "quarantine", "state": "open", "status": "quarantine", "deleted": "append"},
+    {"bounce": DispositionPolicy("open", "q0"), "create": "append", "quarantine": "open"},
+)
 
 
 def _by_skill(agent: Agent, interaction: Interaction, occupancy: Fraction) -> int | Fraction:
@@ -106,6 +140,19 @@ def draw_plan(choose: Choose) -> Plan:
             max_dedupe_keys=choose((_BIG, 2)),
         ),
         scorers=_SCORERS,
+        dispositions=choose(_POLICIES),
+        sender_rate=SenderRate(
+            window_ms=choose((_BIG, _BIG, 30, 1)),
+            maxima={"*": choose((300, 3, 1, 0)), "email": choose((30, 2, 1))},
+            max_senders=choose((_BIG, 1)),
+        ),
+        identity=choose(
+            (
+                Identity(),
+                Identity(link_by=["e164"]),
+                Identity(link_by=["email", "e164"], attributes=["crm"]),
+            )
+        ),
     )
 
 
@@ -197,6 +244,7 @@ def draw_message(choose: Choose) -> Message:
         channel=choose(CHANNELS),
         thread_id=choose((*(None,) * 8, "t1", "t2")),
         message_id=choose((*(None,) * 12, "m1", "m2", "m3", "m4", "m5")),
+        customer=choose((*(Customer(),) * 4, *_CUSTOMERS)),
         language=choose((None, "de", "fr", "de or a")),
         text=choose(("", "hello")),
     )
@@ -215,6 +263,29 @@ def _submit(choose: Choose, naive: NaiveEngine) -> Command:
 
 def _quarantine(choose: Choose, naive: NaiveEngine) -> Command:
     return ev.Quarantine(draw_message(choose), "odd", choose((None, "x1")))
+
+
+def _deliver(choose: Choose, naive: NaiveEngine) -> Command:
+    """Mostly about a message that was there before."""
+    kind = choose((Disposition.UPDATE,) * 20 + tuple(Disposition))
+    known = [m for item in naive.items.values() for m in item.messages if m.message_id]
+    message = choose((*known * 3, draw_message(choose)))
+    if kind is Disposition.UPDATE:
+        message = msgspec.structs.replace(
+            message,
+            text=choose(("new", "newer")),
+            sent_at_ms=choose((None, 1, 2)),
+            attachments=choose(((), (Attachment(url="https://example.org/a"),))),
+            attributes=choose(({}, {"crm": "7"})),
+        )
+    inbound = Inbound(
+        disposition=kind,
+        message=message,
+        update=choose(tuple(UpdateKind)) if kind is Disposition.UPDATE else None,
+        reason=choose(("", "why")),
+        delivery_id=choose((None, None, "d1", "d2", "d3")),
+    )
+    return command_of(naive.plan, inbound) or ev.Tick()
 
 
 def _interaction(choose: Choose, naive: NaiveEngine) -> str:
@@ -297,6 +368,7 @@ def _assignment(choose: Choose, naive: NaiveEngine) -> int:
 COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "submit": (30, _submit),
     "quarantine": (1, _quarantine),
+    "deliver": (10, _deliver),
     "abandon": (2, lambda c, n: ev.Abandon(_interaction(c, n), c(("", "hung up")))),
     "cancel": (2, lambda c, n: ev.Cancel(_interaction(c, n), c(("", "spam")))),
     "reprioritize": (3, _reprioritize),

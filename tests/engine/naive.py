@@ -39,6 +39,7 @@ from typing import Any
 
 import attrs
 
+from engine.naive_inbound import NaiveDoor
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
 from omniroute.events import Command, Event, OfferKind, OwnStep, RejectReason, RevokeReason
@@ -109,7 +110,7 @@ class Person:
     taken: Counter[str] = attrs.field(factory=Counter)  # offers since he signed in, by queue
 
 
-class NaiveEngine:
+class NaiveEngine(NaiveDoor):
     """The slow definition, with the same calls as `omniroute.engine.Engine`."""
 
     def __init__(self, plan: Plan) -> None:
@@ -117,7 +118,7 @@ class NaiveEngine:
         self.now_ms = 0
         self.items: dict[str, Item] = {}
         self.people: dict[str, Person] = {}
-        self.seen: dict[tuple[str, str], tuple[int, str]] = {}
+        self.open_the_door()
         self.timers: dict[tuple[Any, ...], tuple[int, int]] = {}  # what: (deadline, order set)
         self.last_seq = self.last_offer = self.last_idle = self.last_timer = 0
         self.events: list[Event] = []
@@ -203,16 +204,32 @@ class NaiveEngine:
 
     def on_submit(self, command: Any) -> None:
         message, limits = command.message, self.plan.limits
+        self.delivery = command.delivery_key
         if self.is_duplicate(message):
             return
+        if command.joins_only and self.open_thread(message) is None:
+            return
+        if self.is_over_rate(message):
+            if not message.channel.is_live:
+                self.set_aside(command, "sender_rate")
+            elif command.interaction_id in self.items:
+                self.refuse(command, command.interaction_id, "id_in_use")
+            else:
+                self.reject(command, "sender_rate", command.queue)
+            return
+        self.link(message)
         if (item := self.open_thread(message)) is not None:
             item.messages.append(message)
             if len(item.messages) > limits.max_messages:
                 del item.messages[1]
             self.remember(message, item.id)
-            agent_id = self.whose(item)
+            self.count_sender(message)
             self.tell(
-                ev.MessageAppended, interaction_id=item.id, message=message, agent_id=agent_id
+                ev.MessageAppended,
+                interaction_id=item.id,
+                message=message,
+                agent_id=self.whose(item),
+                delivery_key=self.delivery,
             )
             return
         if command.interaction_id in self.items:
@@ -251,6 +268,7 @@ class NaiveEngine:
         item.seq = self.last_seq
         self.items[item.id] = item
         self.remember(message, item.id)
+        self.count_sender(message)
         self.tell(
             ev.Queued,
             interaction_id=item.id,
@@ -260,21 +278,29 @@ class NaiveEngine:
             priority=item.priority,
             requirement=None if requirement is None else str(requirement),
             steps=command.steps,
+            delivery_key=self.delivery,
         )
         self.set_clocks(item)
         self.climb(item, 0)
         self.match(items=[item])
 
     def on_quarantine(self, command: Any) -> None:
-        if self.is_duplicate(command.message):
-            return
+        self.delivery = command.delivery_key
+        if not self.is_duplicate(command.message):
+            self.set_aside(command, command.reason)
+
+    def set_aside(self, command: Any, reason: str) -> None:
         if command.interaction_id in self.items:
             self.refuse(command, command.interaction_id, "id_in_use")
             return
         number = self.number(command.interaction_id)
         self.remember(command.message, number)
         self.tell(
-            ev.Quarantined, interaction_id=number, message=command.message, reason=command.reason
+            ev.Quarantined,
+            interaction_id=number,
+            message=command.message,
+            reason=reason,
+            delivery_key=self.delivery,
         )
 
     def reject(self, command: Any, reason: str, queue: str | None) -> None:
@@ -291,27 +317,6 @@ class NaiveEngine:
         if given is None or always:
             self.last_seq += 1
         return given if given is not None else f"i{self.last_seq}"
-
-    def is_duplicate(self, message: Message) -> bool:
-        found = self.seen.get((message.channel, message.dedupe_key or ""))
-        if found is None or self.now_ms - found[0] > self.plan.limits.dedupe_ms:
-            return False
-        self.tell(
-            ev.Duplicate,
-            channel=str(message.channel),
-            message_id=message.message_id,
-            interaction_id=found[1],
-        )
-        return True
-
-    def remember(self, message: Message, interaction_id: str) -> None:
-        if message.message_id:
-            key = (message.channel, message.dedupe_key)
-            self.seen.pop(key, None)
-            self.seen[key] = (self.now_ms, interaction_id)
-            known = [k for k in self.seen if k[0] == message.channel]
-            if len(known) > self.plan.limits.max_dedupe_keys:
-                del self.seen[known[0]]
 
     def open_thread(self, message: Message) -> Item | None:
         thread = (message.channel, message.thread_id)
@@ -1023,6 +1028,8 @@ class NaiveEngine:
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
             agent_id=self.whose(item),
+            customer_id=self.customer(item),
+            conversation_id=self.conversation(item),
         )
 
     def whose(self, item: Item) -> str | None:

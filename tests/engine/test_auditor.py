@@ -435,7 +435,7 @@ class NeverTiresOfOffering(NaiveEngine):
 
 
 class NoMemoryForMessages(NaiveEngine):
-    def is_duplicate(self, message):
+    def is_duplicate(self, message, *, by_message=True):
         return False
 
 

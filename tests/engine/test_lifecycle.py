@@ -417,7 +417,9 @@ _REQUIRED = object()
 
 def short(event):
     """The time, the tag and what else it says; messages and agents by their names."""
-    defaults = dict(zip(event.__struct_fields__[::-1], event.__struct_defaults__[::-1]))
+    defaults = dict(
+        zip(event.__struct_fields__[::-1], event.__struct_defaults__[::-1], strict=False)
+    )
     said = msgspec.structs.asdict(event)
     said = {name: value for name, value in said.items() if value != defaults.get(name, _REQUIRED)}
     said.pop("message", None)

@@ -36,6 +36,11 @@ _MISTAKES = [
     ev.Submit(_MESSAGE, queue="q0", priority=10),
     ev.Submit(_MESSAGE, queue="q0", priority=-1),
     ev.Submit(_MESSAGE, queue="q0", requirement="a >="),
+    ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a >="),)),
+    ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a"), ev.OwnStep(""))),
+    ev.Move("i1", "nowhere"),
+    ev.Move("i1", "q0", priority=10),
+    ev.Move("i1", "q0", requirement="a >="),
     ev.Reprioritize("i1", 10),
     ev.SignIn(Agent(id="p9", capacity="huge")),
     ev.ChangeAgent(Agent(id="p1", capacity="huge")),
@@ -53,9 +58,9 @@ def replayed(plan: Plan, events: list[ev.Event], now_ms: int) -> Engine:
 
 def verdict(naive: NaiveEngine, agent_id: str, interaction_id: str) -> Verdict:
     item, person = naive.items[interaction_id], naive.people[agent_id]
-    if item.agent_id == agent_id:
+    if agent_id in (item.agent_id, *item.asked.values()):
         return Verdict.CHOSEN
-    if not naive.satisfies(person, item):
+    if not (naive.satisfies(person, item) and naive.has_access(person, item)):
         return Verdict.NOT_QUALIFIED
     capacity, channel = naive.plan.capacities[person.agent.capacity], item.messages[0].channel
     cost = capacity.cost(channel)
@@ -146,7 +151,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
                 (p.agent.id, verdict(self.naive, p.agent.id, interaction_id)) for p in people
             ]
             if item.state is InteractionState.WAITING:
-                key = self.naive.key
+                key = self.naive.place
                 line = [i for i in self.naive.waiting() if i.queue is item.queue]
                 assert told.position == 1 + sum(key(i) < key(item) for i in line)
         assert self.engine.interaction("unknown") is None

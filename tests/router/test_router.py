@@ -157,7 +157,7 @@ async def test_deliver_routes_what_a_customer_sent_and_counts_the_rest():
             (Inbound(disposition=Disposition.CREATE, message=call), Outcome.QUEUED, "i1", ""),
             (Inbound(disposition=Disposition.APPEND, message=call), Outcome.APPENDED, "i1", ""),
             (quarantine, Outcome.QUARANTINED, "i2", "bad_mime"),
-            (edited, Outcome.IGNORED, None, "update"),
+            (edited, Outcome.IGNORED, None, "unknown_message"),
             (own, Outcome.IGNORED, None, "echo"),
             (ended("another"), Outcome.IGNORED, None, "no_open_interaction"),
             (ended("call"), Outcome.ENDED, "i1", ""),
@@ -169,6 +169,7 @@ async def test_deliver_routes_what_a_customer_sent_and_counts_the_rest():
             "Queued",
             "MessageAppended",
             "Quarantined",
+            "UpdateNoted",
             "Abandoned",
         ]
         assert router.deliveries == {

@@ -14,7 +14,7 @@ from ..model import Attachment, Attribute, Channel, Customer, Disposition, Inbou
 from ..model import UpdateKind as Update
 from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_text, seconds
-from .verdicts import routed
+from .verdicts import routed, update
 
 __all__ = ["FIELDS", "read"]
 
@@ -151,7 +151,7 @@ def read(field: str, value: dict[str, object], page: str, received_at_ms: int | 
     if item in _REACTIONS:
         return Inbound(disposition=Disposition.UPDATE, message=message, update=Update.REACTION)
     if verb in _UPDATES:
-        return Inbound(disposition=Disposition.UPDATE, message=message, update=_UPDATES[verb])
+        return update(message, _UPDATES[verb])
     if verb not in _OPENING_VERBS or item not in _WRITTEN:
         reason = f"unknown item or verb: {item!r} {verb!r}"
         return Inbound(disposition=Disposition.IGNORED, message=message, reason=reason)

@@ -24,7 +24,6 @@ from .verdicts import ignored, lifecycle, own, routed, update
 
 __all__ = ["FreeSwitch"]
 
-_OPENING = frozenset({"CHANNEL_CREATE", "CHANNEL_DATA"})
 _ENDED = frozenset({"CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"})
 _STATES = frozenset(
     [
@@ -95,6 +94,8 @@ class FreeSwitch:
     """The event socket of FreeSWITCH.
 
     ``default_region`` (ISO 3166, "DE") reads national numbers; it needs the `phone` extra.
+    ``opening`` are the events that open a call: with ``CHANNEL_PARK`` in it instead, a call is
+    opened when your dialplan parks it.
     """
 
     name: str = "freeswitch"
@@ -102,6 +103,7 @@ class FreeSwitch:
     content_types: tuple[str, ...] = ()
     limit_bytes: int = 4_194_304
     default_region: str | None = None
+    opening: frozenset[str] = frozenset({"CHANNEL_CREATE", "CHANNEL_DATA"})
 
     def __attrs_post_init__(self) -> None:
         check_region(self.default_region)
@@ -152,7 +154,7 @@ class FreeSwitch:
             )
         name = event.get("Event-Name")
         attributes = _attributes(event)
-        if name in _OPENING and not ours and not customer.id:
+        if name in self.opening and not ours and not customer.id:
             attributes[WITHHELD_ATTRIBUTE] = True
         message = Message(
             channel=Channel.VOICE,
@@ -169,8 +171,7 @@ class FreeSwitch:
         delivery = f"{event.get('Core-UUID')}:{sequence}"[:256] if sequence else ""
         return self._judged(name, message, delivery, ours=ours)
 
-    @staticmethod
-    def _judged(name: str, message: Message, delivery: str, *, ours: bool) -> Inbound:
+    def _judged(self, name: str, message: Message, delivery: str, *, ours: bool) -> Inbound:
         """What an event of this name means."""
         if name in _LIFECYCLE:
             return lifecycle(message, name, delivery)
@@ -180,7 +181,7 @@ class FreeSwitch:
             return ignored(message, f"event {name[:40]!r} names no call", delivery)
         if ours:
             return own(message, "a leg that we placed", delivery)
-        if name in _OPENING:
+        if name in self.opening:
             return routed(message, delivery_id=delivery)
         kind = UpdateKind.ENDED if name in _ENDED else UpdateKind.STATE
         return update(message, kind, delivery)

@@ -192,14 +192,11 @@ def _interaction(event: dict[str, object], received_at_ms: int | None) -> Inboun
             inbound = lifecycle(message, kind)
         else:
             inbound = ignored(message, f"unknown kind {kind!r}")
-    if inbound.message.sent_at_ms is None:
-        timed = msgspec.structs.replace(inbound.message, sent_at_ms=rfc3339(at))
-        return msgspec.structs.replace(inbound, message=timed)
-    return inbound
+    return msgspec.structs.replace(inbound, message=_timed(inbound.message, at))
 
 
 def _workspace(
-    kind: str, event: dict[str, object], delivery_id: str, received_at_ms: int | None
+    kind: str, event: dict[str, object], at: object, delivery_id: str, received_at_ms: int | None
 ) -> list[Inbound]:
     """A Workspace event: ``google.workspace.chat.message.v1.created`` and its relatives."""
     subject, _, what = kind.removeprefix("google.workspace.chat.").partition(".v1.")
@@ -228,9 +225,20 @@ def _workspace(
         received_at_ms=received_at_ms,
     )
     return [
-        msgspec.structs.replace(one, delivery_id=f"{delivery_id}:{number}" if delivery_id else None)
+        msgspec.structs.replace(
+            one,
+            message=_timed(one.message, at),
+            delivery_id=f"{delivery_id}:{number}" if delivery_id else None,
+        )
         for number, one in enumerate(found)
     ]
+
+
+def _timed(message: Message, at: object) -> Message:
+    """The message with the time of its event, where it has none of its own."""
+    if message.sent_at_ms is not None:
+        return message
+    return msgspec.structs.replace(message, sent_at_ms=rfc3339(at))
 
 
 @attrs.frozen(kw_only=True)
@@ -269,7 +277,7 @@ class GoogleChat:
         at_ms = request.received_at_ms
         kind = as_text(attributes.get("ce-type"), 128)
         if kind:
-            return _workspace(kind, event, push_id, at_ms)
+            return _workspace(kind, event, attributes.get("ce-time"), push_id, at_ms)
         if not isinstance(event.get("chat"), dict) and not isinstance(event.get("type"), str):
             raise PayloadError("no event of Google Chat")
         return each(

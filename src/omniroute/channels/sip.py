@@ -84,6 +84,14 @@ def _passport(identity: str) -> dict[str, Attribute]:
     return found
 
 
+def _disagrees(origin: Attribute | None, sip: SipMessage, *, trusted: bool) -> bool:
+    """True when the PASSporT was made for another number than the caller shows (RFC 8224)."""
+    shown = [*sip.addresses("p-asserted-identity")] if trusted else []
+    shown = [one for one in shown or sip.addresses("from") if _NUMBER.fullmatch(one.user or "-x")]
+    digits = [re.sub(r"\D", "", one.user) for one in shown]
+    return isinstance(origin, str) and bool(digits) and re.sub(r"\D", "", origin) not in digits
+
+
 @attrs.frozen(kw_only=True)
 class Sip:
     """SIP messages, one per body.
@@ -175,6 +183,8 @@ class Sip:
                     found.setdefault("stir_verstat", verdict[:64])
         if identity := sip.get("identity"):
             found.update(_passport(identity))
+            if _disagrees(found.get("stir_origin"), sip, trusted=self.trusted_peer):
+                found["stir_mismatch"] = True
         if sip.status:
             found["status_code"] = sip.status
         else:

@@ -52,7 +52,13 @@ def routed(message: Message, *, inside: bool = False, delivery_id: str = "") -> 
 
 
 def update(message: Message, kind: UpdateKind, delivery_id: str = "") -> Inbound:
-    """Something that was said before changed, or was reacted to."""
+    """Something that was said before changed, or was reacted to.
+
+    An edit that says nothing is no edit of the text: providers also tell so that a link got its
+    preview or a post was pinned. It is a change of state.
+    """
+    if kind is UpdateKind.EDITED and not (message.text or message.attachments):
+        kind = UpdateKind.STATE
     return Inbound(
         disposition=Disposition.UPDATE,
         message=message,

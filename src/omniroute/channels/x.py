@@ -28,7 +28,7 @@ from ..errors import PayloadError, SignatureError
 from ..model import Attachment, Attribute, Channel, Customer, Inbound, Message
 from ..model import UpdateKind as Update
 from .links import links_in, usable_link
-from .payloads import as_dict, as_id, as_list, as_text, decode_json, each, milliseconds
+from .payloads import as_dict, as_id, as_list, as_number, as_text, decode_json, each, milliseconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import hmac_base64, require_match
 from .times import rfc3339
@@ -59,10 +59,15 @@ def _at(value: object) -> int | None:
     return found
 
 
+def _exact(value: object) -> str:
+    """An id that was not rounded on its way: a text, or a number that a double can hold."""
+    return as_id(value) if isinstance(value, str) or as_number(value) is not None else ""
+
+
 def _author(user: dict[str, object]) -> Customer:
     """A user as v1.1 and v2 show him."""
     data = as_dict(user.get("data")) or user
-    identity = as_id(data.get("id_str")) or as_id(data.get("id"))
+    identity = as_id(data.get("id_str")) or _exact(data.get("id"))
     handle = as_text(data.get("screen_name"), 64) or as_text(data.get("username"), 64)
     return Customer(id=identity, name=as_text(data.get("name"), 256) or handle)
 
@@ -153,7 +158,7 @@ def _private(event: dict[str, object], delivery: _Delivery) -> Inbound:
 
 def _post(event: dict[str, object], delivery: _Delivery) -> Inbound:
     """One of ``tweet_create_events[]``: a mention, a reply, a quotation, a repost, our own."""
-    post_id = as_id(event.get("id_str")) or as_id(event.get("id"))
+    post_id = as_id(event.get("id_str")) or _exact(event.get("id"))
     author = _author(as_dict(event.get("user")))
     if not post_id or not author.id:
         raise PayloadError("the post names no id or no author")
@@ -199,7 +204,7 @@ def _signal(event: dict[str, object], delivery: _Delivery, reason: str) -> Inbou
 def _deletion(event: dict[str, object], delivery: _Delivery) -> Inbound:
     """A post that was deleted."""
     post = as_dict(event.get("status"))
-    post_id = as_id(post.get("id_str")) or as_id(post.get("id"))
+    post_id = as_id(post.get("id_str")) or _exact(post.get("id"))
     base = delivery.message(as_id(post.get("user_id")), "", post_id, event.get("timestamp_ms"))
     return update(base, Update.DELETED)
 

@@ -1,6 +1,7 @@
 """The deterministic core: commands in, events out. No clock, no dice, no I/O, no logging."""
 
 from .core import Engine
+from .dispositions import command_of
 from .explain import Candidate, Explanation, Reason, Verdict
 from .statistics import Counts, QueueStatistics, Statistics
 
@@ -13,4 +14,5 @@ __all__ = [
     "Reason",
     "Statistics",
     "Verdict",
+    "command_of",
 ]

@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import events as ev
 from ..events import Event
+from . import fold_messages as messages
 from .fold_agents import (
     agent_changed,
     presence_changed,
@@ -35,13 +36,9 @@ from .fold_waiting import (
     abandoned,
     access_widened,
     cancelled,
-    duplicate,
-    message_appended,
     moved,
-    quarantined,
     queued,
     refusals_reset,
-    rejected,
     reprioritized,
     step_reached,
 )
@@ -56,17 +53,13 @@ __all__ = [
     "cancelled",
     "completed",
     "declined",
-    "duplicate",
     "expired",
     "held",
-    "message_appended",
     "moved",
     "offered",
     "presence_changed",
-    "quarantined",
     "queued",
     "refusals_reset",
-    "rejected",
     "reprioritized",
     "requeued",
     "resumed",
@@ -106,10 +99,14 @@ def _command_rejected(_state: State, _event: ev.CommandRejected) -> None:
 
 _APPLY: dict[type[Event], Callable[[State, Any], object]] = {
     ev.Queued: queued,
-    ev.Rejected: rejected,
-    ev.Quarantined: quarantined,
-    ev.Duplicate: duplicate,
-    ev.MessageAppended: message_appended,
+    ev.Rejected: messages.rejected,
+    ev.Quarantined: messages.quarantined,
+    ev.Duplicate: messages.duplicate,
+    ev.MessageAppended: messages.message_appended,
+    ev.MessageEdited: messages.message_edited,
+    ev.MessageRedacted: messages.message_redacted,
+    ev.UpdateNoted: messages.update_noted,
+    ev.CustomersLinked: messages.customers_linked,
     ev.StepReached: step_reached,
     ev.AccessWidened: access_widened,
     ev.Reprioritized: reprioritized,

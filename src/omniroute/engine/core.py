@@ -18,7 +18,7 @@ from ..errors import CommandError, UnknownNameError
 from ..events import Command, Event
 from ..model import Interaction, Message, Presence
 from ..plan import Plan
-from . import conduct, intake, ladder, presence, removal, snapshots
+from . import conduct, intake, ladder, presence, removal, snapshots, updates
 from .apply import apply
 from .explain import Explanation, explain
 from .matching import Events
@@ -106,11 +106,11 @@ class Engine:
     def interaction(self, interaction_id: str) -> Interaction | None:
         """A picture of an open interaction, or None when it has ended or never was."""
         record = self._state.interactions.get(interaction_id)
-        return None if record is None else record.picture()
+        return None if record is None else self._state.picture(record)
 
     def interactions(self) -> list[Interaction]:
         """Pictures of all open interactions, oldest first. O(open), on demand."""
-        return [record.picture() for record in self._state.interactions.values()]
+        return [self._state.picture(record) for record in self._state.interactions.values()]
 
     def thread(self, message: Message) -> str | None:
         """The id of the open interaction that a message of this thread joins, or None."""
@@ -141,6 +141,7 @@ _Check = Callable[[State, Any], None]
 _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.Submit: (intake.submit, intake.check_submit),
     ev.Quarantine: (intake.quarantine, intake.check_id),
+    ev.Update: (updates.update, updates.check_update),
     ev.Abandon: (removal.abandon, None),
     ev.Cancel: (removal.cancel, None),
     ev.Reprioritize: (removal.reprioritize, intake.check_reprioritize),

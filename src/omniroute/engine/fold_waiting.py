@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import events as ev
 from ..model import InteractionState
+from .fold_messages import remember
 from .lifecycle import INTERACTION
 from .records import InteractionRecord
 from .state import State
@@ -12,14 +13,10 @@ __all__ = [
     "abandoned",
     "access_widened",
     "cancelled",
-    "duplicate",
-    "message_appended",
     "moved",
-    "quarantined",
     "queued",
     "rank",
     "refusals_reset",
-    "rejected",
     "reprioritized",
     "step_reached",
 ]
@@ -48,8 +45,10 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     state.interactions[interaction_id] = record
     if message.thread_id is not None:
         state.join_thread(record)
-    if message.message_id is not None:
-        state.seen.remember(message, interaction_id, at_ms)
+    if message.message_id is not None or event.delivery_key is not None:
+        remember(state, event)
+    if message.customer.id:
+        state.senders.count(message, at_ms)
     queue.waiting += 1
     state.waiting += 1
     record.tally.queued += 1
@@ -59,42 +58,6 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     if queue.delays:
         state.arm_opening(record, at_ms)
     return record
-
-
-def rejected(state: State, event: ev.Rejected) -> None:
-    """Refused at the door."""
-    _number(state, event.interaction_id)
-    if event.queue is None:
-        state.unrouted += 1
-    else:
-        state.queue(event.queue).tally(event.message.channel).rejected += 1
-
-
-def quarantined(state: State, event: ev.Quarantined) -> None:
-    """Kept aside."""
-    _number(state, event.interaction_id)
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
-    state.quarantined += 1
-
-
-def _number(state: State, interaction_id: str) -> None:
-    """An id that the engine made uses up a number of the sequence."""
-    if interaction_id == f"i{state.seq + 1}":
-        state.seq += 1
-
-
-def duplicate(state: State, _event: ev.Duplicate) -> None:
-    """Seen before; only counted."""
-    state.duplicates += 1
-
-
-def message_appended(state: State, event: ev.MessageAppended) -> None:
-    """A further message of an open thread."""
-    record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[ev.MessageAppended][record.state]
-    record.append(event.message, state.plan.limits.max_messages)
-    record.tally.messages += 1
-    state.seen.remember(event.message, event.interaction_id, event.at_ms)
 
 
 def step_reached(state: State, event: ev.StepReached) -> None:

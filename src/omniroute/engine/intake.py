@@ -1,4 +1,4 @@
-"""A message comes in: duplicate, open thread, triage, admission, queued; in this order."""
+"""A message comes in: repeat, rate, open thread, triage, admission, queued; in this order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
+    CustomersLinked,
     Duplicate,
     MessageAppended,
     Move,
@@ -19,9 +20,17 @@ from ..events import (
     Submit,
 )
 from ..model import Message
-from ..plan import Expression, Plan, Scope, all_of, has_skill, parse
-from . import apply, ladder, lookup
+from ..plan import (
+    Expression,
+    Plan,
+    Scope,
+    all_of,
+    has_skill,
+    parse,
+)
+from . import apply, fold_messages, ladder, lookup
 from .matching import Events, place
+from .seen import message_key
 from .state import State
 
 __all__ = [
@@ -31,6 +40,7 @@ __all__ = [
     "check_reprioritize",
     "check_skills",
     "check_submit",
+    "is_repeat",
     "quarantine",
     "submit",
 ]
@@ -124,10 +134,29 @@ def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:
 def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """Route a message: see docs/explanation/semantics.md, "A message comes in"."""
     message = command.message
-    if message.message_id is not None and _is_duplicate(state, message, at_ms, out):
+    if is_repeat(state, message, command.delivery_key, at_ms, out):
         return
-    if message.thread_id is not None and _joins_thread(state, message, at_ms, out):
+    if command.joins_only and state.thread(message) is None:
         return
+    if message.customer.id:
+        if state.senders.is_over(message, at_ms):
+            _over_rate(state, command, at_ms, out)
+            return
+        _link(state, message, at_ms, out)
+    if message.thread_id is not None and _joins_thread(state, command, at_ms, out):
+        return
+    _open(state, command, at_ms, out)
+
+
+def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> None:
+    """Keep a message aside."""
+    if not is_repeat(state, command.message, command.delivery_key, at_ms, out):
+        _set_aside(state, command, command.reason, at_ms, out)
+
+
+def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
+    """Triage, admission, queued."""
+    message = command.message
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is None:
         return
@@ -137,16 +166,22 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     reason = _refused_at_door(state, command, queue, requirement)
     if queue is None or reason is not None:
         reason = reason or RejectReason.NO_QUEUE
-        rejected = Rejected(at_ms, interaction_id, message, reason, queue)
-        apply.rejected(state, rejected)
-        out.append(rejected)
+        _reject(state, Rejected(at_ms, interaction_id, message, reason, queue), out)
         return
     plan = state.queues[queue].plan
     if priority is None:
         priority = plan.priority
-    seq = state.seq + 1
-    steps = command.steps
-    event = Queued(at_ms, interaction_id, seq, message, queue, priority, requirement, steps)
+    event = Queued(
+        at_ms,
+        interaction_id,
+        state.seq + 1,
+        message,
+        queue,
+        priority,
+        requirement,
+        command.steps,
+        command.delivery_key,
+    )
     record = apply.queued(state, event)
     out.append(event)
     if record.ladder[0].skip_if_nobody:
@@ -154,35 +189,79 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     place(state, record, at_ms, out)
 
 
-def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> None:
-    """Keep a message aside."""
-    message = command.message
-    if message.message_id is not None and _is_duplicate(state, message, at_ms, out):
-        return
+def _reject(state: State, event: Rejected, out: Events) -> None:
+    fold_messages.rejected(state, event)
+    out.append(event)
+
+
+def _set_aside(
+    state: State, command: Submit | Quarantine, reason: str, at_ms: int, out: Events
+) -> None:
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is not None:
-        event = Quarantined(at_ms, interaction_id, message, command.reason)
-        apply.quarantined(state, event)
+        event = Quarantined(at_ms, interaction_id, command.message, reason, command.delivery_key)
+        fold_messages.quarantined(state, event)
         out.append(event)
 
 
-def _is_duplicate(state: State, message: Message, at_ms: int, out: Events) -> bool:
-    opened = state.seen.find(message, at_ms)
-    if opened is None:
+def _over_rate(state: State, command: Submit, at_ms: int, out: Events) -> None:
+    """A sender sends more than a person does: a machine, perhaps one that answers ours.
+
+    What can wait is kept aside, so that nothing is lost and the provider does not bring it
+    again. Who is on the line cannot be kept aside: he is refused for now.
+    """
+    message = command.message
+    if not message.channel.is_live:
+        _set_aside(state, command, RejectReason.SENDER_RATE.value, at_ms, out)
+        return
+    interaction_id = _new_id(state, command, at_ms, out)
+    if interaction_id is not None:
+        event = Rejected(at_ms, interaction_id, message, RejectReason.SENDER_RATE, command.queue)
+        _reject(state, event, out)
+
+
+def _link(state: State, message: Message, at_ms: int, out: Events) -> None:
+    """The message may say that customers of two channels are one."""
+    found = state.customers.link(message)
+    if found is not None:
+        event = CustomersLinked(at_ms, *found)
+        fold_messages.customers_linked(state, event)
+        out.append(event)
+
+
+def is_repeat(
+    state: State,
+    message: Message,
+    key: str | None,
+    at_ms: int,
+    out: Events,
+    *,
+    by_message: bool = True,
+) -> bool:
+    """Whether it was seen, by the id of the message or of the delivery; says so if it was."""
+    seen, channel = state.seen, message.channel
+    about = None
+    if by_message and message.message_id is not None:
+        about = seen.find(channel, message_key(message), at_ms)
+    told_by = None
+    if about is None and key is not None:
+        about = seen.find(channel, key, at_ms)
+        told_by = key
+    if about is None:
         return False
-    event = Duplicate(at_ms, message.channel.value, message.message_id or "", opened)
-    apply.duplicate(state, event)
+    event = Duplicate(at_ms, channel.value, message.message_id or "", about, told_by)
+    fold_messages.duplicate(state, event)
     out.append(event)
     return True
 
 
-def _joins_thread(state: State, message: Message, at_ms: int, out: Events) -> bool:
-    thread = state.thread(message)
+def _joins_thread(state: State, command: Submit, at_ms: int, out: Events) -> bool:
+    thread = state.thread(command.message)
     if thread is None:
         return False
     agent_id = thread.agent.id if thread.agent is not None else None
-    event = MessageAppended(at_ms, thread.id, message, agent_id)
-    apply.message_appended(state, event)
+    event = MessageAppended(at_ms, thread.id, command.message, agent_id, command.delivery_key)
+    fold_messages.message_appended(state, event)
     out.append(event)
     return True
 

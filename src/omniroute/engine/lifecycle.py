@@ -44,6 +44,10 @@ INTERACTION: Mapping[type[Event], Mapping[InteractionState, InteractionState]] =
     },
     ev.AccessWidened: {S.WAITING: S.WAITING, S.OFFERED: S.OFFERED},
     ev.Moved: {S.WAITING: S.WAITING},
+    ev.MessageEdited: {state: state for state in (S.WAITING, S.OFFERED, S.ENGAGED, S.HELD)}
+    | {S.WRAP_UP: S.WRAP_UP},
+    ev.MessageRedacted: {state: state for state in (S.WAITING, S.OFFERED, S.ENGAGED, S.HELD)}
+    | {S.WRAP_UP: S.WRAP_UP},
     ev.Offered: {S.WAITING: S.OFFERED, S.OFFERED: S.OFFERED},
     ev.Accepted: {S.OFFERED: S.ENGAGED},
     ev.Declined: {S.OFFERED: S.WAITING},

@@ -35,7 +35,7 @@ from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profil
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
 from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, QueueRecord
-from .strategies import OF_GROUP, score_of
+from .strategies import OF_GROUP, Picture, score_of
 
 __all__ = ["Market"]
 
@@ -49,8 +49,9 @@ _SWEEP_AT_LEAST = 1_024
 class Market:
     """The index over waiting interactions and available agents; decides who is best."""
 
-    def __init__(self, agents: dict[str, AgentRecord], plan: Plan) -> None:
+    def __init__(self, agents: dict[str, AgentRecord], plan: Plan, picture: Picture) -> None:
         self._agents = agents
+        self._picture = picture
         self._scorers = plan.scorers
         #: place -> interaction, for all that are filed in a lane
         self._waiting: dict[int, InteractionRecord] = {}
@@ -353,7 +354,7 @@ class Market:
         strategy = lane.queue.plan.strategy
         if strategy is Strategy.LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
-        score = score_of(lane.queue, need, record, self._scorers)
+        score = score_of(lane.queue, need, record, self._scorers, self._picture)
         first = strategy in OF_GROUP
         candidates = (
             agent

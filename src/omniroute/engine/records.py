@@ -274,8 +274,27 @@ class InteractionRecord:
         if len(self.later) >= max_messages:
             del self.later[0]
 
-    def picture(self) -> Interaction:
-        """The public picture of this moment."""
+    def position_of(self, message_id: str | None) -> int | None:
+        """Where among `messages` the one with this id stands; None: not here, or forgotten."""
+        if message_id is None:
+            return None
+        for position, message in enumerate(self.messages):
+            if message.message_id == message_id:
+                return position
+        return None
+
+    def replace(self, position: int, message: Message) -> None:
+        """Another message at a place among `messages`."""
+        if position == 0:
+            self.message = message
+        else:
+            assert self.later is not None
+            self.later[position - 1] = message
+
+    def picture(self, customer_id: str) -> Interaction:
+        """The public picture of this moment; ``customer_id`` is the one he has now."""
+        message = self.message
+        thread = f"{message.channel.value}#{message.thread_id}" if message.thread_id else self.id
         return Interaction(
             id=self.id,
             state=self.state,
@@ -287,6 +306,8 @@ class InteractionRecord:
             requirement=self.requirement,
             agent_id=self.held_by[0].agent.id if self.held_by else None,
             arrived_at_ms=self.arrived_at_ms,
+            customer_id=customer_id,
+            conversation_id=customer_id or thread,
         )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "load"]
 
-_VERSION = 1
+_VERSION = 2
 
 
 class _Interaction(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +80,9 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     timers: tuple[_Timer, ...]
     seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
     tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
+    over_rate: int
+    senders: tuple[tuple[Channel, str, int, int], ...]
+    customers: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 def dump(state: State) -> bytes:
@@ -121,6 +124,9 @@ def dump(state: State) -> bytes:
             for name, queue in sorted(state.queues.items())
             for channel, tally in sorted(queue.tallies.items())
         ),
+        over_rate=state.over_rate,
+        senders=tuple((*key, *window) for key, window in state.senders.windows.items()),
+        customers=tuple(state.customers.customers.items()),
     )
     return msgspec.msgpack.encode(picture)
 
@@ -143,6 +149,10 @@ def load(state: State, data: bytes) -> None:
     state.unrouted = picture.unrouted
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
+    state.over_rate = picture.over_rate
+    for channel, sender, began_ms, count in picture.senders:
+        state.senders.windows[channel, sender] = (began_ms, count)
+    state.customers.restore(picture.customers)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):

@@ -46,7 +46,7 @@ def standing(engine: Engine) -> list[Standing]:
             tuple(
                 Held(
                     offer_id,
-                    offer.record.picture(),
+                    state.picture(offer.record),
                     deadlines.get(offer.timer),
                     offer.record.accepted_at_ms,
                     offer.record.wrap_up_code,

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from ..errors import PlanError
 from ..events import OwnStep
-from ..model import Agent, Channel, InteractionState, Message
+from ..model import Agent, Channel, Interaction, InteractionState, Message
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
+from .customers import Customers
 from .lanes import Lane, LaneAsk, Need
 from .market import Market
 from .order import HELD_OUT
@@ -23,6 +24,7 @@ from .records import (
     ladder_of,
 )
 from .seen import Seen
+from .senders import Senders
 from .timers import TimerKind, Timers
 
 __all__ = ["State"]
@@ -54,12 +56,15 @@ class State:
         #: interactions that some agent is barred from
         self.refused: dict[str, InteractionRecord] = {}
         self.seen = Seen(plan.limits)
+        self.senders = Senders(plan.sender_rate)
+        self.customers = Customers(plan.identity)
+        self.over_rate = 0
         self.quarantined = 0
         self.duplicates = 0
         self.unrouted = 0
         #: own requirements whose names were checked against the plan; a cache
         self.known_requirements: set[str] = set()
-        self.market = Market(self.agents, plan)
+        self.market = Market(self.agents, plan, self.picture)
         self.loads = Loads()
 
     # --- what a journal may name that the plan has no more ----------------------------------
@@ -149,6 +154,17 @@ class State:
             threads = self.threads.get(record.channel)
             if threads and threads.get(thread_id) is record:
                 del threads[thread_id]
+
+    def picture(self, record: InteractionRecord) -> Interaction:
+        """The public picture of an interaction at this moment."""
+        return record.picture(self.customer_of(record))
+
+    def customer_of(self, record: InteractionRecord) -> str:
+        """Who it is with, over all linked channels: the first who is named; "" when nobody is."""
+        for message in record.messages:
+            if message.customer.id:
+                return self.customers.of(message)
+        return ""
 
     # --- waiting --------------------------------------------------------------------------
 

@@ -111,6 +111,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     duplicates: int
     unrouted: int
+    over_rate: int
     queues: dict[str, QueueStatistics]
 
     @property
@@ -136,6 +137,7 @@ def statistics(state: State) -> Statistics:
         quarantined=state.quarantined,
         duplicates=state.duplicates,
         unrouted=state.unrouted,
+        over_rate=state.over_rate,
         queues={
             name: QueueStatistics(
                 queue=name,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from ..model import Interaction
 from ..plan import Scorer, Strategy
 
 if TYPE_CHECKING:
     from .lanes import Need
     from .records import AgentRecord, InteractionRecord, QueueRecord
 
-__all__ = ["OF_GROUP", "score_of"]
+__all__ = ["OF_GROUP", "Picture", "score_of"]
 
 #: What the members of a group share, so that only its longest idle is asked.
 OF_GROUP = frozenset(
@@ -28,12 +29,19 @@ OF_GROUP = frozenset(
     }
 )
 
+#: How a record is shown to a scorer.
+Picture = Callable[["InteractionRecord"], Interaction]
+
 #: A score; those of one strategy can be compared.
 Score = Callable[["AgentRecord"], Any]
 
 
 def score_of(
-    queue: QueueRecord, need: Need, record: InteractionRecord, scorers: Mapping[str, Scorer]
+    queue: QueueRecord,
+    need: Need,
+    record: InteractionRecord,
+    scorers: Mapping[str, Scorer],
+    picture: Picture,
 ) -> Score:
     """What the queue's strategy gives each agent for this interaction."""
     strategy = queue.plan.strategy
@@ -41,8 +49,8 @@ def score_of(
         return lambda agent: _weighted(agent, queue.name)
     if strategy is Strategy.SCORED:
         scorer = scorers[queue.plan.scorer or ""]
-        picture = record.picture()
-        return lambda agent: -scorer(agent.agent, picture, agent.load.occupancy)
+        interaction = picture(record)
+        return lambda agent: -scorer(agent.agent, interaction, agent.load.occupancy)
     if strategy is Strategy.MOST_SKILLED:
         return lambda agent: _skilled(need, agent, -1)
     if strategy is Strategy.LEAST_SKILLED:

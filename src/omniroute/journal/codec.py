@@ -26,11 +26,13 @@ from ..events import (
     Command,
     Event,
     MessageAppended,
+    MessageEdited,
     Quarantine,
     Quarantined,
     Queued,
     Rejected,
     Submit,
+    Update,
 )
 from ..model import Attachment, Customer, Message
 from .protocol import Entry, Frame, Vault
@@ -45,7 +47,7 @@ FORMAT = 1
 #: format's. A pair that is missing changed nothing for that kind.
 UPCASTERS: dict[tuple[Kind, int], Callable[[Any], Any]] = {}
 
-_WITH_MESSAGE = (Queued, MessageAppended, Rejected, Quarantined)
+_WITH_MESSAGE = (Queued, MessageAppended, MessageEdited, Rejected, Quarantined)
 _T = TypeVar("_T")
 #: Stands for the command where a place in an entry is told: events count from 0.
 _COMMAND = -1
@@ -65,6 +67,8 @@ class _Submit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
     priority: int | None = None
     requirement: str | None = None
     interaction_id: str | None = None
+    delivery_key: str | None = None
+    joins_only: bool = False
 
 
 class _Quarantine(msgspec.Struct, frozen=True, tag="quarantine", omit_defaults=True):
@@ -73,6 +77,7 @@ class _Quarantine(msgspec.Struct, frozen=True, tag="quarantine", omit_defaults=T
     message_in: int
     reason: str
     interaction_id: str | None = None
+    delivery_key: str | None = None
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -286,11 +291,14 @@ def _to_wire(entry: Entry) -> _Entry:
 
 
 def _slim(command: Submit | Quarantine, index: int) -> _Submit | _Quarantine:
-    if isinstance(command, Quarantine):
-        return _Quarantine(index, command.reason, command.interaction_id)
-    return _Submit(
-        index, command.queue, command.priority, command.requirement, command.interaction_id
-    )
+    slim = _Quarantine if isinstance(command, Quarantine) else _Submit
+    return slim(index, **_without_message(command))
+
+
+def _without_message(value: msgspec.Struct) -> dict[str, Any]:
+    """Its fields, but for the message or where that stands."""
+    fields = msgspec.structs.asdict(value)
+    return {name: fields[name] for name in fields if name not in ("message", "message_in")}
 
 
 def _from_wire(wire: _Entry) -> Entry:
@@ -300,12 +308,8 @@ def _from_wire(wire: _Entry) -> Entry:
         event = wire.events[slim.message_in]
         if not isinstance(event, _WITH_MESSAGE):
             raise msgspec.DecodeError("a command points to an event without a message")
-        if isinstance(slim, _Quarantine):
-            command = Quarantine(event.message, slim.reason, slim.interaction_id)
-        else:
-            command = Submit(
-                event.message, slim.queue, slim.priority, slim.requirement, slim.interaction_id
-            )
+        whole = Quarantine if isinstance(slim, _Quarantine) else Submit
+        command = whole(event.message, **_without_message(slim))
     if command is None:
         raise msgspec.DecodeError("an entry without a command")
     return Entry(command, wire.now_ms, wire.events)
@@ -320,7 +324,7 @@ def _context(first_seq: int, entry: int, event: int) -> bytes:
 
 def _places(entry: _Entry) -> Iterator[tuple[int, Message]]:
     """Where an entry has messages: the index of the event, or `_COMMAND`."""
-    if isinstance(entry.command, Submit | Quarantine):
+    if isinstance(entry.command, Submit | Quarantine | Update):
         yield _COMMAND, entry.command.message
     for index, event in enumerate(entry.events):
         if isinstance(event, _WITH_MESSAGE):

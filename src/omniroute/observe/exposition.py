@@ -114,6 +114,12 @@ FAMILIES: tuple[Family, ...] = (
         "Messages that were seen before.",
     ),
     Family(
+        "omniroute_over_sender_rate",
+        CounterMetricFamily,
+        ("channel",),
+        "Messages that were not routed because their sender sends too many.",
+    ),
+    Family(
         "omniroute_commands_rejected",
         CounterMetricFamily,
         ("command", "reason"),
@@ -156,6 +162,7 @@ def scrape(counts: Metrics) -> Iterable[Metric]:
         ("unrouted", counts.unrouted),
         ("quarantined", counts.quarantined),
         ("duplicates", counts.duplicates),
+        ("over_sender_rate", counts.over_rate),
     ):
         for channel_name, count in list(counter.items()):
             _count(found[name], (channel_name,), count)

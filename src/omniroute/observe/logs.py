@@ -46,6 +46,10 @@ LOG_EVENTS: dict[type[Event], LogEvent] = {
     ev.Quarantined: LogEvent("message_quarantined", _W, ("interaction_id", "channel")),
     ev.Duplicate: LogEvent("message_repeated", _D, ("interaction_id", "channel")),
     ev.MessageAppended: LogEvent("message_appended", _D, ("interaction_id", "channel", "agent_id")),
+    ev.MessageEdited: LogEvent("message_edited", _D, ("interaction_id", "channel", "agent_id")),
+    ev.MessageRedacted: LogEvent("message_redacted", _D, ("interaction_id", "agent_id")),
+    ev.UpdateNoted: LogEvent("update_noted", _D, ("interaction_id", "channel", "update")),
+    ev.CustomersLinked: LogEvent("customers_linked", _D, ()),
     ev.StepReached: LogEvent("step_reached", _D, ("interaction_id", "step")),
     ev.Reprioritized: LogEvent("interaction_reprioritized", _I, ("interaction_id", "priority")),
     ev.RefusalsReset: LogEvent("refusals_reset", _D, ("interaction_id", "agent_id")),
@@ -146,7 +150,8 @@ def _field(event: Event, name: str) -> object:
     """A field of an event, as the plain value that it is in JSON."""
     value: object
     if name == "channel" and isinstance(
-        event, ev.Queued | ev.Rejected | ev.Quarantined | ev.MessageAppended
+        event,
+        ev.Queued | ev.Rejected | ev.Quarantined | ev.MessageAppended | ev.MessageEdited,
     ):
         value = event.message.channel
     elif name == "agent_id" and isinstance(event, ev.SignedIn | ev.AgentChanged):

@@ -99,6 +99,7 @@ class Metrics(Collector):
         self.unrouted: Counter[str] = Counter()
         self.quarantined: Counter[str] = Counter()
         self.duplicates: Counter[str] = Counter()
+        self.over_rate: Counter[str] = Counter()
         self.refused: Counter[tuple[str, str]] = Counter()
         #: agent id -> ready
         self.agents: dict[str, bool] = {}
@@ -184,13 +185,17 @@ class Metrics(Collector):
         self.states["waiting"] += 1
 
     def _rejected(self, event: ev.Rejected) -> None:
-        if event.queue is None:
+        if event.reason is ev.RejectReason.SENDER_RATE:
+            self.over_rate[event.message.channel.value] += 1
+        elif event.queue is None:
             self.unrouted[event.message.channel.value] += 1
         else:
             self._tally(event.queue, event.message.channel).interactions["rejected"] += 1
 
     def _quarantined(self, event: ev.Quarantined) -> None:
         self.quarantined[event.message.channel.value] += 1
+        if event.reason == ev.RejectReason.SENDER_RATE:
+            self.over_rate[event.message.channel.value] += 1
 
     def _duplicate(self, event: ev.Duplicate) -> None:
         self.duplicates[event.channel] += 1

@@ -19,6 +19,14 @@ from .expression import (
 from .findings import Code, Finding, Severity
 from .holidays import Holidays
 from .hours import Hours, HoursException
+from .inbound import (
+    DispositionAction,
+    DispositionPolicy,
+    Identity,
+    LinkRule,
+    SenderRate,
+    disposition_name,
+)
 from .intervals import Interval
 from .loading import load, loads
 from .model import (
@@ -54,6 +62,8 @@ __all__ = [
     "Capacity",
     "Code",
     "Delivery",
+    "DispositionAction",
+    "DispositionPolicy",
     "During",
     "Expression",
     "Finding",
@@ -62,8 +72,10 @@ __all__ = [
     "Hours",
     "HoursCalendar",
     "HoursException",
+    "Identity",
     "Interval",
     "Limits",
+    "LinkRule",
     "Names",
     "NewestFirst",
     "OnExpiry",
@@ -75,6 +87,7 @@ __all__ = [
     "RefusalRule",
     "Scope",
     "Scorer",
+    "SenderRate",
     "ServiceLevel",
     "Severity",
     "Skill",
@@ -86,6 +99,7 @@ __all__ = [
     "WrapUpKind",
     "all_of",
     "check",
+    "disposition_name",
     "draw",
     "dumps",
     "has_skill",

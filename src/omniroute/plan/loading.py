@@ -17,18 +17,21 @@ from typing import Any
 
 import attrs
 
-from ..errors import PlanError, UnknownNameError
+from ..errors import PlanError, UnknownNameError, UsageError
 from ..model import Agent
 from . import resolve, schema, schema_hours
 from .calendars import MAX_CALENDAR_TEXT
 from .fields import MAX_INTEGER
 from .hours import Hours
+from .inbound import Identity, SenderRate, disposition_table, faults_of_dispositions
 from .model import Capacity, Limits, Plan, Queue, Scorer, Skill, TriageRule
 from .reading import Place, kind_of, read_table
+from .schema_inbound import IDENTITY, SENDER_RATE, read_dispositions
 
 __all__ = ["load", "loads"]
 
 _TABLES = ("plan", "skills", "agents", "capacities", "queues", "triage", "limits", "hours")
+_INBOUND_TABLES = ("dispositions", "sender_rate", "identity")
 _LINE = re.compile(r"\(at line (\d+), column \d+\)$")
 
 
@@ -104,8 +107,8 @@ class _Loader:
         self.faults = place.faults
         self.root = place
         for name in document:
-            if name not in _TABLES:
-                place.add(UnknownNameError("key", name, _TABLES))
+            if name not in (*_TABLES, *_INBOUND_TABLES):
+                place.add(UnknownNameError("key", name, (*_TABLES, *_INBOUND_TABLES)))
         self.skills = self.read_skills()
         self.root = attrs.evolve(place, skills=self.skills or None)
         self.capacity_names = list(self.table("capacities")) or ["default"]
@@ -129,6 +132,7 @@ class _Loader:
             "scorers": self.scorers,
             "hours": self.read_hours(),
         }
+        parts.update(self.read_inbound())
         if self.faults:
             raise resolve.joined(self.faults, where=self.root.file)
         try:
@@ -192,6 +196,20 @@ class _Loader:
             elif hours is not None:
                 found[hours.name] = hours
         return found
+
+    def read_inbound(self) -> dict[str, Any]:
+        policies = read_dispositions(self.table("dispositions"), self.root.at("dispositions"))
+        try:
+            policies = dict(disposition_table(policies))
+        except UsageError as error:
+            self.root.at("dispositions").add(error)
+        self.faults += faults_of_dispositions(policies, self.queue_names, f"{self.root.file}: ")
+        rate, identity = self.root.at("sender_rate"), self.root.at("identity")
+        return {
+            "dispositions": policies,
+            "sender_rate": read_table(SenderRate, self.table("sender_rate"), rate, SENDER_RATE),
+            "identity": read_table(Identity, self.table("identity"), identity, IDENTITY),
+        }
 
     def read_agents(self) -> dict[str, Agent]:
         place = self.root.at("agents")

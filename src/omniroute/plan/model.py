@@ -14,12 +14,13 @@ from typing import Any
 import attrs
 
 from ..errors import PlanError, UnknownNameError
-from ..model import Agent, Channel, Interaction
+from ..model import Agent, Channel, Inbound, Interaction
 from . import choices
 from .choices import Delivery, OnExpiry, OnRequeue, RefusalRule, Strategy, WrapUpKind
 from .expression import Expression, Scope, parse
 from .fields import at_least, between, is_integer, name_text, one_of
 from .hours import Hours
+from .inbound import DispositionPolicy, Identity, SenderRate, disposition_name, disposition_table
 from .resolve import faults_of_choices, faults_of_ladder, faults_of_plan, joined
 
 __all__ = [
@@ -358,11 +359,20 @@ class Plan:
     limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
     scorers: Mapping[str, Scorer] = attrs.field(factory=dict, converter=dict, eq=False)
     hours: Mapping[str, Hours] = attrs.field(default=(), converter=_hours)
+    dispositions: Mapping[str, DispositionPolicy] = attrs.field(
+        factory=dict, converter=disposition_table
+    )
+    sender_rate: SenderRate = attrs.field(default=SenderRate(), validator=one_of(SenderRate))
+    identity: Identity = attrs.field(default=Identity(), validator=one_of(Identity))
 
     def __attrs_post_init__(self) -> None:
         faults = tuple(faults_of_plan(self))
         if faults:
             raise joined(faults, where=f"plan {self.name!r}")
+
+    def disposition(self, inbound: Inbound) -> DispositionPolicy:
+        """What is done with a provider's event of this disposition."""
+        return self.dispositions[disposition_name(inbound)]
 
     def queue(self, name: str) -> Queue:
         """The queue of that name; raises `UnknownNameError` with the nearest match."""

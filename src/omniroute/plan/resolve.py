@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import PlanError, UnknownNameError, UsageError
 from ..model import Agent
 from .fields import is_integer
+from .inbound import faults_of_dispositions
 
 if TYPE_CHECKING:
     from .expression import Expression
@@ -70,6 +71,7 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         if queue.scorer is not None and queue.scorer not in plan.scorers:
             yield UnknownNameError("scorer", queue.scorer, plan.scorers, where=f"{where}.scorer")
         yield from faults_of_hours(queue, plan.hours, where)
+    yield from faults_of_dispositions(plan.dispositions, plan.queues)
     for number, rule in enumerate(plan.triage):
         where = f"triage[{number}]"
         yield from faults_of_rule(rule, plan.queues, plan.skills, plan.limits, where)

@@ -9,9 +9,11 @@ from typing import Any
 
 from ..model import Agent
 from . import schema
+from .inbound import Identity, SenderRate
 from .model import Capacity, Limits, Plan, Queue, TriageRule
 from .reading import quoted_key, quoted_text
 from .schema_hours import write_hours
+from .schema_inbound import IDENTITY, SENDER_RATE, write_dispositions
 
 __all__ = ["dumps"]
 
@@ -48,6 +50,14 @@ def _blocks(plan: Plan) -> Iterator[list[str]]:
         for name, values in inner.items():
             for value in values:
                 yield _table(f"[[hours.{name}]]", value)
+    tables = {
+        "dispositions": write_dispositions(plan.dispositions),
+        "sender_rate": schema.written(plan.sender_rate, SenderRate(), SENDER_RATE),
+        "identity": schema.written(plan.identity, Identity(), IDENTITY),
+    }
+    for name, table in tables.items():
+        if table:
+            yield _table(f"[{name}]", table)
     for rule in plan.triage:
         yield _table("[[triage]]", schema.written(rule, TriageRule(queue="-"), schema.RULE))
     for agent in plan.agents.values():

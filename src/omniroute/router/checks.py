@@ -16,7 +16,7 @@ import msgspec
 
 from ..channels.payloads import clean, stable_id
 from ..errors import CommandError
-from ..events import ChangeAgent, Command, Quarantine, SignIn, Submit
+from ..events import ChangeAgent, Command, Quarantine, SignIn, Submit, Update
 from ..model import Attribute, Customer, Disposition, Inbound, Message
 
 __all__ = [
@@ -47,7 +47,7 @@ _command: Callable[[bytes], Command] = msgspec.msgpack.Decoder(Command).decode
 _inbound: Callable[[bytes], Inbound] = msgspec.msgpack.Decoder(Inbound).decode
 _message: Callable[[bytes], Message] = msgspec.msgpack.Decoder(Message).decode
 
-_WITH_MESSAGE = (Submit, Quarantine)
+_WITH_MESSAGE = (Submit, Quarantine, Update)
 _WITH_AGENT = (SignIn, ChangeAgent)
 #: The fields of each command that hold the id of an interaction or an agent.
 _IDS: dict[type, tuple[str, ...]] = {

@@ -13,9 +13,9 @@ from typing import Any
 from .. import events as ev
 from ..engine.standing import Held, Standing
 from ..events import Event
-from ..model import Agent, Interaction, InteractionState, Presence
+from ..model import Agent, Interaction, InteractionState, Message, Presence
 from .desk import Desk
-from .offer import Assignment, Offer, OfferClosed, Send
+from .offer import Assignment, Offer, OfferClosed, Send, revised
 
 __all__ = ["Desks"]
 
@@ -157,6 +157,23 @@ class Desks:
         if assignment is not None:
             assignment.messages.put(event.message)
 
+    def _edited(self, event: ev.MessageEdited, pictures: Pictures) -> None:
+        message_id = event.message.message_id or ""
+        self._revise(event.interaction_id, message_id, lambda _: event.message)
+
+    def _redacted(self, event: ev.MessageRedacted, pictures: Pictures) -> None:
+        self._revise(event.interaction_id, event.message_id, Message.redacted)
+
+    def _revise(
+        self, interaction_id: str, message_id: str, change: Callable[[Message], Message]
+    ) -> None:
+        for offer in self._offers.values():
+            if offer.interaction.id == interaction_id:
+                offer.interaction = revised(offer.interaction, message_id, change)
+        assignment = self._assignments.get(interaction_id)
+        if assignment is not None:
+            assignment.revise(message_id, change)
+
     def _signed_out(self, event: ev.SignedOut, pictures: Pictures) -> None:
         self.by_agent.pop(event.agent_id).left(event.reason)
 
@@ -187,6 +204,8 @@ _HANDLERS: dict[type[Event], Callable[[Desks, Any, Pictures], None]] = {
     ev.Requeued: Desks._requeued,
     ev.Cancelled: Desks._cancelled,
     ev.MessageAppended: Desks._appended,
+    ev.MessageEdited: Desks._edited,
+    ev.MessageRedacted: Desks._redacted,
     ev.SignedOut: Desks._signed_out,
     ev.BecameReady: Desks._became_ready,
     ev.BecameNotReady: Desks._became_not_ready,

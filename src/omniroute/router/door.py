@@ -23,9 +23,12 @@ class Door:
         ``wait`` False raises `RouterBusyError` at once when the inbox is full. Cancelled, it
         has happened once or not at all.
         """
-        copy = checked(command)
+        return await self.pass_on(checked(command), wait=wait)
+
+    async def pass_on(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
+        """Send a command that was checked already."""
         await self.acquire(wait=wait)
-        return await self._ledger.wait(self.post(copy))
+        return await self._ledger.wait(self.post(command))
 
     async def acquire(self, *, wait: bool = True) -> None:
         """Wait for a place in the inbox; then `post` or `release`."""

@@ -28,7 +28,16 @@ from ..events import (
 )
 from ..model import Interaction, InteractionState, Message
 
-__all__ = ["Assignment", "Messages", "MessagesMissed", "Offer", "OfferClosed", "Send", "done"]
+__all__ = [
+    "Assignment",
+    "Messages",
+    "MessagesMissed",
+    "Offer",
+    "OfferClosed",
+    "Send",
+    "done",
+    "revised",
+]
 
 #: How a command is sent: its events come back when they are durable.
 Send = Callable[[Command], Awaitable[tuple[Event, ...]]]
@@ -37,6 +46,18 @@ Send = Callable[[Command], Awaitable[tuple[Event, ...]]]
 def done(events: tuple[Event, ...]) -> bool:
     """Whether a command was carried out: if not, one of its events is a `CommandRejected`."""
     return all(type(event) is not CommandRejected for event in events)
+
+
+def revised(
+    picture: Interaction, message_id: str, change: Callable[[Message], Message]
+) -> Interaction:
+    """The picture with one of its messages changed, the first with that id."""
+    messages = list(picture.messages)
+    for number, message in enumerate(messages):
+        if message.message_id == message_id:
+            messages[number] = change(message)
+            return msgspec.structs.replace(picture, messages=tuple(messages))
+    return picture
 
 
 class OfferClosed(enum.StrEnum):
@@ -134,6 +155,9 @@ class MessagesMissed(msgspec.Struct, frozen=True):
 class Messages:
     """The later messages of an assigned interaction, oldest first, as they come in.
 
+    A message that the customer edited or deleted after it was read comes again, with the same
+    ``message_id`` and the attribute ``edited`` or ``redacted``.
+
     Iterate it; it ends when the conversation is over: wrap-up, completion, requeue, cancel.
     At most ``limit`` messages wait to be read. After that the oldest give way, and the
     reader gets one `MessagesMissed` in their place: a slow desk never stops the router.
@@ -171,6 +195,14 @@ class Messages:
             self._waiting.popleft()
             self._missed += 1
         self._wake()
+
+    def revise(self, message_id: str, change: Callable[[Message], Message]) -> bool:
+        """The router's note that a message changed. False: it does not wait to be read."""
+        for number, message in enumerate(self._waiting):
+            if message.message_id == message_id:
+                self._waiting[number] = change(message)
+                return True
+        return False
 
     def end(self) -> None:
         """The router's note that nothing more will come."""
@@ -263,6 +295,19 @@ class Assignment(_Closing):
             self.messages.end()
         if state in _OVER:
             self._wake()
+
+    def revise(self, message_id: str, change: Callable[[Message], Message]) -> None:
+        """The router's note that the customer changed or deleted a message.
+
+        One that may have been read comes once more, as it is now.
+        """
+        first = self.interaction.message
+        self.interaction = revised(self.interaction, message_id, change)
+        if not self.messages.revise(message_id, change):
+            named = msgspec.structs.replace(
+                first, message_id=message_id, sent_at_ms=None, received_at_ms=None
+            )
+            self.messages.put(change(named))
 
     def let_go(self) -> None:
         """The router's note that it will tell nothing more."""

@@ -10,8 +10,9 @@ import msgspec
 
 from .. import events as ev
 from ..events import Event
+from ..model import Inbound, UpdateKind
 
-__all__ = ["Outcome", "Receipt", "receipt_of"]
+__all__ = ["Outcome", "Receipt", "receipt_of", "receipt_of_delivery"]
 
 
 class Outcome(enum.StrEnum):
@@ -22,6 +23,8 @@ class Outcome(enum.StrEnum):
     DUPLICATE = "duplicate"  #: seen before; nothing was done
     REJECTED = "rejected"  #: refused at the door, see `Receipt.reason`
     QUARANTINED = "quarantined"  #: kept aside for a human, never routed
+    EDITED = "edited"  #: changed the text of a message of an open interaction
+    REDACTED = "redacted"  #: took the content of a message out of an open interaction
     ENDED = "ended"  #: told that the customer has gone; the open interaction was ended
     IGNORED = "ignored"  #: means nothing for routing; only counted
 
@@ -48,7 +51,13 @@ class Receipt(msgspec.Struct, frozen=True):
         return self.is_refused and self.reason in _PASSING
 
 
-_PASSING = frozenset({ev.RejectReason.QUEUE_FULL, ev.RejectReason.LANES_EXHAUSTED})
+_PASSING = frozenset(
+    {
+        ev.RejectReason.QUEUE_FULL,
+        ev.RejectReason.LANES_EXHAUSTED,
+        ev.RejectReason.SENDER_RATE,
+    }
+)
 
 
 def _rejected(event: ev.Rejected) -> Receipt:
@@ -63,10 +72,20 @@ def _refused(event: ev.CommandRejected) -> Receipt:
     return Receipt(Outcome.REJECTED, event.subject, event.reason.value)
 
 
+def _noted(event: ev.UpdateNoted) -> Receipt:
+    about = event.interaction_id or None
+    if event.reason is not None:
+        return Receipt(Outcome.IGNORED, about, event.reason.value)
+    return Receipt(Outcome.ENDED, about)
+
+
 _BY_EVENT: dict[type[Event], Callable[[Any], Receipt]] = {
     ev.Queued: lambda event: Receipt(Outcome.QUEUED, event.interaction_id),
     ev.MessageAppended: lambda event: Receipt(Outcome.APPENDED, event.interaction_id),
-    ev.Duplicate: lambda event: Receipt(Outcome.DUPLICATE, event.interaction_id),
+    ev.MessageEdited: lambda event: Receipt(Outcome.EDITED, event.interaction_id),
+    ev.MessageRedacted: lambda event: Receipt(Outcome.REDACTED, event.interaction_id),
+    ev.UpdateNoted: _noted,
+    ev.Duplicate: lambda event: Receipt(Outcome.DUPLICATE, event.interaction_id or None),
     ev.Rejected: _rejected,
     ev.Quarantined: _quarantined,
     ev.CommandRejected: _refused,
@@ -75,8 +94,24 @@ _BY_EVENT: dict[type[Event], Callable[[Any], Receipt]] = {
 
 def receipt_of(events: Sequence[Event]) -> Receipt:
     """The receipt of a `Submit` or `Quarantine`; timers may have put other events before."""
+    made = _made(events)
+    assert made is not None, "a message left no event"
+    return made
+
+
+def receipt_of_delivery(inbound: Inbound, events: Sequence[Event]) -> Receipt:
+    """The receipt of a delivered event; when it left none, nothing was there to act on."""
+    made = _made(events)
+    if made is not None:
+        return made
+    names_message = inbound.update in (UpdateKind.EDITED, UpdateKind.DELETED)
+    why = ev.NotApplied.UNKNOWN_MESSAGE if names_message else ev.NotApplied.NO_OPEN_INTERACTION
+    return Receipt(Outcome.IGNORED, reason=why.value)
+
+
+def _made(events: Sequence[Event]) -> Receipt | None:
     for event in events:
         made = _BY_EVENT.get(type(event))
         if made is not None:
             return made(event)
-    raise AssertionError("a message left no event")
+    return None

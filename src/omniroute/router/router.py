@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import anyio
+import msgspec
 from anyio.abc import TaskStatus
 
-from ..engine import Engine, Explanation, Statistics
+from ..engine import Engine, Explanation, Statistics, command_of
 from ..engine.standing import standing
 from ..errors import (
     UnknownNameError,
@@ -29,14 +30,13 @@ from ..events import (
     Cancel,
     Command,
     Event,
-    Quarantine,
     Reprioritize,
     Revoke,
     SignOut,
     Submit,
 )
 from ..journal import Journal
-from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, Presence, UpdateKind
+from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, Presence
 from ..observe import EventLog
 from ..plan import Plan
 from .alarm import Alarm
@@ -49,7 +49,7 @@ from .hosting import host
 from .keeper import Keeper
 from .ledger import Decided, Ledger
 from .offer import Assignment, Offer, done
-from .receipt import Outcome, Receipt, receipt_of
+from .receipt import Outcome, Receipt, receipt_of, receipt_of_delivery
 from .seating import Seating
 
 if TYPE_CHECKING:
@@ -304,36 +304,41 @@ class Router:
     async def deliver(self, inbound: Inbound, *, wait: bool = True) -> Receipt:
         """Take what a channel made of a provider's event; the door of mail and webhooks.
 
-        A customer's message is submitted, one that cannot be trusted is quarantined. The
-        news that the customer has gone ends the open interaction of the thread. Everything
-        else is only counted (`deliveries`).
+        What is done is the plan's policy for the event's disposition. By default a customer's
+        message opens an interaction or joins its thread, an edit changes the text of an open
+        interaction, a deletion redacts it, the news that the customer has gone ends it, what
+        cannot be trusted is quarantined, and everything else is only counted (`deliveries`).
+        A repeat that names a customer where the first could not joins the interaction.
 
         What a provider sent raises nothing: too long, it is cut (attribute ``cut``); not
-        to be recorded, it is quarantined with all of it that can be.
+        to be recorded, it is quarantined with all of it that can be. Delivered again, it is
+        `Outcome.DUPLICATE`.
         """
         inbound = checked_inbound(inbound)
         disposition = inbound.disposition
-        message = inbound.message
-        if disposition in (Disposition.CREATE, Disposition.APPEND):
-            receipt = await self.submit(message, wait=wait)
-        elif disposition is Disposition.QUARANTINE:
-            quarantine = Quarantine(message, inbound.reason)
-            receipt = receipt_of(await self.send(quarantine, wait=wait))
-        elif inbound.update is UpdateKind.ENDED:
-            receipt = await self._customer_gone(message, inbound.reason, wait=wait)
-        else:
+        command = command_of(self.plan, inbound)
+        if command is None:
             receipt = Receipt(Outcome.IGNORED, reason=inbound.reason or disposition.value)
-        self._delivered[message.channel, disposition] += 1
+        else:
+            events = await self._door.pass_on(command, wait=wait)
+            receipt = receipt_of_delivery(inbound, events)
+            if disposition in (Disposition.CREATE, Disposition.APPEND):
+                await self._name_customer(inbound.message, receipt, wait=wait)
+        self._delivered[inbound.message.channel, disposition] += 1
         return receipt
 
-    async def _customer_gone(self, message: Message, reason: str, *, wait: bool) -> Receipt:
-        await self._door.acquire(wait=wait)
-        interaction_id = self._engine.thread(message)
-        if interaction_id is None:
-            self._door.release()
-            return Receipt(Outcome.IGNORED, reason="no_open_interaction")
-        await self._ledger.wait(self._door.post(Abandon(interaction_id, reason)))
-        return Receipt(Outcome.ENDED, interaction_id)
+    async def _name_customer(self, message: Message, receipt: Receipt, *, wait: bool) -> None:
+        """A repeat may know who it is, where the first did not: that joins the interaction.
+
+        Amazon Connect tells of a call before it tells of its caller, under one id.
+        """
+        if receipt.outcome is not Outcome.DUPLICATE or not message.customer.id:
+            return
+        opened = self._engine.interaction(receipt.interaction_id or "")
+        if opened is None or opened.customer.id or opened.message.thread_id != message.thread_id:
+            return
+        named = f"{message.message_id}:{message.customer.id}"
+        await self.submit(msgspec.structs.replace(message, message_id=named), wait=wait)
 
     @property
     def deliveries(self) -> Mapping[tuple[Channel, Disposition], int]:

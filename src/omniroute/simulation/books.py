@@ -20,6 +20,7 @@ from ..events import Event
 from ..model import InteractionState
 from ..plan import Plan
 from .figures import Figures
+from .inbound_book import InboundBook
 from .works import Desk, Known, Lanes, Work
 
 __all__ = ["AuditError", "Books", "Deadlines", "Law"]
@@ -94,6 +95,8 @@ MOVES: Final[dict[type, tuple[frozenset[InteractionState], InteractionState | No
     ev.StepReached: (IN_LINE, None),
     ev.RefusalsReset: (IN_LINE, None),
     ev.MessageAppended: (IN_LINE | TAKEN, None),
+    ev.MessageEdited: (OPEN, None),
+    ev.MessageRedacted: (OPEN, None),
     ev.Reprioritized: (IN_LINE | TAKEN, None),
     ev.AccessWidened: (IN_LINE, None),
 }
@@ -153,7 +156,7 @@ class Books:
         self.in_line: Counter[str] = Counter()
         self.refused: dict[str, Work] = {}
         self.threads: dict[tuple[str, str], Work] = {}
-        self.seen: dict[str, dict[str, tuple[int, str]]] = {}
+        self.inbound = InboundBook(plan)
         self.owed: dict[tuple[type, object], None] = {}
         self.last_seq = self.last_offer = self.admitted = self.ended = 0
         self.figures = Figures()

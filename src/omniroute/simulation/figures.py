@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import events as ev
+from ..events import RejectReason
 from ..plan import Plan
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Figures:
         self.quarantined = 0
         self.duplicates = 0
         self.unrouted = 0
+        self.over_rate = 0
 
     def _row(self, queue: str, channel: str) -> Counter[str]:
         rows = self._counts.get(queue)
@@ -62,7 +64,9 @@ class Figures:
 
     def reject(self, event: ev.Rejected) -> None:
         """Count a message that was refused at the door."""
-        if event.queue is None:
+        if event.reason is RejectReason.SENDER_RATE:
+            self.over_rate += 1
+        elif event.queue is None:
             self.unrouted += 1
         else:
             self._row(event.queue, event.message.channel)["rejected"] += 1
@@ -104,5 +108,6 @@ class Figures:
             "quarantined": self.quarantined,
             "duplicates": self.duplicates,
             "unrouted": self.unrouted,
+            "over_rate": self.over_rate,
             "queues": queues,
         }

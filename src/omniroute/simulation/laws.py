@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from .. import events as ev
 from ..events import RejectReason
-from ..model import Message
 from ..plan import Delivery, RefusalRule, Step, parse
+from . import laws_messages as messages
 from . import laws_offers
 from .books import Books, Law
+from .laws_messages import is_full, read_message, read_sender
 from .works import Desk, Work, openings
 
 __all__ = ["HANDLERS", "is_refused_by_all"]
@@ -23,44 +24,15 @@ __all__ = ["HANDLERS", "is_refused_by_all"]
 # --- messages -------------------------------------------------------------------------
 
 
-def _seen_as(books: Books, message: Message) -> str | None:
-    """What a repeat of it opened or joined."""
-    found = books.seen.get(message.channel, {}).get(message.dedupe_key or "")
-    if found is None or books.now_ms - found[0] > books.plan.limits.dedupe_ms:
-        return None
-    return found[1]
-
-
-def _read_message(books: Books, event: Any, *, joins: Work | None = None) -> None:
-    message = event.message
-    books.require(_seen_as(books, message) is None, Law.MESSAGE, "it was seen before")
-    thread = books.threads.get((message.channel, message.thread_id or ""))
-    if not isinstance(event, ev.Quarantined):
-        books.require(thread is joins, Law.MESSAGE, "its thread is open elsewhere")
-    key = message.dedupe_key
-    if key and not isinstance(event, ev.Rejected):
-        seen = books.seen.setdefault(message.channel, {})
-        seen.pop(key, None)
-        seen[key] = (event.at_ms, event.interaction_id)
-        if len(seen) > books.plan.limits.max_dedupe_keys:
-            del seen[next(iter(seen))]
-
-
-def _is_full(books: Books, queue: str) -> bool:
-    limits, backlog = books.plan.limits, books.in_line
-    here = backlog[queue] >= books.plan.queues[queue].max_waiting
-    return here or backlog.total() >= limits.max_waiting
-
-
 def _queued(books: Books, event: ev.Queued) -> None:
     queue = books.plan.queues.get(event.queue)
     if queue is None:
         books.fail(Law.ADMISSION, f"unknown queue {event.queue!r}")
     books.require(event.interaction_id not in books.works, Law.STATE, "it is open already")
     books.require(event.seq > books.last_seq, Law.STATE, f"seq was {books.last_seq}")
-    books.require(not _is_full(books, event.queue), Law.ADMISSION, "the queue is full")
+    books.require(not is_full(books, event.queue), Law.ADMISSION, "the queue is full")
     _check_priority(books, event.priority)
-    _read_message(books, event)
+    read_message(books, event)
     work = Work(
         id=event.interaction_id,
         seq=event.seq,
@@ -81,6 +53,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
     books.last_seq = event.seq
     books.admitted += 1
     books.works[work.id] = work
+    read_sender(books, event.message, work)
     books.in_line[queue.name] += 1
     books.touched.add(work.id)
     books.put(work)
@@ -95,40 +68,6 @@ def _queued(books: Books, event: ev.Queued) -> None:
 def _check_priority(books: Books, priority: int) -> None:
     top = books.plan.limits.max_priority
     books.require(0 <= priority <= top, Law.ADMISSION, f"priority 0..{top}")
-
-
-def _rejected(books: Books, event: ev.Rejected) -> None:
-    books.require(event.interaction_id not in books.works, Law.STATE, "it is open")
-    _read_message(books, event)
-    if event.reason is RejectReason.QUEUE_FULL:
-        full = event.queue is not None and _is_full(books, event.queue)
-        books.require(full, Law.ADMISSION, "the queue is not full")
-    books.figures.reject(event)
-
-
-def _quarantined(books: Books, event: ev.Quarantined) -> None:
-    books.require(event.interaction_id not in books.works, Law.STATE, "it is open")
-    _read_message(books, event)
-    books.figures.quarantined += 1
-
-
-def _duplicate(books: Books, event: ev.Duplicate) -> None:
-    true = any(
-        opened == event.interaction_id and event.at_ms - at_ms <= books.plan.limits.dedupe_ms
-        for key, (at_ms, opened) in books.seen.get(event.channel, {}).items()
-        if key.partition("\n")[0] == event.message_id
-    )
-    books.require(true, Law.MESSAGE, "it is no repeat of that")
-    books.figures.duplicates += 1
-
-
-def _appended(books: Books, event: ev.MessageAppended) -> None:
-    work = books.work(event)
-    _read_message(books, event, joins=work)
-    asked = [work.offers[offer_id].agent_id for offer_id in sorted(work.offers)]
-    whose = next(iter(asked), work.agent_id)
-    books.require((event.agent_id or "") == whose, Law.MESSAGE, "not his")
-    books.figures.count(event, work)
 
 
 def _reprioritized(books: Books, event: ev.Reprioritized) -> None:
@@ -294,10 +233,14 @@ def _command_rejected(books: Books, event: ev.CommandRejected) -> None:
 
 HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.Queued: _queued,
-    ev.Rejected: _rejected,
-    ev.Quarantined: _quarantined,
-    ev.Duplicate: _duplicate,
-    ev.MessageAppended: _appended,
+    ev.Rejected: messages.rejected,
+    ev.Quarantined: messages.quarantined,
+    ev.Duplicate: messages.duplicate,
+    ev.MessageAppended: messages.appended,
+    ev.MessageEdited: messages.changed,
+    ev.MessageRedacted: messages.changed,
+    ev.UpdateNoted: messages.noted,
+    ev.CustomersLinked: messages.linked,
     ev.StepReached: _step_reached,
     ev.AccessWidened: _access_widened,
     ev.Reprioritized: _reprioritized,

@@ -90,6 +90,8 @@ class Work:
     until_ms: int | None = None
     accepted_at_ms: int = 0
     barred: dict[str, int] = attrs.field(factory=dict)
+    #: ids of its messages; False: redacted
+    texts: dict[str, bool] = attrs.field(factory=dict)
     place: tuple[Lanes, Lane, Key] | None = None
     #: shared by those that ask for the same
     known: Known = attrs.field(factory=dict)
@@ -125,6 +127,11 @@ class Work:
     def lane(self) -> Lane:
         """The lane it waits in."""
         return self._at(self.step)[1]
+
+    @property
+    def whose(self) -> str:
+        """The agent who has it, or else has the oldest open offer of it."""
+        return self.offers[min(self.offers)].agent_id if self.offers else self.agent_id
 
     @property
     def ladder(self) -> tuple[Step, ...]:

@@ -17,18 +17,17 @@ https://www.kamailio.org/docs/modules/stable/modules/evapi.html
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import anyio
 from anyio.abc import SocketStream, TaskStatus
 
-from ..channels import Kamailio, WebhookRequest
+from ..channels import Kamailio
 from ..channels.netstring import NetstringDecoder, netstring
-from ..channels.payloads import quarantined
-from ..errors import PayloadError, RouterError, UsageError
+from ..errors import PayloadError, UsageError
 from ..model import Disposition, Inbound, Message, UpdateKind
+from .telephony import SwitchClosedError, read, stay_connected, wall_ms
 
 __all__ = ["Evapi", "EvapiClosedError"]
 
@@ -38,13 +37,8 @@ _REMEMBERED = 1000
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-class EvapiClosedError(RouterError):
+class EvapiClosedError(SwitchClosedError):
     """Kamailio is not connected, so the decision did not reach it. Try again later."""
-
-
-def _wall_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 def _number(value: object) -> int | None:
@@ -73,7 +67,7 @@ class Evapi:
         host: where Kamailio's evapi listens.
         port: its TCP port.
         adapter: the channel with your field map; None takes the default one.
-        retry_s: how long to wait before connecting again.
+        retry_s: how long to wait before connecting again; longer each time that it fails.
         now_ms: the clock, milliseconds since the epoch.
     """
 
@@ -85,7 +79,7 @@ class Evapi:
         port: int = 8448,
         adapter: Kamailio | None = None,
         retry_s: float = 1.0,
-        now_ms: Callable[[], int] = _wall_ms,
+        now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         self._deliver = deliver
         self._address = (host, port)
@@ -109,23 +103,17 @@ class Evapi:
         Raises:
             Exception: what ``deliver`` raised, after the connection was closed.
         """
-        is_first = True
-        while True:
+        await stay_connected(self._session, retry_s=self._retry_s, task_status=task_status)
+
+    async def _session(self, connected: Callable[[], None]) -> None:
+        """One connection, from its beginning to its end."""
+        async with await anyio.connect_tcp(*self._address) as stream:
+            self._stream = stream
             try:
-                stream = await anyio.connect_tcp(*self._address)
-            except OSError:
-                await anyio.sleep(self._retry_s)
-                continue
-            async with stream:
-                self._stream = stream
-                try:
-                    if is_first:
-                        is_first = False
-                        task_status.started()
-                    await self._receive(stream)
-                finally:
-                    self._stream = None
-            await anyio.sleep(self._retry_s)
+                connected()
+                await self._receive(stream)
+            finally:
+                self._stream = None
 
     async def _receive(self, stream: SocketStream) -> None:
         """Deliver every event until the connection ends or its bytes are no netstrings."""
@@ -157,12 +145,7 @@ class Evapi:
 
     def _read(self, payload: bytes) -> list[Inbound]:
         """What one event means; one that cannot be understood is quarantined."""
-        at_ms = self._now_ms()
-        try:
-            request = WebhookRequest(body=netstring(payload), received_at_ms=at_ms)
-            return self._adapter.normalize(request)
-        except PayloadError as error:
-            return [quarantined(self._adapter.channel, str(error), payload, received_at_ms=at_ms)]
+        return read(self._adapter, netstring(payload), payload, self._now_ms())
 
     async def connect(
         self,

@@ -1,0 +1,96 @@
+"""What an auditor knows of messages and senders: what was seen, who sent how much, who is who.
+
+The counterpart of the engine's `seen`, `senders` and `customers`, kept in plain dicts. Keys are
+read from events as they stand there; nothing is decided.
+"""
+
+from __future__ import annotations
+
+from ..model import Message
+from ..plan import Plan
+
+__all__ = ["InboundBook", "message_key"]
+
+
+def message_key(message: Message) -> str | None:
+    """As events name it; None when nothing tells the message's repeat."""
+    key = message.dedupe_key
+    return None if key is None else f"m{key}"
+
+
+class InboundBook:
+    """Repeats by channel and key, windows by sender, customer ids by key."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._limits = plan.limits
+        self._rate = plan.sender_rate
+        self._seen: dict[str, dict[str, tuple[int, str]]] = {}
+        self._windows: dict[tuple[str, str], tuple[int, int]] = {}
+        #: key -> customer id
+        self.customers: dict[str, str] = {}
+
+    # --- repeats --------------------------------------------------------------------------
+
+    def about(self, channel: str, key: str | None, now_ms: int) -> str | None:
+        """What a message or a delivery with this key was about, None when it is new."""
+        found = self._seen.get(channel, {}).get(key or "")
+        if found is None or now_ms - found[0] > self._limits.dedupe_ms:
+            return None
+        return found[1]
+
+    def are_about(self, channel: str, message_id: str, at_ms: int) -> set[str]:
+        """What messages with this id were about; of mails there may be several senders."""
+        rows = self._seen.get(channel, {})
+        return {
+            about
+            for key, (seen_ms, about) in rows.items()
+            if key[:1] == "m" and key[1:].partition("\n")[0] == message_id
+            if at_ms - seen_ms <= self._limits.dedupe_ms
+        }
+
+    def remember(self, channel: str, key: str | None, about: str, at_ms: int) -> None:
+        """A repeat is known from now on."""
+        if key is None:
+            return
+        rows = self._seen.setdefault(channel, {})
+        rows.pop(key, None)
+        rows[key] = (at_ms, about)
+        if len(rows) > self._limits.max_dedupe_keys:
+            del rows[next(iter(rows))]
+
+    # --- senders --------------------------------------------------------------------------
+
+    def is_over_rate(self, message: Message, now_ms: int) -> bool:
+        """Whether one more message of its sender is too much."""
+        most = self._rate.maximum(message.channel)
+        began_ms, count = self._windows.get((message.channel, message.customer.id), (0, 0))
+        return 0 < most <= count and now_ms - began_ms < self._rate.window_ms
+
+    def count_sender(self, message: Message, at_ms: int) -> None:
+        """A message was routed."""
+        key = (message.channel, message.customer.id)
+        if not message.customer.id:
+            return
+        began_ms, count = self._windows.get(key, (0, 0))
+        if count and at_ms - began_ms < self._rate.window_ms:
+            self._windows[key] = (began_ms, count + 1)
+            return
+        self._windows.pop(key, None)
+        self._windows[key] = (at_ms, 1)
+        if len(self._windows) > self._rate.max_senders:
+            del self._windows[next(iter(self._windows))]
+
+    # --- customers ------------------------------------------------------------------------
+
+    def owners(self, keys: tuple[str, ...]) -> set[str]:
+        """Whose keys these are so far; a channel's own key is at first its own customer."""
+        return {self.customers.get(key, keys[0]) for key in keys if key in self.customers} | {
+            self.customers.get(keys[0], keys[0])
+        }
+
+    def link(self, customer_id: str, keys: tuple[str, ...], merged: tuple[str, ...]) -> None:
+        """All of these are one customer's."""
+        for key, owner in self.customers.items():
+            if owner in merged:
+                self.customers[key] = customer_id
+        self.customers.update(dict.fromkeys(keys, customer_id))

@@ -1,0 +1,139 @@
+"""The laws of what comes in: repeats, threads, rates, edits, and who is the same customer.
+
+The part of `laws` that is about messages: what must be true when such an event comes, and what it
+changes in the books.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import events as ev
+from ..events import RejectReason
+from ..model import Message
+from .books import Books, Law
+from .inbound_book import message_key
+from .works import Work
+
+__all__ = [
+    "appended",
+    "changed",
+    "duplicate",
+    "is_full",
+    "linked",
+    "noted",
+    "quarantined",
+    "read_message",
+    "read_sender",
+    "rejected",
+]
+
+
+def read_message(books: Books, event: Any, *, joins: Work | None = None) -> None:
+    """A message is no repeat and its thread is right; remembered unless it was refused."""
+    message, book = event.message, books.inbound
+    key = message_key(message)
+    is_refused = isinstance(event, ev.Rejected)
+    for each in (key, None if is_refused else event.delivery_key):
+        repeat = book.about(message.channel, each, books.now_ms) is not None
+        books.require(not repeat, Law.MESSAGE, "it was seen before")
+    thread = books.threads.get((message.channel, message.thread_id or ""))
+    by_rate = event.reason == RejectReason.SENDER_RATE if hasattr(event, "reason") else False
+    if not isinstance(event, ev.Quarantined) and not by_rate:
+        books.require(thread is joins, Law.MESSAGE, "its thread is open elsewhere")
+    if not is_refused:
+        book.remember(message.channel, key, event.interaction_id, event.at_ms)
+        book.remember(message.channel, event.delivery_key, event.interaction_id, event.at_ms)
+
+
+def read_sender(books: Books, message: Message, work: Work) -> None:
+    """A message that is routed is not over its sender's rate."""
+    over = bool(message.customer.id) and books.inbound.is_over_rate(message, books.now_ms)
+    books.require(not over, Law.ADMISSION, "its sender sends too much")
+    books.inbound.count_sender(message, books.now_ms)
+    if message.message_id is not None:
+        work.texts.setdefault(message.message_id, True)
+
+
+def is_full(books: Books, queue: str) -> bool:
+    """Whether the queue or the plan takes no more."""
+    limits, backlog = books.plan.limits, books.in_line
+    here = backlog[queue] >= books.plan.queues[queue].max_waiting
+    return here or backlog.total() >= limits.max_waiting
+
+
+def rejected(books: Books, event: ev.Rejected) -> None:
+    """Refused at the door, for a reason that is true."""
+    books.require(event.interaction_id not in books.works, Law.STATE, "it is open")
+    read_message(books, event)
+    if event.reason is RejectReason.QUEUE_FULL:
+        full = event.queue is not None and is_full(books, event.queue)
+        books.require(full, Law.ADMISSION, "the queue is not full")
+    if event.reason is RejectReason.SENDER_RATE:
+        over = books.inbound.is_over_rate(event.message, event.at_ms)
+        books.require(over, Law.ADMISSION, "its sender is not over the rate")
+    books.figures.reject(event)
+
+
+def quarantined(books: Books, event: ev.Quarantined) -> None:
+    """Kept aside; not a repeat."""
+    books.require(event.interaction_id not in books.works, Law.STATE, "it is open")
+    read_message(books, event)
+    books.figures.quarantined += 1
+    books.figures.over_rate += event.reason == RejectReason.SENDER_RATE
+
+
+def duplicate(books: Books, event: ev.Duplicate) -> None:
+    """It must have been seen, as what it says."""
+    book = books.inbound
+    if event.delivery_key is not None:
+        found = {book.about(event.channel, event.delivery_key, event.at_ms)}
+    else:
+        found = {*book.are_about(event.channel, event.message_id, event.at_ms)}
+    books.require(event.interaction_id in found, Law.MESSAGE, "it is no repeat of that")
+    books.figures.duplicates += 1
+
+
+def appended(books: Books, event: ev.MessageAppended) -> None:
+    """It joins the interaction of its thread, whoever has it."""
+    work = books.work(event)
+    read_message(books, event, joins=work)
+    read_sender(books, event.message, work)
+    books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
+    books.figures.count(event, work)
+
+
+def changed(books: Books, event: ev.MessageEdited | ev.MessageRedacted) -> None:
+    """An edit or a redaction of a message that is there, once."""
+    work = books.work(event)
+    edit = isinstance(event, ev.MessageEdited)
+    changed = event.message if isinstance(event, ev.MessageEdited) else event
+    message_id = changed.message_id or ""
+    books.require(work.texts.get(message_id), Law.MESSAGE, "it has no such message")
+    books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
+    work.texts[message_id] = edit
+    _read_update(books, work.channel, event.delivery_key, event)
+
+
+def noted(books: Books, event: ev.UpdateNoted) -> None:
+    """An update that is remembered; not seen before."""
+    known = event.interaction_id in books.works or not event.interaction_id
+    books.require(known, Law.MESSAGE, f"{event.interaction_id!r} is not open")
+    _read_update(books, event.channel, event.delivery_key, event)
+    books.inbound.remember(event.channel, event.message_key, event.interaction_id, event.at_ms)
+
+
+def _read_update(books: Books, channel: str, key: str | None, event: Any) -> None:
+    seen = books.inbound.about(channel, key, event.at_ms) is not None
+    books.require(not seen, Law.MESSAGE, "it was applied before")
+    books.inbound.remember(channel, key, event.interaction_id, event.at_ms)
+
+
+def linked(books: Books, event: ev.CustomersLinked) -> None:
+    """Keys that were whose the event says, and something new."""
+    book = books.inbound
+    right = book.owners(event.keys) == {event.customer_id, *event.merged}
+    books.require(right, Law.MESSAGE, "these keys are other customers'")
+    new = event.merged or any(key not in book.customers for key in event.keys)
+    books.require(new, Law.MESSAGE, "that was known")
+    book.link(event.customer_id, event.keys, event.merged)

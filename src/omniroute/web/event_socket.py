@@ -1,0 +1,419 @@
+"""Telephone calls by FreeSWITCH: its event socket in inbound mode, events in and commands out.
+
+The dialplan sets the variable ``omniroute`` on a call and parks it. `EventSocket` tells of it,
+answers it, plays music, originates the agent's phone into the park, and bridges both. It is a
+`Switch`; `Switchboard` drives it. Calls that others have parked are left alone.
+
+One TCP connection carries everything: the answers to commands come in the order of the commands,
+events between them. A task reads, so that a command never waits behind an event. What happened
+while the connection was down is gone; so after each connect the channels are listed. Legs are
+named by `leg_name`, and so are the background jobs that ring them.
+
+The password goes over the wire in the clear: both ends belong on one host, or in a tunnel. Runs
+on asyncio and trio.
+
+https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/Modules/mod_event_socket_1048924
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable
+
+import anyio
+import attrs
+from anyio.abc import SocketStream, TaskStatus
+from anyio.streams.memory import MemoryObjectSendStream
+
+from ..channels import FreeSwitch
+from ..channels.esl import EslDecoder, EslEvent, EslFrame, event_of, event_of_json
+from ..channels.payloads import as_dict, as_id, as_list, as_text, quarantined
+from ..errors import PayloadError, UsageError
+from ..model import Inbound
+from .telephony import (
+    LEG,
+    Gone,
+    Listener,
+    Standing,
+    SwitchClosedError,
+    SwitchRefusedError,
+    leg_of,
+    stay_connected,
+    wall_ms,
+)
+
+__all__ = ["EventSocket"]
+
+_EVENTS = "event plain CHANNEL_PARK CHANNEL_HANGUP BACKGROUND_JOB"
+
+#: The variable that the dialplan sets on a call that is for us.
+_MARK = "variable_omniroute"
+
+#: This many events may wait for the listener before the socket is not read any more.
+_WAITING = 10_000
+
+#: Hangup causes of a phone that was not taken up or hung up; all others: failed.
+_CAUSES = {
+    "ALLOTTED_TIMEOUT": Gone.NO_ANSWER,
+    "CALL_REJECTED": Gone.DECLINED,
+    "DESTINATION_OUT_OF_ORDER": Gone.UNREACHABLE,
+    "GATEWAY_DOWN": Gone.UNREACHABLE,
+    "INVALID_GATEWAY": Gone.UNREACHABLE,
+    "NETWORK_OUT_OF_ORDER": Gone.UNREACHABLE,
+    "NO_ANSWER": Gone.NO_ANSWER,
+    "NO_ROUTE_DESTINATION": Gone.UNREACHABLE,
+    "NO_USER_RESPONSE": Gone.NO_ANSWER,
+    "NORMAL_CLEARING": Gone.HUNG_UP,
+    "ORIGINATOR_CANCEL": Gone.NO_ANSWER,
+    "PROGRESS_TIMEOUT": Gone.NO_ANSWER,
+    "RECOVERY_ON_TIMER_EXPIRE": Gone.UNREACHABLE,
+    "SUBSCRIBER_ABSENT": Gone.UNREACHABLE,
+    "UNALLOCATED_NUMBER": Gone.UNREACHABLE,
+    "USER_BUSY": Gone.BUSY,
+    "USER_NOT_REGISTERED": Gone.UNREACHABLE,
+}
+
+#: The causes that we give; every other end is ``NORMAL_CLEARING``.
+_REASONS = {Gone.BUSY: "USER_BUSY", Gone.NO_ANSWER: "NO_ANSWER"}
+
+
+@attrs.define(eq=False)
+class _Answer:
+    """A command's place in the order of the answers."""
+
+    done: anyio.Event = attrs.Factory(anyio.Event)
+    frame: EslFrame | None = None  # None: the connection was lost first
+
+
+@attrs.define(eq=False)
+class _Frames:
+    """The frames of a connection."""
+
+    stream: SocketStream
+    decoder: EslDecoder = attrs.Factory(EslDecoder)
+    ready: deque[EslFrame] = attrs.Factory(deque)
+
+    async def next(self) -> EslFrame | None:
+        """The next frame; None when the connection has ended or its bytes are no frames."""
+        while not self.ready:
+            try:
+                self.ready.extend(self.decoder.feed(await self.stream.receive()))
+            except (anyio.EndOfStream, anyio.BrokenResourceError, PayloadError):
+                return None
+        return self.ready.popleft()
+
+
+@attrs.define(eq=False)
+class _Connection:
+    """One connection that is logged in: commands and their answers."""
+
+    stream: SocketStream
+    reply_s: float
+    scope: anyio.CancelScope
+    waiting: deque[_Answer] = attrs.Factory(deque)
+    lock: anyio.Lock = attrs.Factory(anyio.Lock)
+
+    async def ask(self, command: str) -> EslFrame:
+        """Send a command; its answer. A silent peer loses the connection."""
+        answer = _Answer()
+        try:
+            with anyio.fail_after(self.reply_s):
+                async with self.lock:
+                    self.waiting.append(answer)
+                    # Half a command would be completed by the next one: send it whole.
+                    with anyio.CancelScope(shield=True), anyio.fail_after(self.reply_s):
+                        await self.stream.send(f"{command}\n\n".encode())
+                await answer.done.wait()
+        except (TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self.scope.cancel()
+        if answer.frame is None:
+            raise SwitchClosedError("the connection to FreeSWITCH was lost")
+        return answer.frame
+
+    def answered(self, frame: EslFrame) -> None:
+        """The answer to the oldest command."""
+        if self.waiting:
+            answer = self.waiting.popleft()
+            answer.frame = frame
+            answer.done.set()
+
+    def close(self) -> None:
+        """No more answers will come."""
+        while self.waiting:
+            self.waiting.popleft().done.set()
+
+
+class EventSocket:
+    """One FreeSWITCH.
+
+    Args:
+        password: of ``event_socket.conf.xml``.
+        host: where the event socket listens.
+        port: its TCP port.
+        name: which switch it is, among those of one router: the attribute ``switch`` of its calls.
+        default_region: the country (ISO 3166, "DE") of national numbers; needs the extra ``phone``.
+        music: what waiting customers hear: a file or a stream of FreeSWITCH.
+        ring_s: how long a phone rings at most, when nobody stops it before.
+        reply_s: how long a command may go without an answer before the connection counts as lost.
+        retry_s: how long to wait before connecting again; longer each time that it fails.
+        now_ms: the clock, milliseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        password: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8021,
+        name: str = "freeswitch",
+        default_region: str | None = None,
+        music: str = "local_stream://moh",
+        ring_s: int = 60,
+        reply_s: float = 10.0,
+        retry_s: float = 1.0,
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        self._password = _word(password, "password")
+        self._address = (host, port)
+        self._name = name
+        opening = frozenset({"CHANNEL_PARK", "CHANNEL_DATA"})
+        self._adapter = FreeSwitch(default_region=default_region, opening=opening)
+        self._music = _word(music, "music")
+        self._ring_s = ring_s
+        self._reply_s = reply_s
+        self._retry_s = retry_s
+        self._now_ms = now_ms
+        self._connection: _Connection | None = None
+
+    @property
+    def name(self) -> str:
+        """Which switch it is."""
+        return self._name
+
+    # --- events ---------------------------------------------------------------------------
+
+    async def run(
+        self, listener: Listener, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Tell the listener until cancelled; connects again whenever the connection is lost.
+
+        Raises:
+            SwitchRefusedError: FreeSWITCH does not take the password, or this host.
+            Exception: what the listener raised, after the connection was closed.
+        """
+
+        async def session(connected: Callable[[], None]) -> None:
+            await self._session(listener, connected)
+
+        await stay_connected(session, retry_s=self._retry_s, task_status=task_status)
+
+    async def _session(self, listener: Listener, connected: Callable[[], None]) -> None:
+        """One connection, from its beginning to its end."""
+        failure: Exception | None = None
+        async with await anyio.connect_tcp(*self._address) as stream:
+            with anyio.move_on_after(self._reply_s) as limit:
+                frames = _Frames(stream)
+                await self._log_in(stream, frames)
+            if limit.cancelled_caught:
+                raise SwitchClosedError("FreeSWITCH says nothing")
+            put, events = anyio.create_memory_object_stream[EslFrame](_WAITING)
+            async with anyio.create_task_group() as group, events:
+                connection = _Connection(stream, self._reply_s, group.cancel_scope)
+                self._connection = connection
+                group.start_soon(_sort, frames, connection, put)
+                try:
+                    await self._order(_EVENTS)
+                    await listener.connected(await self._standing())
+                    connected()
+                    async for frame in events:
+                        await self._tell(listener, frame)
+                except Exception as error:  # noqa: BLE001 - raised below, outside of the group
+                    failure = error
+                finally:
+                    self._connection = None
+                    connection.close()
+                    listener.disconnected()
+                    group.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _log_in(self, stream: SocketStream, frames: _Frames) -> None:
+        """Answer the request for the password."""
+        while (frame := await frames.next()) is not None:
+            kind = frame.get("Content-Type")
+            if kind == "auth/request":
+                await stream.send(f"auth {self._password}\n\n".encode())
+            elif kind == "command/reply" and frame.get("Reply-Text").startswith("+OK"):
+                return
+            elif kind in ("command/reply", "text/rude-rejection"):
+                raise SwitchRefusedError("FreeSWITCH does not let us in: password or access list")
+        raise SwitchClosedError("FreeSWITCH closed the connection before the password")
+
+    async def _tell(self, listener: Listener, frame: EslFrame) -> None:
+        """Pass one event on: of an agent's leg, or of a customer's call."""
+        at_ms = self._now_ms()
+        try:
+            event = event_of(frame)
+        except PayloadError as error:
+            channel = self._adapter.channel
+            kept = quarantined(channel, str(error), frame.body, received_at_ms=at_ms)
+            await listener.heard(kept)
+            return
+        if event is None:
+            return
+        if event.get("Event-Name") == "BACKGROUND_JOB":
+            _job_done(listener, event)
+        elif leg_of(event.get("Unique-ID")) is not None:
+            if event.get("Event-Name") == "CHANNEL_HANGUP":
+                listener.ended(event.get("Unique-ID"), _cause(event.get("Hangup-Cause")))
+        elif event.get(_MARK):
+            await listener.heard(self._adapter.read(event, at_ms))
+
+    async def _standing(self) -> Standing:
+        """List the channels; ask each inbound one for the rest."""
+        try:
+            text = await self._api("show channels as json")
+            rows = as_list(as_dict(json.loads(text)).get("rows"))
+        except (ValueError, RecursionError, SwitchRefusedError):
+            raise SwitchClosedError("FreeSWITCH does not list its channels as JSON") from None
+        calls: dict[str, Inbound] = {}
+        legs: dict[str, bool] = {}
+        talking = set()
+        for row in map(as_dict, rows):
+            identity = as_id(row.get("uuid"))
+            if leg_of(identity) is not None:
+                legs[identity] = as_text(row.get("callstate"), 32) in ("ACTIVE", "HELD")
+            elif row.get("direction") == "inbound":
+                event = await self._dump(identity)
+                if event is not None and event.get(_MARK):
+                    calls[identity] = self._adapter.read(event, self._now_ms())
+                    if event.get("variable_signal_bond").startswith(LEG):
+                        talking.add(identity)
+        return Standing(calls, legs, frozenset(talking))
+
+    async def _dump(self, identity: str) -> EslEvent | None:
+        """Everything about one channel, as an event; None when it has just ended."""
+        try:
+            return event_of_json((await self._api(f"uuid_dump {identity} json")).encode())
+        except (PayloadError, SwitchRefusedError):
+            return None
+
+    # --- commands -------------------------------------------------------------------------
+
+    async def hold(self, call: str, leg: str | None) -> None:
+        """Answer the call, park it alone, play music; from now on it outlives its agents."""
+        _word(call, "call")
+        if leg is not None:
+            await self._api(f"uuid_park {call}")
+        stays = "park_after_bridge=true;hangup_after_bridge=false"
+        await self._api(f"uuid_setvar_multi {call} {stays}")
+        await self._api(f"uuid_answer {call}")
+        await self._api(f"uuid_broadcast {call} {self._music} aleg")
+
+    async def ring(self, call: str, leg: str, phone: str, caller: tuple[str, str]) -> None:
+        """Originate the phone into the park, in the background."""
+        name, number = (_plain(text) for text in caller)
+        variables = {
+            "origination_uuid": leg,
+            "origination_caller_id_name": f"'{name or number}'",
+            "origination_caller_id_number": number.replace(" ", ""),
+            "originate_timeout": str(self._ring_s),
+            "ignore_early_media": "true",
+            "park_after_bridge": "true",
+            "hangup_after_bridge": "false",
+        }
+        given = ",".join(f"{key}={value}" for key, value in variables.items() if value)
+        target = f"{{{given}}}{_word(phone, 'phone')} &park()"
+        await self._order(f"bgapi originate {target}\nJob-UUID: {_word(leg, 'leg')}")
+
+    async def join(self, call: str, leg: str) -> None:
+        """Stop the music and bridge both."""
+        await self._api(f"uuid_break {_word(call, 'call')} all")
+        await self._api(f"uuid_bridge {call} {leg}")
+
+    async def hang_up(self, name: str, why: Gone) -> None:
+        """Hang a channel up."""
+        cause = _REASONS.get(why, "NORMAL_CLEARING")
+        try:
+            await self._api(f"uuid_kill {_word(name, 'call')} {cause}")
+        except SwitchRefusedError as error:
+            if "No such channel" not in str(error):
+                raise
+
+    async def clear(self, call: str) -> None:
+        """Nothing was made that outlives the call."""
+
+    async def _api(self, command: str) -> str:
+        """Run a command of FreeSWITCH; what it prints."""
+        body = (await self._ask(f"api {command}")).body.decode("utf-8", "replace").strip()
+        silent = body == "-ERR no reply"  # how the event socket says that nothing was printed
+        if body.startswith(("-ERR", "-USAGE")) and not silent:
+            raise SwitchRefusedError(f"FreeSWITCH answers {body[:80]!r} to {_verb(command)}")
+        return body
+
+    async def _order(self, command: str) -> None:
+        """A command of the event socket itself."""
+        text = (await self._ask(command)).get("Reply-Text")
+        if not text.startswith("+OK"):
+            raise SwitchRefusedError(f"FreeSWITCH answers {text[:80]!r} to {_verb(command)}")
+
+    async def _ask(self, command: str) -> EslFrame:
+        """Send a command on the connection of now."""
+        connection = self._connection
+        if connection is None:
+            raise SwitchClosedError("FreeSWITCH is not connected")
+        return await connection.ask(command)
+
+
+async def _sort(
+    frames: _Frames,
+    connection: _Connection,
+    events: MemoryObjectSendStream[EslFrame],
+) -> None:
+    """Answers to those who wait for them, events to the listener."""
+    async with events:
+        while (frame := await frames.next()) is not None:
+            kind = frame.get("Content-Type")
+            if kind in ("api/response", "command/reply"):
+                connection.answered(frame)
+            elif kind == "text/disconnect-notice":
+                break
+            else:
+                await events.send(frame)
+    connection.close()
+
+
+def _job_done(listener: Listener, event: EslEvent) -> None:
+    """The end of a background job: a phone was taken up, or not."""
+    leg = event.get("Job-UUID")
+    if leg_of(leg) is None:
+        return
+    result, _, cause = event.body.strip().partition(" ")
+    if result == "+OK":
+        listener.answered(leg)
+    else:
+        listener.ended(leg, _cause(cause))
+
+
+def _verb(command: str) -> str:
+    """What a command does; not to whom."""
+    return command.partition(" ")[0]
+
+
+def _cause(text: str) -> Gone:
+    """What a hangup cause means for an agent's phone."""
+    return _CAUSES.get(text.strip(), Gone.FAILED)
+
+
+def _word(text: str, what: str) -> str:
+    """One word of a command; refuses what would make two commands of one."""
+    if not text or any(ord(character) < 33 or ord(character) == 127 for character in text):
+        raise UsageError(f"the {what} must be one word without spaces: {text[:80]!r}")
+    return text
+
+
+def _plain(text: str) -> str:
+    """What may stand in a variable of ``originate``: letters, digits, spaces and ``+.-@_``."""
+    kept = "".join(c if c.isalnum() or c in "+.-@_" else " " for c in text[:80])
+    return " ".join(kept.split())

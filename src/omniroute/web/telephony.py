@@ -1,0 +1,227 @@
+"""What the connections to telephone switches share: the words, the errors, staying connected.
+
+A *switch* holds calls and rings phones (`Switch`); whoever decides what becomes of them listens
+to it (`Listener`). A *leg* is the connection to one agent's phone. `switchboard.Switchboard` is
+the listener that asks a router; `ari.Ari` and `event_socket.EventSocket` are switches.
+
+The name of a leg says what it is for (`leg_name`), so that a list of the switch's channels is all
+that a restarted process needs to go on: nothing about calls is kept anywhere else.
+
+Kamailio (`evapi.Evapi`) is a proxy: a call that it has sent to a phone cannot come back to wait,
+so it is no `Switch`. It shares the rest.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+import anyio
+import attrs
+from anyio.abc import TaskStatus
+
+from ..channels import WebhookRequest
+from ..channels.payloads import quarantined
+from ..errors import PayloadError, RouterError
+from ..model import Channel, Inbound
+
+__all__ = [
+    "LEG",
+    "Gone",
+    "Listener",
+    "Standing",
+    "Switch",
+    "SwitchClosedError",
+    "SwitchRefusedError",
+    "Told",
+    "leg_name",
+    "leg_of",
+    "read",
+    "stay_connected",
+    "wall_ms",
+]
+
+_log = logging.getLogger("omniroute")
+
+#: How the names of our own legs (and bridges) begin.
+LEG = "omniroute-"
+
+#: Every failed attempt doubles the wait for the next one, up to this.
+_MOST_RETRY_S = 30.0
+
+
+class SwitchClosedError(RouterError):
+    """The switch is not connected, so it was told nothing. Try again when it is."""
+
+
+class SwitchRefusedError(RouterError):
+    """The switch said no: to our password, or to one command."""
+
+
+class Gone(enum.StrEnum):
+    """Why a leg or a call is no more. A closed list."""
+
+    BUSY = "busy"  #: the phone is in use
+    DECLINED = "declined"  #: the phone's user said no
+    NO_ANSWER = "no_answer"  #: it rang, and nobody came
+    UNREACHABLE = "unreachable"  #: no such phone, not registered, or dead
+    HUNG_UP = "hung_up"  #: an ordinary end
+    FAILED = "failed"  #: anything else
+
+
+@attrs.frozen
+class Standing:
+    """What stands in a switch at one moment.
+
+    ``calls``: the customers' calls, each as the event that opens it, by thread id; ``legs``:
+    our legs by name, True when answered; ``talking``: the thread ids of calls that are joined
+    to a leg.
+    """
+
+    calls: Mapping[str, Inbound]
+    legs: Mapping[str, bool]
+    talking: frozenset[str]
+
+
+class Listener(Protocol):
+    """Who is told what happens in a switch, in the order in which it happens."""
+
+    async def connected(self, standing: Standing) -> None:
+        """The switch is connected (again); what happened before is only in ``standing``."""
+        ...
+
+    def disconnected(self) -> None:
+        """Nothing is told any more, until `connected`."""
+        ...
+
+    async def heard(self, inbound: Inbound) -> None:
+        """Something happened to a customer's call."""
+        ...
+
+    def answered(self, leg: str) -> None:
+        """The agent's phone was taken up."""
+        ...
+
+    def ended(self, leg: str, why: Gone) -> None:
+        """A leg is no more, answered or not. May be told twice."""
+        ...
+
+
+class Switch(Protocol):
+    """A switch that holds calls and rings phones; a call is named by its thread id.
+
+    The commands raise `SwitchClosedError`, and `SwitchRefusedError` when the switch says no.
+    """
+
+    @property
+    def name(self) -> str:
+        """Which switch it is, among those of one router."""
+        ...
+
+    async def run(
+        self, listener: Listener, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Tell the listener until cancelled, connecting again whenever the connection is lost."""
+        ...
+
+    async def hold(self, call: str, leg: str | None) -> None:
+        """Let the customer hear music; ``leg`` is whom he talks to now, kept without him."""
+        ...
+
+    async def ring(self, call: str, leg: str, phone: str, caller: tuple[str, str]) -> None:
+        """Ring a phone, showing the caller's (name, number); the listener is told the result."""
+        ...
+
+    async def join(self, call: str, leg: str) -> None:
+        """Let the customer and the agent talk."""
+        ...
+
+    async def hang_up(self, name: str, why: Gone) -> None:
+        """End a call or a leg. No error when it has ended already."""
+        ...
+
+    async def clear(self, call: str) -> None:
+        """Remove what was made for a call that has left."""
+        ...
+
+
+def wall_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def leg_name(offer_id: int, call: str) -> str:
+    """The name of the leg that an offer of a call rings."""
+    return f"{LEG}{offer_id}-{call}"
+
+
+def leg_of(name: str) -> tuple[int, str] | None:
+    """The offer id and the call of a leg's name; None when it is none of ours."""
+    number, dash, call = name.removeprefix(LEG).partition("-")
+    ours = name.startswith(LEG) and dash and number.isascii() and number.isdigit()
+    return (int(number), call) if ours and len(number) < 20 and call else None
+
+
+class Told(Protocol):
+    """A channel adapter, as far as a connection needs it."""
+
+    @property
+    def channel(self) -> Channel:
+        """What kind of interaction it opens."""
+        ...
+
+    def normalize(self, request: WebhookRequest) -> list[Inbound]:
+        """What bytes mean; raises `PayloadError`."""
+        ...
+
+
+def read(adapter: Told, body: bytes, payload: bytes, at_ms: int) -> list[Inbound]:
+    """What an event means; one that cannot be understood is quarantined.
+
+    Args:
+        adapter: reads ``body``.
+        body: the event as the adapter wants it.
+        payload: the event as it came: what the quarantine keeps.
+        at_ms: now.
+    """
+    try:
+        return adapter.normalize(WebhookRequest(body=body, received_at_ms=at_ms))
+    except PayloadError as error:
+        return [quarantined(adapter.channel, str(error), payload, received_at_ms=at_ms)]
+
+
+async def stay_connected(
+    session: Callable[[Callable[[], None]], Awaitable[None]],
+    *,
+    retry_s: float,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> None:
+    """Run one session after the other until cancelled.
+
+    Args:
+        session: connects and runs until the connection is lost (by returning, or by `OSError`
+            or `SwitchClosedError`; anything else ends it all). It calls its argument when it is
+            connected.
+        retry_s: how long to wait before connecting again; doubled up to 30 s while it fails.
+        task_status: started when connected for the first time.
+    """
+    wait_s = retry_s
+    told = False
+
+    def connected() -> None:
+        nonlocal wait_s, told
+        wait_s = retry_s
+        if not told:
+            told = True
+            task_status.started()
+
+    while True:
+        try:
+            await session(connected)
+        except (OSError, SwitchClosedError) as error:
+            _log.warning("a telephone switch is not connected: %s", error)
+        await anyio.sleep(wait_s)
+        wait_s = min(wait_s * 2, max(retry_s, _MOST_RETRY_S))

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# What tests/mail needs: Dovecot. For continuous integration on Debian, as root; everywhere else
+# it says what to install and changes nothing.
+set -euo pipefail
+
+packages=(dovecot-core dovecot-imapd dovecot-lmtpd)
+PATH="$PATH:/usr/sbin"
+
+if command -v dovecot >/dev/null && [ -x /usr/lib/dovecot/imap ] && [ -x /usr/lib/dovecot/lmtp ]; then
+    exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "tests/mail needs: ${packages[*]} (Debian's names)" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+if [ ! -e /usr/sbin/policy-rc.d ]; then # no services: the tests start their own
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod +x /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+fi
+apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
