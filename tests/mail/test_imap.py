@@ -170,6 +170,7 @@ async def test_garbage_and_large_mails_come_through(server, user):
         async with receiving(inbox, account(server, user)):
             garbage, large, empty = [await inbox.next() for _ in bodies]
             await wait(box, 0, "UNSEEN")
+            assert box.find("FLAGGED") == [1, 3]  # where somebody may look
     assert garbage.disposition is empty.disposition is Disposition.QUARANTINE
     assert large.message.text.count("word") == 100_000
 

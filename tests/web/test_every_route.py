@@ -478,12 +478,16 @@ async def test_what_is_no_payload_of_the_provider_is_kept(name):
     assert aside.disposition in {Disposition.QUARANTINE, Disposition.IGNORED}
 
 
-@every_route
+#: Those whose recorded delivery opens something; of the others nothing has to be recorded.
+opening_route = pytest.mark.parametrize(
+    "name", [name for name in ROUTES if VALID[name].is_new_interaction == "yes"]
+)
+
+
+@opening_route
 async def test_a_stopped_router_asks_to_come_again(name):
     async with Router(PLAN) as router:
         pass
-    if VALID[name].is_new_interaction != "yes":
-        pytest.skip("nothing of it is recorded, so it is taken as long as the app runs")
     site = Site(name, router.deliver)
     answer = await site.post(body_of(name))
     assert answer.status_code == 503
@@ -501,10 +505,8 @@ async def test_a_busy_router_asks_to_come_again(name):
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "9")
 
 
-@every_route
+@opening_route
 async def test_a_full_queue_asks_to_come_again_and_takes_it_then(name):
-    if VALID[name].is_new_interaction != "yes":
-        pytest.skip("it opens nothing")
     async with Router(FULL) as router:
         before = await router.submit(Message(channel="chat", message_id="before", thread_id="t"))
         site = Site(name, router.deliver)

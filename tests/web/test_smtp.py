@@ -9,6 +9,7 @@ import aiosmtplib
 import pytest
 
 from omniroute.channels import Email, EmailLimits
+from omniroute.channels.quarantine import kept
 from omniroute.errors import JournalError, RouterBusyError, UsageError
 from omniroute.model import Disposition
 from omniroute.plan import Limits, Plan, Queue, TriageRule
@@ -206,6 +207,8 @@ async def test_hostile_bytes_are_recorded_as_quarantine():
     async with receiver(box) as listening, client_of(listening) as client:
         await client.sendmail("x@example.org", ["help@example.com"], b"\xff\x00\xfe" * 100)
     assert box.taken[0].disposition is Disposition.QUARANTINE
+    name, request = kept(box.taken[0].message)
+    assert (name, request.body) == ("email", b"\xff\x00\xfe" * 100 + b"\r\n")
 
 
 async def test_too_many_connections_are_asked_to_come_again():

@@ -11,7 +11,8 @@ be remembered over a restart, and a folder that is numbered anew (UIDVALIDITY) i
 - One mail is refused (a full queue, no queue) or cannot be fetched, read or delivered: it
   waits, each time longer, and those behind it go on. The attempt is noted before it is made,
   and new mails go first, so one that breaks each connection stops no other.
-- A mail over the size limit is not fetched: its header is quarantined and the mail flagged.
+- A mail over the size limit is not fetched: its header is quarantined. What is quarantined is
+  flagged, so that somebody finds it in the mailbox, where all of it is.
 
 While nothing comes, no thread runs: the event loop watches the socket. A cancelled call cuts
 its connection, so its thread ends, too. Runs on asyncio and trio.
@@ -45,8 +46,8 @@ _Ts = TypeVarTuple("_Ts")
 #: RFC 2177: the server may end an IDLE of 30 minutes, so ask anew before that.
 _LONGEST_IDLE_S = 29 * 60
 _SIZES_AT_ONCE = 500
-_DONE = (b"\\Seen",)
-_TO_BE_SEEN = (b"\\Seen", b"\\Flagged")
+_RECORDED = (b"\\Seen",)
+_SET_ASIDE = (b"\\Seen", b"\\Flagged")
 _READ_IN_THREAD_BYTES = 256 * 1024
 
 
@@ -316,18 +317,18 @@ class ImapReceiver:
                 raw = await line.call(session.mail, uid)
             if raw is None:
                 return True
-            size_bytes = max(size_bytes, len(raw))  # servers have been known to be wrong
-            if not await self._record(uid, raw, size_bytes):
+            # Servers have been known to be wrong about the size.
+            flags = await self._record(uid, raw, max(size_bytes, len(raw)))
+            if not flags:
                 return False
-            flags = _TO_BE_SEEN if size_bytes > self.max_mail_bytes else _DONE
             await line.call(session.mark, uid, flags, self.done_folder)
         except NotDoneError as error:
             self._tell(error)
             return False
         return True
 
-    async def _record(self, uid: int, raw: bytes, size_bytes: int) -> bool:
-        """Read and deliver a mail. True: it is recorded."""
+    async def _record(self, uid: int, raw: bytes, size_bytes: int) -> tuple[bytes, ...]:
+        """Read and deliver a mail; gives the flags that it gets, none when it is not recorded."""
         try:
             inbound = await self._read(raw, size_bytes)
             receipt = await self._deliver(inbound)
@@ -336,8 +337,10 @@ class ImapReceiver:
             raise _RouterDownError from error
         except Exception as error:  # noqa: BLE001 - one mail's trouble stops no other mail
             self._tell(error)
-            return False
-        return not (isinstance(receipt, Receipt) and receipt.is_refused)
+            return ()
+        if isinstance(receipt, Receipt) and receipt.is_refused:
+            return ()
+        return _SET_ASIDE if inbound.disposition is Disposition.QUARANTINE else _RECORDED
 
     async def _read(self, raw: bytes, size_bytes: int) -> Inbound:
         """What the mail means; large ones are read in a thread, so that others go on."""

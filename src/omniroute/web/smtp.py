@@ -26,8 +26,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import AnyStr, Self
 
-from ..channels import Email, with_language
+from ..channels import Email, WebhookRequest, with_language
 from ..channels.language import Detect
+from ..channels.quarantine import keep
 from ..errors import MissingExtraError, RouterBusyError, RouterError, UsageError
 from ..model import Inbound
 from ..plan import Limits
@@ -276,6 +277,8 @@ class SmtpReceiver:
             inbound = self.email.read(
                 raw, received_at_ms=received_at_ms, envelope_from=sender, envelope_to=recipients
             )
-            return with_language(inbound, self._detect)
+            request = WebhookRequest(body=raw, received_at_ms=received_at_ms)
+            [kept] = keep([inbound], self.email.name, request)
+            return with_language(kept, self._detect)
 
         return read() if len(raw) <= _READ_IN_THREAD_BYTES else await asyncio.to_thread(read)
