@@ -233,7 +233,7 @@ MATCHING = [
     ("agents come first, and take what is best for them", one(refusal=Refusal("at_once")),
      (ann(), ask(), ask(priority=1)), ev.Decline(1), ["3 declined 1 i1 ann", "3 offered 2 i2 ann 103"]),
     ("a new priority of one that nobody may take", one(), (ask(requirement="x"), ann()), ev.Reprioritize("i1", 9),
-     ["2 reprioritized i1 9"]),
+     ["2 reprioritized i1 9 0"]),
     ("in wrap-up there is no priority", one(**TIMED), (*ACCEPTED, ev.Complete(1)), ev.Reprioritize("i1", 9),
      ["4 command_rejected reprioritize i1 illegal_state"]),
     ("new skills bring work", one(), (ask(requirement="x"), ann()), change("ann", x=1),
@@ -422,7 +422,8 @@ def short(event):
     )
     said = msgspec.structs.asdict(event)
     said = {name: value for name, value in said.items() if value != defaults.get(name, _REQUIRED)}
-    said.pop("message", None)
+    for unsaid in ("message", "steps"):
+        said.pop(unsaid, None)
     words = [said.pop("at_ms"), event.__struct_config__.tag]
     for value in said.values():
         words += [] if value in (None, "") else [value.id if isinstance(value, Agent) else value]
