@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..model import InteractionState, Presence
+from ..plan import Delivery
 from .capacity import CHANNEL_BIT
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Reason(enum.StrEnum):
     NO_AGENT_READY = "no_agent_ready"
     ALL_DECLINED = "all_declined"
     ALL_BUSY = "all_busy"
+    AGENTS_PICK = "agents_pick"
     OFFERED = "offered"
     ENGAGED = "engaged"
     HELD = "held"
@@ -60,6 +62,7 @@ _CHANGE: dict[Reason, str] = {
     Reason.NO_AGENT_READY: "a qualified agent becomes ready",
     Reason.ALL_DECLINED: "a refusal is lifted, or a qualified agent who has not declined has room",
     Reason.ALL_BUSY: "a qualified agent finishes something that holds his capacity",
+    Reason.AGENTS_PICK: "an agent who may see it picks it",
     Reason.OFFERED: "the agent answers or the offer expires",
     Reason.ENGAGED: "the agent completes or requeues it",
     Reason.HELD: "the agent takes it up again",
@@ -114,7 +117,10 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
         Candidate(agent.id, _verdict(agent, record, need, nothing_yet))
         for agent in sorted(state.agents.values(), key=lambda agent: agent.idle)
     )
-    reason = _BY_STATE.get(record.state) or _why_waiting(candidates)
+    picked = record.queue.plan.delivery is Delivery.PULL
+    reason = _BY_STATE.get(record.state) or (
+        Reason.AGENTS_PICK if picked else _why_waiting(candidates)
+    )
     waits = record.state is InteractionState.WAITING
     expression = need.expression
     return Explanation(
