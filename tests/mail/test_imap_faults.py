@@ -42,7 +42,8 @@ async def test_a_mail_that_is_told_too_early_is_not_overlooked(moment):
 FAULTS = {
     "told before the yes to idle": ("IDLE", b"* 1 EXISTS\r\n+ idling\r\n"),
     "goodbye at the door": ("LOGIN", b"* BYE shutting down\r\n"),
-    "not now": ("LOGIN", b"1 NO [UNAVAILABLE] later\r\n"),
+    "no login now": ("LOGIN", b"TAG NO [UNAVAILABLE] later\r\n"),
+    "no folder now": ("SELECT", b"TAG NO [INUSE] later\r\n"),
     "goodbye": ("SELECT", b"* BYE shutting down\r\n"),
     "garbage": ("SELECT", b"\xff\x00 what?\r\n"),
     "half a mail": ("UID FETCH 1 .*BODY", b"* 1 FETCH (UID 1 BODY[] {99}\r\nhalf"),
