@@ -143,6 +143,20 @@ async def test_cancelled_in_idle_it_hangs_up():
     assert not receiver.is_connected
 
 
+async def test_a_receiver_may_run_again():
+    fake, inbox = FakeImap(), Inbox()
+    with anyio.fail_after(LIMIT_S):
+        async with serving(fake.serve) as port:
+            receiver = ImapReceiver(inbox.deliver, account(port))
+            for subject in ("one", "two"):
+                fake.mails.append(letter(subject))
+                async with anyio.create_task_group() as group:
+                    await group.start(receiver.run)
+                    assert await inbox.subjects(1) == [subject]
+                    await until(lambda: len(fake.seen) == len(fake.mails))
+                    group.cancel_scope.cancel()
+
+
 async def test_an_idle_is_renewed():
     fake = FakeImap()
     with anyio.fail_after(LIMIT_S):
