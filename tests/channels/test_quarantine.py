@@ -1,9 +1,11 @@
 """What went into quarantine keeps its bytes, and is understood after a fix."""
 
 import json
+import random
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,12 +71,40 @@ def test_what_is_no_quarantine_is_left_alone_and_the_body_is_kept_once():
 
 
 def test_a_body_over_the_limit_is_not_kept_whole():
-    body = b"x" * (MAX_KEPT_BYTES + 1)
-    [event] = normalized(adapter_named("slack"), "slack", WebhookRequest(body=body))
+    large = json.dumps({"events": "x" * 2_000_000}).encode()
+    [event] = normalized(adapter_named("slack"), "slack", WebhookRequest(body=large))
+    assert kept(event.message)[1].body == large
+    noise = random.Random(1).randbytes(MAX_KEPT_BYTES + 1)
+    [event] = normalized(adapter_named("slack"), "slack", WebhookRequest(body=noise))
     assert kept(event.message) is None
-    assert event.message.text.startswith("xxx")
+    assert event.message.text
     with pytest.raises(PayloadError, match="no delivery"):
         replay(event.message)
+
+
+@pytest.mark.parametrize("size", [0, MAX_KEPT_BYTES - 200, 2_000_000])
+def test_whatever_is_kept_fits_into_a_record_of_a_mebibyte(size):
+    for body in (random.Random(1).randbytes(size), "\u2028".encode() * (size // 3)):
+        events = normalized(adapter_named("slack"), "slack", WebhookRequest(body=body))
+        assert len(msgspec.json.encode(events)) < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size_bytes": None},
+        {"size_bytes": 1},
+        {"size_bytes": 10**12},
+        {"url": "data:x;zlib;base64,????"},
+        {"url": "data:x;zlib;base64,AAAA"},
+        {"url": "https://x.example/"},
+    ],
+)
+def test_an_attachment_that_only_looks_like_a_delivery_is_none(change):
+    [event] = normalized(adapter_named("slack"), "slack", WebhookRequest(body=b"{}"))
+    [file] = event.message.attachments
+    forged = msgspec.structs.replace(file, **change)
+    assert kept(msgspec.structs.replace(event.message, attachments=(forged,))) is None
 
 
 @attrs.frozen

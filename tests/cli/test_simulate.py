@@ -199,3 +199,52 @@ def test_impossible_work_and_goals_are_refused(make):
 def test_staff_refuses_nonsense(capsys):
     code, _, error = run(capsys, "staff", "--per-hour", 1, "--handle-s", 1, "--shrinkage", 100)
     assert (code, "shrinkage" in error) == (2, True)
+
+
+# --- staffing by simulation ---------------------------------------------------------------
+
+
+def test_what_one_more_agent_brings(scenario, capsys):
+    arguments = ("staff", "--scenario", scenario, "--replications", 2)
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "one more in g" in out
+    assert "+" in out
+    _, out, _ = run(capsys, *arguments, "--json")
+    (gain,) = json.loads(out)
+    assert gain["difference"]["service_level_offered"]["mean"] > 0
+
+
+def test_agents_are_added_until_it_is_good_enough(scenario, capsys):
+    goal = ("--until", "service_level_offered=0.9", "--replications", 2)
+    code, out, _ = run(capsys, "staff", "--scenario", scenario, *goal, "--json")
+    steps = json.loads(out)
+    assert code == 0
+    assert steps[-1]["measures"]["service_level_offered"]["mean"] >= 0.9
+    assert [step["name"] for step in steps] == ["", *["one more in g"] * (len(steps) - 1)]
+    assert run(capsys, "staff", "--scenario", scenario, *goal)[0] == 0
+
+
+def test_skills_each(capsys):
+    arguments = ("staff", "--scenario", DAY / "scenario.toml", "--replications", 2)
+    code, out, _ = run(capsys, *arguments, "--skills-each", 1, 3)
+    assert code == 0
+    assert "so many skills each" in out
+    assert run(capsys, *arguments, "--skills-each", 9)[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--per-hour", "5"],
+        ["--scenario", "{}", "--replications", "1"],
+        ["--scenario", "{}", "--skill-cost", "0"],
+        ["--scenario", "{}", "--until", "asa_ms"],
+        ["--scenario", "{}", "--until", "speed=1", "--replications", "2"],
+    ],
+)
+def test_staffing_without_sense_is_refused(scenario, capsys, arguments):
+    given = [argument.format(scenario) for argument in arguments]
+    code, _, err = run(capsys, "staff", *given)
+    assert (code, bool(err)) == (2, True)

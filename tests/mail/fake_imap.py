@@ -42,10 +42,10 @@ class FakeImap:
                 return
 
     def fault(self, line):
-        command = line.partition(" ")[2]
+        tag, _, command = line.partition(" ")
         for pattern in list(self.instead):
             if re.match(pattern, command):
-                return self.instead.pop(pattern)
+                return self.instead.pop(pattern).replace(b"TAG", tag.encode())
         return None
 
     def answer(self, line):

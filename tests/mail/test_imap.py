@@ -424,7 +424,7 @@ async def test_the_connection_is_encrypted_and_the_certificate_checked(server, u
         await inbox.subjects(1)
         with server.open(user) as box:
             await wait(box, 2, "SEEN")
-    assert re.search(f"user=<{user}>.*, TLS, session", server.log)
+        await until(lambda: re.search(f"user=<{user}>.*, TLS, session", server.log))
     with pytest.raises(UsageError, match=r"certificate of 127\.0\.0\.1 is not valid"):
         await ImapReceiver(inbox.deliver, account(server, user, **at)).run()
 
@@ -434,7 +434,7 @@ async def test_a_token_opens_the_mailbox(server, user):
     inbox = Inbox()
     async with receiving(inbox, account(server, user, password=None, token=lambda: PASSWORD)):
         await inbox.subjects(1)
-    assert f"user=<{user}>, method=XOAUTH2" in server.log
+        await until(lambda: f"user=<{user}>, method=XOAUTH2" in server.log)
 
 
 WRONG = [

@@ -42,7 +42,8 @@ async def test_a_mail_that_is_told_too_early_is_not_overlooked(moment):
 FAULTS = {
     "told before the yes to idle": ("IDLE", b"* 1 EXISTS\r\n+ idling\r\n"),
     "goodbye at the door": ("LOGIN", b"* BYE shutting down\r\n"),
-    "not now": ("LOGIN", b"1 NO [UNAVAILABLE] later\r\n"),
+    "no login now": ("LOGIN", b"TAG NO [UNAVAILABLE] later\r\n"),
+    "no folder now": ("SELECT", b"TAG NO [INUSE] later\r\n"),
     "goodbye": ("SELECT", b"* BYE shutting down\r\n"),
     "garbage": ("SELECT", b"\xff\x00 what?\r\n"),
     "half a mail": ("UID FETCH 1 .*BODY", b"* 1 FETCH (UID 1 BODY[] {99}\r\nhalf"),
@@ -140,6 +141,20 @@ async def test_cancelled_in_idle_it_hangs_up():
                 group.cancel_scope.cancel()
             await gone.wait()
     assert not receiver.is_connected
+
+
+async def test_a_receiver_may_run_again():
+    fake, inbox = FakeImap(), Inbox()
+    with anyio.fail_after(LIMIT_S):
+        async with serving(fake.serve) as port:
+            receiver = ImapReceiver(inbox.deliver, account(port))
+            for subject in ("one", "two"):
+                fake.mails.append(letter(subject))
+                async with anyio.create_task_group() as group:
+                    await group.start(receiver.run)
+                    assert await inbox.subjects(1) == [subject]
+                    await until(lambda: len(fake.seen) == len(fake.mails))
+                    group.cancel_scope.cancel()
 
 
 async def test_an_idle_is_renewed():

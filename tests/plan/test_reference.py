@@ -12,16 +12,19 @@ from omniroute.plan import (
     Access,
     Capacity,
     Code,
+    DispositionAction,
     During,
     Holidays,
     Hours,
     HoursCalendar,
     HoursException,
+    Identity,
     Limits,
     OnExpiry,
     Queue,
     Refusal,
     RefusalRule,
+    SenderRate,
     ServiceLevel,
     Skill,
     Step,
@@ -32,7 +35,9 @@ from omniroute.plan import (
     loads,
     schema,
     schema_hours,
+    schema_inbound,
 )
+from omniroute.plan.inbound import DEFAULT_DISPOSITIONS
 from omniroute.plan.lexer import ESCAPES
 from omniroute.plan.syntax import FIELDS, KEYWORDS, OPERATORS, Kind, Scope
 
@@ -160,6 +165,20 @@ TABLES = [
         lambda p: p.hours["a"].calendars[0],
         HoursCalendar(ICS),
     ),
+    (
+        "## `[sender_rate]`",
+        schema_inbound.SENDER_RATE,
+        "[sender_rate]\n{}",
+        lambda p: p.sender_rate,
+        SenderRate(),
+    ),
+    (
+        "## `[identity]`",
+        schema_inbound.IDENTITY,
+        "[identity]\n{}",
+        lambda p: p.identity,
+        Identity(),
+    ),
     ("## `[limits]`", schema.LIMITS, "[limits]\n{}", lambda p: p.limits, Limits()),
 ]
 
@@ -192,7 +211,15 @@ def test_every_code_is_documented_with_its_severity():
     assert [code for code, _ in found] == [code.value for code in Code]
 
 
-@pytest.mark.parametrize("choices", [Strategy, OnExpiry, RefusalRule, WrapUpKind, During])
+def test_every_disposition_is_documented_with_its_default():
+    shown = re.findall(r"^\| `(\w+)` \| `(\w+)` \|", PLAN, re.MULTILINE)
+    defaults = {name: policy.action.value for name, policy in DEFAULT_DISPOSITIONS.items()}
+    assert {name: default for name, default in shown if name in defaults} == defaults
+
+
+@pytest.mark.parametrize(
+    "choices", [DispositionAction, Strategy, OnExpiry, RefusalRule, WrapUpKind, During]
+)
 def test_every_value_of_a_choice_is_documented(choices):
     for choice in choices:
         assert f'`"{choice.value}"`' in PLAN

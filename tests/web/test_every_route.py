@@ -14,6 +14,8 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
+import anyio
+import anyio.lowlevel
 import httpx2
 import pytest
 
@@ -360,6 +362,10 @@ def test_every_channel_has_a_row_or_no_webhooks():
 
 
 every_route = pytest.mark.parametrize("name", ROUTES)
+#: Those whose recorded delivery opens something; of the others nothing has to be recorded.
+opening_route = pytest.mark.parametrize(
+    "name", [name for name in ROUTES if VALID[name].is_new_interaction == "yes"]
+)
 
 
 @every_route
@@ -414,6 +420,26 @@ async def test_a_repeated_delivery_opens_nothing_new(name):
         assert router.statistics().waiting == len({one for one in opened if one})
         outcomes = {receipt.outcome.value for receipt in site.receipts[len(opened) :]}
         assert outcomes <= {"duplicate", "ignored", "ended"}
+
+
+@opening_route
+async def test_deliveries_in_the_same_moment_open_once(name):
+    async with Router(PLAN) as router:
+        alone = Site(name, router.deliver)
+        await alone.post(body_of(name))
+        expected = router.statistics().waiting
+    async with Router(PLAN) as router:
+
+        async def deliver(inbound):
+            await anyio.lowlevel.checkpoint()
+            return await router.deliver(inbound)
+
+        site = Site(name, deliver)
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(site.post, body_of(name))
+        assert len(site.taken) == 5 * len(alone.taken)
+        assert router.statistics().waiting == expected > 0
 
 
 @every_route
@@ -476,12 +502,6 @@ async def test_what_is_no_payload_of_the_provider_is_kept(name):
     assert answer.status_code == (400 if CHANNELS[name].channel == "voice" else 200), answer.text
     [aside] = site.taken
     assert aside.disposition in {Disposition.QUARANTINE, Disposition.IGNORED}
-
-
-#: Those whose recorded delivery opens something; of the others nothing has to be recorded.
-opening_route = pytest.mark.parametrize(
-    "name", [name for name in ROUTES if VALID[name].is_new_interaction == "yes"]
-)
 
 
 @opening_route

@@ -379,6 +379,21 @@ async def test_the_limit_of_the_plan_holds(limits, status):
         assert (await http.post("/messenger", **written("1"))).status_code == 200
 
 
+async def test_a_router_and_secrets_are_enough():
+    plan = Plan(
+        queues=[Queue(name="q")],
+        triage=[TriageRule(queue="q")],
+        limits=Limits(max_payload_bytes=500),
+    )
+    async with Router(plan) as router:
+        app = webhooks(router, {"messenger": Secrets("meta secret")})
+        async with client_of(app) as http:
+            assert (await http.post("/messenger", **written("m1"))).status_code == 200
+            large = written(*map(str, range(10)))
+            assert (await http.post("/messenger", **large)).status_code == 413
+        assert router.statistics().waiting == 1
+
+
 async def test_no_log_record_at_any_level_has_what_a_customer_wrote(caplog):
     caplog.set_level(1)
     async with Router(FULL) as router, routed(router) as http:

@@ -2,10 +2,12 @@
 
 A normaliser tells what it could not understand as text, for a human agent to read. For reading
 it again that is too little: the event has lost its envelope, bytes that are no UTF-8 their
-value. So whoever took the delivery adds it whole with `keep`: the raw body as an attachment
-named ``delivery`` (a ``data:`` URL, in the journal like everything else), and as attributes the
-adapter's name, method, URL and the few headers that carry more than proof. Signatures and tokens
-are left out: it was proved when it came, and a journal is no place for secrets.
+value. So whoever took the delivery adds it whole with `keep`: the raw body, compressed (zlib), as
+an attachment named ``delivery`` (a ``data:`` URL, in the journal like everything else), and as
+attributes the adapter's name, method, URL and the few headers that carry more than proof.
+Signatures and tokens are left out: it was proved when it came, and a journal is no place for
+secrets. What does not fit is not kept: a journal whose records are bounded must not be stopped by
+a body (the smallest bound in use is 1 MiB).
 
 `replay` is the way back. The delivery is normalised by the adapter as it is now, and what is
 worth telling is returned: the message ids tell what had been taken before.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -29,11 +32,13 @@ from .registry import CHANNELS
 
 __all__ = ["MAX_KEPT_BYTES", "keep", "kept", "normalized", "replay"]
 
-#: The largest body that is kept whole; of a larger one only the text stays.
-MAX_KEPT_BYTES = 2_097_152
+#: The most that is kept of one body, compressed; of a larger one only the text stays.
+MAX_KEPT_BYTES = 524_288
+#: A body that unpacks to more is none that was kept.
+_MAX_UNPACKED = 67_108_864
 
 _NAME = "delivery"
-_MARK = ";base64,"
+_MARK = ";zlib;base64,"
 _URL_CHARS = 1_024
 
 #: The headers that a normaliser may read; none of them proves anything.
@@ -68,7 +73,7 @@ def keep(
         events: what the delivery was normalised to.
         name: what `replay` will find the adapter by.
         request: the delivery.
-        limit: the largest body that is kept, in bytes.
+        limit: how large a body may be, compressed, in bytes.
     """
     found: list[Inbound] = []
     is_first = True
@@ -79,10 +84,12 @@ def keep(
         message = event.message
         aside: dict[str, Attribute] = {**message.attributes, "adapter": name, "index": index}
         files = message.attachments
-        if is_first and len(request.body) <= limit:
+        if is_first:
             is_first = False
-            aside |= _described(request)
-            files = (*files, _attached(request))
+            packed = zlib.compress(request.body)
+            if len(packed) <= limit and len(request.body) <= _MAX_UNPACKED:
+                aside |= _described(request)
+                files = (*files, _attached(request, packed))
         message = msgspec.structs.replace(
             message,
             message_id=f"quarantine:{message.message_id or stable_id(request.body)}",
@@ -104,11 +111,11 @@ def _described(request: WebhookRequest) -> dict[str, Attribute]:
     return {name: clean(value) for name, value in told.items() if value}
 
 
-def _attached(request: WebhookRequest) -> Attachment:
+def _attached(request: WebhookRequest, packed: bytes) -> Attachment:
     """The raw body, byte for byte."""
     content_type = request.media_type if request.media_type.isascii() else ""
     content_type = content_type[:128] or "application/octet-stream"
-    encoded = base64.b64encode(request.body).decode()
+    encoded = base64.b64encode(packed).decode()
     return Attachment(
         content_type=content_type,
         name=_NAME,
@@ -124,11 +131,13 @@ def kept(message: Message) -> tuple[str, WebhookRequest] | None:
     if file is None or not isinstance(name, str):
         return None
     _, mark, encoded = file.url.partition(_MARK)
+    size = file.size_bytes or 0
     try:
-        body = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
+        packed = base64.b64decode(encoded, validate=True)
+        body = zlib.decompressobj().decompress(packed, min(size, _MAX_UNPACKED) + 1)
+    except (binascii.Error, ValueError, zlib.error):
         return None
-    if not mark or len(body) != file.size_bytes:
+    if not mark or len(body) != size:
         return None
     told = message.attributes
     headers = {header: _told(told, f"header:{header}") for header in _HEADERS}

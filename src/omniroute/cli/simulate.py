@@ -15,7 +15,7 @@ from .entries import write_lines
 from .replications import Job, record, run_all
 from .tables import show
 
-__all__ = ["configure", "run"]
+__all__ = ["cell", "configure", "run"]
 
 _SHARES = ("service_level", "abandonment", "delayed", "occupancy")
 
@@ -99,7 +99,8 @@ def shown(measure: str, value: float) -> str:
     return f"{value:,.1f}"
 
 
-def _cell(measure: str, found: Estimate | None) -> str:
+def cell(measure: str, found: Estimate | None) -> str:
+    """A figure with its interval."""
     if found is None:
         return "-"
     if found.half_width is None:
@@ -115,14 +116,14 @@ def _print(report: Report, other: Report | None, difference: dict[str, Estimate]
     head = f"{report.scenario}: {report.interactions:,} interactions in {report.replications} runs"
     total = report.line().measures
     if other is None or difference is None:
-        show(head, ["", report.plan], [[_label(m), _cell(m, v)] for m, v in total.items()])
+        show(head, ["", report.plan], [[_label(m), cell(m, v)] for m, v in total.items()])
     else:
         rows = [
             [
                 _label(m),
-                _cell(m, v),
-                _cell(m, other.line().measures.get(m)),
-                _cell(m, difference.get(m)),
+                cell(m, v),
+                cell(m, other.line().measures.get(m)),
+                cell(m, difference.get(m)),
             ]
             for m, v in total.items()
         ]
@@ -161,4 +162,4 @@ def _print_views(report: Report, suffix: str) -> None:
 
 
 def _row(line: Line, columns: Sequence[str]) -> list[str]:
-    return [line.name, *(_cell(column, line.measures.get(column)) for column in columns)]
+    return [line.name, *(cell(column, line.measures.get(column)) for column in columns)]

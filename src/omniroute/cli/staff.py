@@ -1,4 +1,4 @@
-"""``staff``: how many agents a load calls for, by the Erlang formulas."""
+"""``staff``: how many agents a load calls for, by the Erlang formulas or by simulation."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import attrs
 from ..errors import CommandError
 from ..simulation.erlang import square_root_staffing
 from ..simulation.staffing import Goal, Level, Work, level, required
+from . import skills
 from .tables import show
 
 __all__ = ["configure", "run"]
@@ -23,10 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=float,
         nargs="+",
-        required=True,
         help="arrivals per hour, one figure per interval",
     )
-    parser.add_argument("--handle-s", metavar="S", type=float, required=True, help="mean AHT")
+    parser.add_argument("--handle-s", metavar="S", type=float, help="mean AHT")
     parser.add_argument("--patience-s", metavar="S", type=float, help="mean patience (none: wait)")
     parser.add_argument("--percent", metavar="P", type=float, default=80.0)
     parser.add_argument("--target-s", metavar="S", type=float, default=20.0)
@@ -36,10 +36,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--shrinkage", metavar="P", type=float, default=0.0, help="percent of paid time not worked"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object")
+    skills.configure(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what each interval needs and, for one interval, what one agent more or less does."""
+    if args.scenario is not None:
+        return skills.run(args)
+    if args.per_hour is None or args.handle_s is None:
+        raise CommandError("give --per-hour and --handle-s, or a --scenario to simulate")
     if not 0 <= args.shrinkage < 100:
         raise CommandError(f"--shrinkage must lie between 0 and 100, got {args.shrinkage:g}")
     patience_ms = math.inf if args.patience_s is None else args.patience_s * 1000

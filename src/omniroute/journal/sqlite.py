@@ -4,7 +4,7 @@
 - **One connection**, in one thread, holding the file's lock for as long as it is open
   (``locking_mode=EXCLUSIVE``). So no second process can write, a second one that tries is
   told so, and the race between connections that resets a WAL (SQLite 3.7.0 to 3.51.2) cannot
-  occur. Reading a journal in use therefore goes through its owner: see `StoreJournal.copy_to`.
+  occur. So a journal in use is copied by its owner: `SqliteStore.backup`.
 - **After a failed sync** nothing more is written by this handle, and the next one first
   writes everything it can see into the database file and syncs that: what only the page
   cache still held becomes durable before anything is built on top of it.
@@ -17,10 +17,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import JournalError, JournalFullError, PositionTakenError
+from ..errors import JournalError, JournalFullError, PositionTakenError, UsageError
+from .sqlite_backup import attach, copy_part, copy_records, detach
 from .worker import Worker
 
 __all__ = ["SqliteStore"]
@@ -28,15 +30,14 @@ __all__ = ["SqliteStore"]
 _T = TypeVar("_T")
 
 _APPLICATION_ID = 0x6F6D6E69  # "omni"
-_SCHEMA = """
-create table if not exists records (position integer primary key, data blob not null);
-create table if not exists snapshots (position integer primary key, parts integer not null);
-create table if not exists parts (
-    position integer not null, part integer not null, data blob not null,
-    primary key (position, part)
-);
-delete from parts where position not in (select position from snapshots);
-"""
+_TABLES = {
+    "records": "position integer primary key, data blob not null",
+    "snapshots": "position integer primary key, parts integer not null",
+    "parts": (
+        "position integer not null, part integer not null, data blob not null, "
+        "primary key (position, part)"
+    ),
+}
 #: A snapshot is written, and old records are deleted, in slices that take a few milliseconds,
 #: so that an append never waits long behind them.
 _PART_BYTES = 1 << 18
@@ -117,8 +118,9 @@ class SqliteStore:
         execute("pragma wal_autocheckpoint = 0")
         execute("begin immediate")
         execute(f"pragma application_id = {_APPLICATION_ID}")
-        for statement in _SCHEMA.split(";"):
-            execute(statement)
+        for name, columns in _TABLES.items():
+            execute(f"create table if not exists {name} ({columns})")
+        execute("delete from parts where position not in (select position from snapshots)")
         execute("commit")
         # What is in the log only may not be on the disk (a sync failed, the process ended):
         # now it gets there, before anything refers to it.
@@ -214,6 +216,44 @@ class SqliteStore:
 
         await self._do(cut)
 
+    # --- copies and room ------------------------------------------------------------------
+
+    async def backup(self, path: str | os.PathLike[str]) -> int:
+        """Copy what is durable by now to another file, while records go on being appended.
+
+        The file appears under its name when it is whole; one that exists is replaced.
+        Returns how many records it has.
+        """
+        _, last = await self.bounds()
+        part = await self._worker.call(self._backup_begins, Path(path))
+        count = 0
+        try:
+            while copied := await self._do(lambda connection: copy_records(connection, last)):
+                count += copied
+            for at in await self.snapshots():
+                while await self._do(partial(copy_part, position=at)):
+                    pass
+        finally:
+            await self._do(detach)
+        await self._worker.call(part.replace, path)
+        return count
+
+    def _backup_begins(self, path: Path) -> Path:
+        """The file that is written, until it is whole."""
+        if path.resolve() == self.path.resolve():
+            raise UsageError(f"{path} is the journal itself: name another file")
+        part = path.with_name(path.name + ".part")
+        part.unlink(missing_ok=True)
+        self._guarded(partial(attach, path=part, application_id=_APPLICATION_ID, schema=_TABLES))
+        return part
+
+    async def vacuum(self) -> None:
+        """Give the room of what was dropped back to the disk. Nothing can be appended so long."""
+        await self._do(lambda connection: connection.execute("vacuum"))
+        await self._do(
+            lambda connection: connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        )
+
     # --- snapshots ------------------------------------------------------------------------
 
     async def snapshots(self) -> list[int]:
@@ -234,8 +274,7 @@ class SqliteStore:
         await self.drop_snapshot(position)
         parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
         for number, part in enumerate(parts):
-            row = (position, number, part)
-            await self._do(lambda connection, row=row: self._insert_part(connection, row))  # type: ignore[misc]
+            await self._do(partial(self._insert_part, row=(position, number, part)))
         await self._do(
             lambda connection: connection.execute(
                 "insert into snapshots values (?, ?)", (position, len(parts))

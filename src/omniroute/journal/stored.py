@@ -341,7 +341,7 @@ class StoreJournal:
             )
         return None, Chain()
 
-    async def drop_older(self, than_ms: int) -> int:
+    async def drop_older(self, than_ms: int, *, newest_is_enough: bool = False) -> int:
         """`drop` what was written before a moment; returns the position now first."""
         low, high = await self.bounds()
         while low < high:  # the first record of that moment or later
@@ -350,17 +350,20 @@ class StoreJournal:
                 low = middle + 1
             else:
                 high = middle
-        return await self.drop(low)
+        return await self.drop(low, newest_is_enough=newest_is_enough)
 
-    async def drop(self, before: int) -> int:
-        """Forget the records before a position that a kept snapshot makes needless.
+    async def drop(self, before: int, *, newest_is_enough: bool = False) -> int:
+        """Forget the records before a position that kept snapshots make needless.
 
-        Never more than the older of the kept snapshots allows, so that a damaged newest one
-        loses nothing. Returns the position that is now the first.
+        Never more than the older of two snapshots allows, so that a damaged newest one loses
+        nothing; with ``newest_is_enough``, for whoever has just read it back, up to that.
+        Returns the position that is now the first.
         """
         kept = await self._positions()
-        if kept:
-            await _asked("drop", self.store.drop(min(before, kept[-1] + 1)))
+        if newest_is_enough and kept:
+            await _asked("drop", self.store.drop(min(before, kept[0] + 1)))
+        elif len(kept) > 1:
+            await _asked("drop", self.store.drop(min(before, kept[1] + 1)))
         return (await self.bounds())[0]
 
 

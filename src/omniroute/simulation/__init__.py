@@ -24,6 +24,7 @@ from .replaying import Difference, Redecision, redecide
 from .report import Line, Precision, Report, compare, replicate, summarize
 from .run import simulate
 from .scenario import AgentGroup, Break, ByTime, CustomerKind, Next, Retrial, Scenario, Shift
+from .skillmix import Candidate, Gain, Step, candidates, gains, improve, with_skills_each
 from .survival import Survival, kaplan_meier
 from .whatif import ASSUMPTIONS, Change, Turn, WhatIf, what_if
 
@@ -34,6 +35,7 @@ __all__ = [
     "Auditor",
     "Break",
     "ByTime",
+    "Candidate",
     "Change",
     "CustomerKind",
     "Deterministic",
@@ -44,6 +46,7 @@ __all__ = [
     "Estimate",
     "Exponential",
     "Fate",
+    "Gain",
     "Gamma",
     "GroupTime",
     "Law",
@@ -63,14 +66,18 @@ __all__ = [
     "Scenario",
     "Served",
     "Shift",
+    "Step",
     "Survival",
     "Turn",
     "Uniform",
     "WaitHistogram",
     "Weibull",
     "WhatIf",
+    "candidates",
     "compare",
     "estimate",
+    "gains",
+    "improve",
     "kaplan_meier",
     "load",
     "loads",
@@ -79,4 +86,5 @@ __all__ = [
     "simulate",
     "summarize",
     "what_if",
+    "with_skills_each",
 ]

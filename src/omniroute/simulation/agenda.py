@@ -19,15 +19,36 @@ NEVER = 1 << 62
 
 
 class Agenda:
-    """All planned actions; at one moment and rank in the order of planning."""
+    """All planned actions; at one moment and rank in the order of planning.
 
-    __slots__ = ("_count", "heap")
+    Most actions plan one other (who is done takes up something new, who came is followed by the
+    next), so an action that is carried out stays on top of the heap until something takes its place
+    or it is done and still there: one sift instead of two.
+    """
+
+    __slots__ = ("_is_done", "_number", "heap")
 
     def __init__(self) -> None:
-        self._count = 0
         self.heap: list[tuple[int, int, Action, Any, int]] = []
+        #: counts up: what was planned earlier goes first
+        self._number = 0
+        #: the top is carried out, or is being so
+        self._is_done = False
 
     def plan(self, at_ms: int, rank: int, action: Action, subject: object, number: int = 0) -> None:
         """Put an action on the heap. O(log n)."""
-        self._count = count = self._count + 1
-        heapq.heappush(self.heap, (at_ms, rank + count, action, subject, number))
+        self._number = count = self._number + 1
+        if self._is_done:
+            self._is_done = False
+            heapq.heapreplace(self.heap, (at_ms, rank + count, action, subject, number))
+        else:
+            heapq.heappush(self.heap, (at_ms, rank + count, action, subject, number))
+
+    def carry_out(self) -> None:
+        """Do what comes next. O(log n) and the action."""
+        at_ms, _, action, subject, number = self.heap[0]
+        self._is_done = True
+        action(at_ms, subject, number)
+        if self._is_done:
+            self._is_done = False
+            heapq.heappop(self.heap)

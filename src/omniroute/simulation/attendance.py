@@ -123,5 +123,7 @@ class Attendance:
             times = desk.habits.tally
             if desk.load:
                 self._tally.span(times.busy_ms, desk.busy_since_ms, at_ms)
+            elif desk.idle_since_ms >= 0:
+                self._tally.span(times.busy_ms, desk.busy_since_ms, desk.idle_since_ms)
             if desk.since_ms >= 0:
                 self._tally.span(times.staffed_ms, desk.since_ms, at_ms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ..events import Submit
 from .arrivals import Busyness
@@ -16,14 +17,18 @@ from .scenario import ByTime, CustomerKind, Scenario
 from .streams import Streams
 from .tally import Cell, Tally
 
+if TYPE_CHECKING:
+    from .desks import Desk
+
 __all__ = ["Customer", "Source", "busyness", "drawn"]
 
 
 class Customer:
     """One who is in the system, or will come again.
 
-    ``offer_id`` is his open offer or assignment (0: none), ``agent_id`` whose it is once he is
-    served. ``patience_ms`` None waits for ever; ``waits`` numbers the times he began to wait.
+    ``offer_id`` is his open offer or assignment (0: none); ``agent_id`` and ``desk`` say whose it
+    is once he is served. ``patience_ms`` None waits for ever; ``waits`` numbers the times he began
+    to wait, ``is_counted`` says whether the tally counts him among the waiting.
     """
 
     __slots__ = (
@@ -31,8 +36,10 @@ class Customer:
         "agent_id",
         "attempts",
         "cell",
+        "desk",
         "enqueued_ms",
         "id",
+        "is_counted",
         "number",
         "offer_id",
         "patience_ms",
@@ -46,6 +53,7 @@ class Customer:
     )
 
     cell: Cell
+    desk: Desk
     queue: str
     accepted_ms: int
     enqueued_ms: int
@@ -59,6 +67,7 @@ class Customer:
         self.variants: dict[str, float] | None = None
         self.id = ""
         self.agent_id = ""
+        self.is_counted = False
         self.offer_id = 0
         self.attempts = 0
         self.throws = 0

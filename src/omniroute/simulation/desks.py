@@ -16,7 +16,7 @@ from ..model import Agent
 from .customers import Customer
 from .scenario import AgentGroup
 from .streams import Streams
-from .tally import GroupTally
+from .tally import GroupTally, Tally
 
 __all__ = ["Desk", "Habits", "Together"]
 
@@ -52,8 +52,10 @@ class Desk:
     """One agent.
 
     ``rank`` orders what several agents finish at one moment. ``load`` counts what he accepted and
-    has not completed, ``away`` the reasons not to be ready (a break, a pause); ``on_shift`` False
-    lets him go home when his hands are empty. ``since_ms``: signed in since (-1: not signed in).
+    has not completed; he is busy since ``busy_since_ms``, and was until ``idle_since_ms`` when his
+    hands are empty (-1: that is counted already). ``away`` counts the reasons not to be ready (a
+    break, a pause); ``on_shift`` False lets him go home when his hands are empty. ``since_ms``:
+    signed in since (-1: not signed in).
     """
 
     agent: Agent
@@ -63,9 +65,19 @@ class Desk:
     rank: int
     load: int = 0
     busy_since_ms: int = 0
+    idle_since_ms: int = -1
     since_ms: int = -1
     away: int = 0
     on_shift: bool = False
+
+    def begin(self, at_ms: int, tally: Tally) -> None:
+        """He takes something up with empty hands; who was idle for no time at all goes on."""
+        idle_since_ms = self.idle_since_ms
+        if idle_since_ms != at_ms:
+            if idle_since_ms >= 0:
+                tally.span(self.habits.tally.busy_ms, self.busy_since_ms, idle_since_ms)
+            self.busy_since_ms = at_ms
+        self.idle_since_ms = -1
 
 
 class Together:

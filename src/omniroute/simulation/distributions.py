@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
+from itertools import accumulate, chain, repeat, starmap
 from random import Random
 from typing import Any
 
@@ -76,8 +76,7 @@ class Distribution:
 
     def draws(self, rng: Random) -> Iterator[float]:
         """Values without end, drawn in blocks: ``rng`` must belong to this iterator alone."""
-        while True:
-            yield from self.block(rng, _BLOCK)
+        return chain.from_iterable(starmap(self.block, repeat((rng, _BLOCK))))
 
 
 @attrs.frozen
@@ -94,6 +93,10 @@ class Deterministic(Distribution):
     def block(self, rng: Random, size: int) -> list[float]:
         """The value, again and again."""
         return [self.value_ms] * size
+
+    def draws(self, rng: Random) -> Iterator[float]:
+        """The value, without dice."""
+        return repeat(self.value_ms)
 
 
 @attrs.frozen

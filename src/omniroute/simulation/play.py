@@ -14,7 +14,6 @@ whether it still applies.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ from .. import events as ev
 from ..engine import Engine
 from ..events import Command, Event
 from ..plan import Plan, WrapUpKind
-from .agenda import ANSWER, ARRIVAL, LEAVING, NEVER, WORK, Agenda
+from .agenda import ANSWER, ARRIVAL, LEAVING, NEVER, WORK, Action, Agenda
 from .attendance import Attendance
 from .customers import Customer, Source, busyness
 from .desks import Desk
@@ -52,8 +51,11 @@ class Play:
         self._open: dict[str, Customer] = {}
         self._todo: list[Command] = []
         self._arriving: Customer | None = None
+        #: when somebody was last done with his work
+        self._done_ms = 0
         self._attendance = Attendance(scenario, plan, streams, self.tally, self._agenda, self._do)
         self._desks = self._attendance.desks
+        self._over: Action = self._work_over
         self._sources, self._followers = self._invite(streams)
         self._on: dict[type, Callable[[Any], None]] = dict.fromkeys(ev.Event.__args__, _ignored)
         self._on |= {
@@ -98,7 +100,8 @@ class Play:
 
     def play(self) -> None:
         """Everything, from the first arrival to the end."""
-        heap, deadline, pop = self._agenda.heap, self.engine.next_deadline, heapq.heappop
+        heap, carry_out = self._agenda.heap, self._agenda.carry_out
+        deadline = self.engine.next_deadline
         last_ms = NEVER if self.scenario.drain else self.end_ms - 1
         while True:
             at_ms = heap[0][0] if heap else NEVER
@@ -110,15 +113,18 @@ class Play:
                 continue
             if at_ms > last_ms or at_ms == NEVER:
                 break
-            _, _, action, subject, number = pop(heap)
-            action(at_ms, subject, number)
+            carry_out()
         self._close()
 
     def _close(self) -> None:
         tally = self.tally
-        at_ms = tally.last_ms if self.scenario.drain else self.end_ms
-        at_ms = max(at_ms, self.end_ms)
+        at_ms = self.end_ms
+        if self.scenario.drain:
+            at_ms = max(at_ms, tally.last_ms, self._done_ms)
         tally.pass_time(at_ms)
+        for customer in self._open.values():
+            if customer.agent_id:
+                tally.was_served(customer.accepted_ms, at_ms)
         self._attendance.close(at_ms)
 
     def _expired(self, event: ev.Expired) -> None:
@@ -132,21 +138,20 @@ class Play:
 
     def _do(self, command: Command, at_ms: int) -> None:
         """Give the engine a command, read what it did, and do what follows at this moment."""
-        on, receive, todo = self._on, self.receive, self._todo
-        for event in receive(command, at_ms):
+        on = self._on
+        for event in self.receive(command, at_ms):
             on[type(event)](event)
+        todo = self._todo
         while todo:
-            for event in receive(todo.pop(0), at_ms):
+            for event in self.receive(todo.pop(0), at_ms):
                 on[type(event)](event)
 
     # --- customers ------------------------------------------------------------------------
 
     def _plan_arrival(self, source: Source) -> None:
-        for at in source.times:
-            at_ms = int(at + 0.5)
-            if at_ms < self.end_ms:
-                self._agenda.plan(at_ms, ARRIVAL, self._arrive, source)
-            return
+        at_ms = int(next(source.times, NEVER) + 0.5)
+        if at_ms < self.end_ms:
+            self._agenda.plan(at_ms, ARRIVAL, self._arrive, source)
 
     def _arrive(self, at_ms: int, source: Source, _number: int) -> None:
         self._enter(at_ms, source.customer(at_ms))
@@ -166,6 +171,7 @@ class Play:
         self._do(source.submit, at_ms)
         if customer.agent_id or customer.id not in self._open:
             return
+        self._waits(at_ms, customer)
         balk = source.kind.balk
         if (
             balk
@@ -196,10 +202,20 @@ class Play:
         cell.arrived += 1
         if customer.attempts:
             cell.retried += 1
+
+    def _waits(self, at_ms: int, customer: Customer) -> None:
+        """He was not taken at once: from now on the tally counts him."""
         tally = self.tally
         if tally.last_ms != at_ms:
             tally.pass_time(at_ms)
         tally.waiting += 1
+        customer.is_counted = True
+
+    def _waits_no_more(self, at_ms: int, customer: Customer) -> None:
+        if customer.is_counted:
+            self.tally.pass_time(at_ms)
+            self.tally.waiting -= 1
+            customer.is_counted = False
 
     def _rejected(self, event: ev.Rejected) -> None:
         customer = self._arriving
@@ -226,9 +242,8 @@ class Play:
     def _abandoned(self, event: ev.Abandoned) -> None:
         customer = self._open.pop(event.interaction_id)
         at_ms = event.at_ms
-        tally, cell = self.tally, customer.cell
-        tally.pass_time(at_ms)
-        tally.waiting -= 1
+        cell = customer.cell
+        self._waits_no_more(at_ms, customer)
         waited_ms = at_ms - customer.enqueued_ms
         cell.abandoned += 1
         cell.abandon_ms += waited_ms
@@ -242,8 +257,7 @@ class Play:
     def _cancelled(self, event: ev.Cancelled) -> None:
         """Offers were exhausted: only what waits is cancelled here."""
         customer = self._open.pop(event.interaction_id)
-        self.tally.pass_time(event.at_ms)
-        self.tally.waiting -= 1
+        self._waits_no_more(event.at_ms, customer)
         customer.cell.cancelled += 1
 
     # --- offers and work ------------------------------------------------------------------
@@ -253,7 +267,9 @@ class Play:
         customer.offer_id = offer_id = event.offer_id
         habits = self._desks[event.agent_id].habits
         if habits.at_once:
-            self._todo.append(ev.Accept(offer_id))
+            on = self._on
+            for answered in self.receive(ev.Accept(offer_id), event.at_ms):
+                on[type(answered)](answered)
             return
         group = habits.group
         customer.throws += 1
@@ -274,14 +290,10 @@ class Play:
     def _accepted(self, event: ev.Accepted) -> None:
         at_ms = event.at_ms
         customer = self._open[event.interaction_id]
-        desk = self._desks[event.agent_id]
+        customer.desk = desk = self._desks[event.agent_id]
         customer.agent_id = event.agent_id
         customer.accepted_ms = at_ms
-        tally, cell = self.tally, customer.cell
-        if tally.last_ms != at_ms:
-            tally.pass_time(at_ms)
-        tally.waiting -= 1
-        tally.serving += 1
+        cell = customer.cell
         cell.accepted += 1
         waited_ms = at_ms - customer.enqueued_ms
         if waited_ms:
@@ -291,20 +303,23 @@ class Play:
             cell.waits[number] = cell.waits.get(number, 0) + 1
         else:
             cell.at_once += 1
+        if customer.is_counted:
+            self._waits_no_more(at_ms, customer)
         if waited_ms <= cell.target_ms:
             cell.accepted_in_time += 1
         if not desk.load:
-            desk.busy_since_ms = at_ms
+            desk.begin(at_ms, self.tally)
         desk.load += 1
         work_ms = customer.work_ms
         if customer.variants is not None:
             work_ms = customer.variants.get(desk.group, work_ms)
+        offer_id = event.offer_id
         if desk.together is not None:
-            desk.together.add(at_ms, customer, event.offer_id, work_ms)
+            desk.together.add(at_ms, customer, offer_id, work_ms)
             self._plan_end(desk)
             return
         ends_ms = at_ms + int(work_ms + 0.5)
-        self._agenda.plan(ends_ms, desk.rank, self._work_over, customer, event.offer_id)
+        self._agenda.plan(ends_ms, desk.rank, self._over, customer, offer_id)
 
     def _plan_end(self, desk: Desk) -> None:
         """The next end of a desk whose contacts share its time."""
@@ -337,12 +352,11 @@ class Play:
 
     def _put_down(self, at_ms: int, customer: Customer) -> None:
         """The agent does not have it any more: completed or given back."""
-        desk = self._desks[customer.agent_id]
-        tally = self.tally
-        if tally.last_ms != at_ms:
-            tally.pass_time(at_ms)
-        tally.serving -= 1
-        handle_ms = at_ms - customer.accepted_ms
+        desk = customer.desk
+        self._done_ms = at_ms
+        accepted_ms = customer.accepted_ms
+        self.tally.was_served(accepted_ms, at_ms)
+        handle_ms = at_ms - accepted_ms
         customer.cell.handle_ms += handle_ms
         group = desk.habits.tally
         served = group.served.get(customer.queue)
@@ -352,7 +366,7 @@ class Play:
         served[1] += handle_ms
         desk.load -= 1
         if not desk.load:
-            tally.span(group.busy_ms, desk.busy_since_ms, at_ms)
+            desk.idle_since_ms = at_ms
             if not desk.on_shift:
                 self._todo.append(ev.SignOut(desk.agent.id, "shift over"))
 
@@ -378,7 +392,7 @@ class Play:
         desk = self._desks[event.agent_id]
         at_ms = event.at_ms
         self._put_down(at_ms, customer)
-        self.tally.waiting += 1
+        self._waits(at_ms, customer)
         customer.cell.requeued += 1
         customer.agent_id = ""
         customer.waits += 1

@@ -94,7 +94,6 @@ class Tally:
         "groups",
         "last_ms",
         "most_waiting",
-        "serving",
         "serving_area",
         "waiting",
         "waiting2_area",
@@ -105,7 +104,7 @@ class Tally:
         self._plan = plan
         self.frame = frame
         self.groups: dict[str, GroupTally] = {}
-        self.waiting = self.serving = 0
+        self.waiting = 0
         self.begin(0)
 
     def begin(self, at_ms: int) -> None:
@@ -138,7 +137,7 @@ class Tally:
         return found
 
     def pass_time(self, at_ms: int) -> None:
-        """Bring the time averages up to a moment; call before anything changes."""
+        """Bring the averages of the waiting up to a moment; call before their number changes."""
         passed = at_ms - self.last_ms
         waiting = self.waiting
         if waiting:
@@ -146,8 +145,14 @@ class Tally:
             self.waiting2_area += passed * waiting * waiting
             if waiting > self.most_waiting:
                 self.most_waiting = waiting
-        self.serving_area += passed * self.serving
         self.last_ms = at_ms
+
+    def was_served(self, from_ms: int, to_ms: int) -> None:
+        """Somebody was with an agent so long; what lies before the measured time is left out."""
+        if from_ms < self.from_ms:
+            from_ms = self.from_ms
+        if to_ms > from_ms:
+            self.serving_area += to_ms - from_ms
 
     def span(self, into: list[int], from_ms: int, to_ms: int) -> None:
         """Add a span to intervals, less what lies before the measured time."""

@@ -12,7 +12,6 @@ was recorded with, a day without refusals comes out as it was.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
@@ -210,8 +209,7 @@ class _World:
                 continue
             if at_ms > last_ms:
                 return
-            _, _, action, subject, number = heapq.heappop(heap)
-            action(at_ms, subject, number)
+            self._agenda.carry_out()
 
     def _do(self, command: Command, at_ms: int) -> list[Event]:
         """Give a command, read what it did, do what follows; returns the command's own events."""

@@ -219,7 +219,6 @@ class ImapReceiver:
         self._retries = _Retries(retry_s, longest_retry_s)
         self._pause = _Pause(retry_s, longest_retry_s)
         self._is_connected = False
-        self._was_connected = False
 
     @property
     def is_connected(self) -> bool:
@@ -235,18 +234,19 @@ class ImapReceiver:
                 like any other failure.
         """
         limiter = anyio.CapacityLimiter(1)
+        was_connected = False
         while True:
             line = _Line(ImapSession(self.account), limiter)
             try:
                 await line.dial()
                 await line.call(line.session.enter, self.folder, self.done_folder)
                 self._is_connected = True
-                if not self._was_connected:
-                    self._was_connected = True
+                if not was_connected:
+                    was_connected = True
                     task_status.started()
                 await self._receive(line)
             except UsageError as error:
-                if not self._was_connected:
+                if not was_connected:
                     raise
                 self._tell(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the mails still wait

@@ -48,7 +48,7 @@ __all__ = ["ImapAccount", "ImapSession", "NotDoneError", "Unseen"]
 _ENCRYPTIONS = ("tls", "starttls", "none")
 _SEARCH_WINDOW = 50_000
 
-#: A login refused with one of these may be accepted later.
+#: What is refused with one of these may be granted later.
 _PASSING = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]", "[ALERT]")
 
 
@@ -109,6 +109,10 @@ class _Client(IMAPClient):  # type: ignore[misc]  # IMAPClient ships no types
         return True
 
     _select_poll_socket = _poll_socket
+
+
+def _is_passing(error: Exception) -> bool:
+    return any(code in str(error).upper() for code in _PASSING)
 
 
 def _keep_mail_out_of_the_log() -> None:
@@ -181,7 +185,7 @@ class ImapSession:
         except LoginError as error:
             if isinstance(error.__context__, IMAPClientAbortError):
                 raise error.__context__ from None
-            if any(code in str(error).upper() for code in _PASSING):
+            if _is_passing(error):
                 raise
             text = f"{account.host} refuses the login of {account.user!r}: {error}"
             raise UsageError(text) from error
@@ -196,6 +200,8 @@ class ImapSession:
         except (IMAPClientAbortError, ProtocolError):
             raise
         except IMAPClientError as error:
+            if _is_passing(error):
+                raise
             raise UsageError(f"no such folder for {account.user!r}: {error}") from error
 
     @contextmanager

@@ -36,7 +36,7 @@ from ..channels.quarantine import normalized
 from ..errors import MissingExtraError, SignatureError
 from ..model import Channel, Disposition, Inbound
 from ..plan import Limits
-from ..router import Receipt
+from ..router import Receipt, Router
 from .keys import KeySource, KeysUnavailableError
 from .recording import SHARE, Recorder
 
@@ -111,8 +111,8 @@ class _Door:
 
 
 def webhooks(
-    deliver: Deliver,
-    hooks: Mapping[str, Hook],
+    deliver: Deliver | Router,
+    hooks: Mapping[str, Hook | Secrets],
     *,
     public_url: str | None = None,
     detect: Detect | None = None,
@@ -126,15 +126,17 @@ def webhooks(
     A provider that calls paths below the URL that it was given (Matrix) gets them, too.
 
     Args:
-        deliver: takes one `Inbound`; it counts as recorded when it returns. It is cancelled
-            at the time limit, and then called again with the same event after the answer.
-        hooks: channel name or alias -> how it is received.
+        deliver: the router; or what takes one `Inbound`, which counts as recorded when it
+            returns. It is cancelled at the time limit, and then called again with the same
+            event after the answer.
+        hooks: channel name or alias -> how it is received; secrets stand for a hook with these.
         public_url: what providers call, up to the path (``https://example.org``), when a
             proxy stands before the app: some sign the URL. None takes it from the request.
         detect: tells languages apart, see `language_detector`.
         now_ms: the clock, milliseconds since the epoch.
         limits: the plan's (``plan.limits``): bodies larger than its ``max_payload_bytes`` are
-            refused, also when a channel would take them. None takes the default limits.
+            refused, also when a channel would take them. None takes those of the router's plan,
+            else the default limits.
         time_limit_s: how long any answer may take. Where the provider waits for less, three
             quarters of its own limit count (`Provider.time_limit_ms`).
         retry_after_s: what a busy router asks the provider to wait.
@@ -142,6 +144,9 @@ def webhooks(
     Raises:
         UnknownNameError: a hook that names no channel.
     """
+    if isinstance(deliver, Router):
+        limits = deliver.plan.limits if limits is None else limits
+        deliver = deliver.deliver
     settings = _Settings(
         recorder=Recorder(deliver, detect),
         public_url=None if public_url is None else public_url.rstrip("/"),
@@ -151,7 +156,8 @@ def webhooks(
         retry_after_s=retry_after_s,
     )
     routes = []
-    for name, hook in hooks.items():
+    for name, given in hooks.items():
+        hook = Hook(given) if isinstance(given, Secrets) else given
         door = _door(name, hook, settings)
         endpoint = _endpoint(door)
         methods = ["GET", "POST", "PUT"]

@@ -1,0 +1,456 @@
+"""Configurations of other routers become plans that load and check, and nothing is lost unsaid."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from omniroute.errors import PlanError, UnknownNameError
+from omniroute.importers import KINDS, Loss, import_plan
+from omniroute.plan import OnExpiry, RefusalRule, Severity, Strategy, WrapUp, check, loads
+
+DATA = Path(__file__).parents[1] / "data" / "importers"
+FILES = {
+    "amazon_connect": "connect_profiles.json",
+    "asterisk": "asterisk_queues.conf",
+    "azure": "azure_consoles.json",
+    "freeswitch": "freeswitch_callcenter.conf.xml",
+    "twilio": "twilio_support.json",
+}
+
+
+def imported(kind, document):
+    text = document if isinstance(document, str) else json.dumps(document)
+    found = import_plan(kind, text)
+    plan = loads(found.toml)
+    assert [f for f in check(plan) if f.severity is Severity.ERROR] == []
+    return plan, found.gaps
+
+
+def told(gaps, *words, loss=None):
+    """Whether one gap says all of the words."""
+    return any(all(w in str(gap) for w in words) and loss in (None, gap.loss) for gap in gaps)
+
+
+def steps(queue):
+    """The ladder as (requirement, end in seconds) pairs."""
+    found = []
+    for step in queue.ladder:
+        end = step.for_ms or step.until_ms
+        found.append((str(step.requirement) if step.requirement else None, end and end / 1000))
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_file_that_loads_and_checks(kind):
+    plan, gaps = imported(kind, (DATA / FILES[kind]).read_text("utf-8"))
+    assert plan.queues
+    assert gaps
+    assert all(gap.where and gap.what and gap.why for gap in gaps)
+    assert plan.name == kind
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_file_gives_the_same_plan(kind):
+    text = (DATA / FILES[kind]).read_text("utf-8")
+    assert import_plan(kind, text) == import_plan(kind, "\N{BYTE ORDER MARK}" + text)
+
+
+def test_an_unknown_kind_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="did you mean 'twilio'"):
+        import_plan("twillio", "")
+
+
+# --- Twilio -----------------------------------------------------------------------------
+
+
+def test_twilio():
+    plan, gaps = imported("twilio", (DATA / FILES["twilio"]).read_text("utf-8"))
+    gold = plan.queues["Gold customers"]
+    # 30 s, then 60 s more: timeouts add up on the age of the task; then the default queue.
+    assert steps(gold) == [("billing and billing >= 3", 30), ("billing", 90), (None, None)]
+    assert [step.skip_if_nobody for step in gold.ladder] == [True, False, False]
+    assert gold.offer_timeout_ms == 30_000
+    assert gold.refusal.rule is RefusalRule.AT_ONCE
+    assert [(r.queue, r.priority) for r in plan.triage] == [
+        ("Gold customers", 20),
+        ("Same agent as before", None),
+        ("Sales", 5),
+        ("Everyone", None),
+    ]
+    assert str(plan.triage[2].when) == 'attr.called has "+4930" or attr.type == "sales"'
+    assert str(plan.queues["Sales"].members) == (
+        '(attr.location == "Berlin" or attr.remote == true) and sales'
+    )
+    assert told(gaps, "filters[1].targets[0].expression", "at position 11", "two attributes")
+    assert told(gaps, "filters[3].expression", "task.age > 600", loss=Loss.LEFT_OUT)
+    assert told(gaps, "order_by worker.seniority DESC", "most_skilled", loss=Loss.LEFT_OUT)
+    assert told(gaps, "workers[1].attributes", "rating = 4.5", loss=Loss.LEFT_OUT)
+
+
+def workflow(*filters, default="Q", queues=("Q", "R"), **resource):
+    listed = [{"sid": q, "friendly_name": q, "target_workers": f"team == '{q}'"} for q in queues]
+    routing = {"filters": list(filters)}
+    if default:
+        routing["default_filter"] = {"queue": default}
+    return {
+        "workflow": {"configuration": {"task_routing": routing}, **resource},
+        "task_queues": listed,
+    }
+
+
+def test_twilio_a_plain_filter_leads_to_the_queue_itself():
+    plan, _ = imported(
+        "twilio",
+        workflow(
+            {"expression": "a == 1", "targets": [{"queue": "R", "priority": 7}]},
+            {"expression": "a == 2", "targets": [{"queue": "R"}]},
+        ),
+    )
+    assert [(r.queue, r.priority) for r in plan.triage] == [("R", 7), ("R", None), ("Q", None)]
+    assert set(plan.queues) == {"Q", "R"}
+    assert plan.queues["R"].offer_timeout_ms == 120_000
+
+
+def test_twilio_a_target_without_a_queue_stays_in_the_one_before():
+    targets = [{"queue": "R", "expression": "worker.level >= 3", "timeout": 10}, {}]
+    plan, _ = imported("twilio", workflow({"expression": "1==1", "targets": targets}))
+    queue = plan.queues[plan.triage[0].queue]
+    assert str(queue.members) == 'attr.team == "R"'
+    assert steps(queue) == [("attr.level >= 3", 10), (None, None)]
+    assert plan.triage[0].when is None
+
+
+def test_twilio_a_rule_nothing_reaches_is_reported():
+    plan, gaps = imported("twilio", workflow({"targets": [{"queue": "R"}]}, default="Q"))
+    assert [rule.queue for rule in plan.triage] == ["R"]
+    assert told(gaps, "the rule for 'Q'", "takes every message before", loss=Loss.LEFT_OUT)
+
+
+def test_twilio_a_known_worker_costs_its_time_but_no_step():
+    targets = [{"queue": "R", "known_worker_sid": "task.w", "timeout": 20}, {"timeout": 10}, {}]
+    plan, gaps = imported("twilio", workflow({"expression": "a==1", "targets": targets}))
+    assert steps(plan.queues[plan.triage[0].queue]) == [(None, 30), (None, None)]
+    assert told(gaps, "known worker task.w", "agent ==")
+
+
+def test_twilio_a_last_timeout_without_default_is_told():
+    targets = [{"queue": "R", "timeout": 10}]
+    plan, gaps = imported("twilio", workflow({"targets": targets}, default=None))
+    assert steps(plan.queues[plan.triage[0].queue]) == [(None, None)]
+    assert told(gaps, "timeout 10", "cancels", loss=Loss.CHANGED)
+
+
+def test_twilio_order_by_a_level_is_most_skilled():
+    targets = [{"queue": "R", "order_by": "worker.routing.levels.billing DESC"}]
+    plan, _ = imported("twilio", workflow({"targets": targets}, default=None))
+    queue = plan.queues[plan.triage[0].queue]
+    assert queue.strategy is Strategy.MOST_SKILLED
+    assert queue.members.required_skills == ("billing",)
+
+
+def test_twilio_without_task_queues_members_are_groups():
+    plan, gaps = imported("twilio", {"task_routing": {"default_filter": {"queue": "WQ1"}}})
+    assert str(plan.queues["WQ1"].members) == 'groups has "WQ1"'
+    assert told(gaps, "WQ1", "not in the file", loss=Loss.CHANGED)
+
+
+# --- Azure ------------------------------------------------------------------------------
+
+
+def test_azure():
+    plan, gaps = imported("azure", (DATA / FILES["azure"]).read_text("utf-8"))
+    america = plan.queues["Consoles, America"]
+    assert america.max_waiting == 50
+    assert america.on_expiry is OnExpiry.SIGN_OUT
+    assert america.strategy is Strategy.LEAST_OCCUPIED
+    assert steps(america) == [("Repairs > 7", 90), (None, None)]
+    assert plan.queues["Consoles, Europe"].offer_timeout_ms == 40_500
+    # The fallback, with the last priority and the selectors that always hold.
+    last = plan.triage[-1]
+    assert (last.queue, last.when, last.priority) == ("General", None, 1)
+    assert str(last.requirement) == "English >= 5"
+    assert [r.priority for r in plan.triage[:6]] == [10, 10, 5, 5, 1, 1]
+    anna = plan.agents["anna"]
+    assert anna.skills == {"English": 10, "Repairs": 8}
+    assert anna.attributes == {"Escalations": True, "Team": "north"}
+    capacity = plan.capacities[anna.capacity]
+    assert (capacity.budget, dict(capacity.costs)) == (100, {"voice": 100, "chat": 20})
+    assert plan.agents["bert"].capacity == anna.capacity
+    assert told(gaps, "exceptionRules[1]", "waitTime", "manualReclassify", loss=Loss.LEFT_OUT)
+    assert told(gaps, "queueSelectorAttachments[2]", "passThrough", loss=Loss.LEFT_OUT)
+
+
+def azure(**parts):
+    return {"queues": [{"id": "q"}, {"id": "r", "labels": {"Size": 3}}], **parts}
+
+
+def policy(**parts):
+    return azure(classificationPolicies=[{"id": "p", "fallbackQueueId": "q", **parts}])
+
+
+def test_azure_queue_selectors_find_the_one_queue_by_labels():
+    selectors = [{"key": "Size", "labelOperator": "greaterThan", "value": 2}]
+    attachment = {
+        "kind": "conditional",
+        "condition": {"kind": "static", "value": True},
+        "queueSelectors": selectors,
+    }
+    plan, gaps = imported("azure", policy(queueSelectorAttachments=[attachment]))
+    assert [rule.queue for rule in plan.triage] == ["r"]
+    assert told(gaps, "the rule for 'q'")
+    selectors[0]["value"] = 3
+    _, gaps = imported("azure", policy(queueSelectorAttachments=[attachment]))
+    assert told(gaps, "Size greaterThan 3", "0 queues", loss=Loss.LEFT_OUT)
+
+
+def test_azure_priorities_below_zero_are_raised():
+    rule = {"kind": "expression", "expression": "If(job.a = 1, 20, If(job.b = 2, -5, 0))"}
+    plan, gaps = imported("azure", policy(prioritizationRule=rule))
+    assert [(str(r.when), r.priority) for r in plan.triage] == [
+        ("attr.a == 1", 25),
+        ("attr.b == 2", 0),
+        ("None", 5),
+    ]
+    assert told(gaps, "priority -5")
+
+
+def test_azure_a_label_below_a_bound_asks_that_it_is_there():
+    selector = {"key": "Load", "labelOperator": "lessThan", "value": 4}
+    attachment = {"kind": "static", "workerSelector": selector}
+    plan, _ = imported("azure", policy(workerSelectorAttachments=[attachment]))
+    assert str(plan.triage[0].requirement) == "Load and Load < 4"
+
+
+def test_azure_several_policies_are_told_apart_by_an_attribute():
+    policies = [{"id": "p", "fallbackQueueId": "q"}, {"id": "s", "fallbackQueueId": "r"}]
+    plan, gaps = imported("azure", azure(classificationPolicies=policies))
+    assert [(r.queue, str(r.when)) for r in plan.triage] == [
+        ("q", 'attr.classificationPolicyId == "p"'),
+        ("r", 'attr.classificationPolicyId == "s"'),
+    ]
+    assert told(gaps, "classificationPolicyId = s")
+
+
+def test_azure_a_channel_that_never_fits_is_never_offered():
+    channels = [
+        {"channelId": "voice", "capacityCostPerJob": 5},
+        {"channelId": "chat", "capacityCostPerJob": 20},
+    ]
+    workers = [{"id": "w", "queues": ["q", "r"], "capacity": 10, "channels": channels}]
+    plan, gaps = imported("azure", azure(workers=workers))
+    assert dict(plan.capacities["capacity 1"].costs) == {"voice": 5}
+    assert told(gaps, "channel chat", "never be offered")
+
+
+def test_secrets_of_services_are_not_told():
+    rule = {"kind": "function", "credential": {"functionKey": "s3cret"}}
+    mode = {"kind": "bestWorker", "scoringRule": rule}
+    _, gaps = imported("azure", azure(distributionPolicies=[{"id": "d", "mode": mode}]))
+    assert told(gaps, "scoringRule", "credential")
+    assert not told(gaps, "s3cret")
+    _, gaps = imported("freeswitch", (DATA / FILES["freeswitch"]).read_text("utf-8"))
+    assert told(gaps, "odbc-dsn")
+    assert not told(gaps, "secret")
+
+
+# --- Amazon Connect ---------------------------------------------------------------------
+
+
+def test_amazon_connect():
+    plan, gaps = imported("amazon_connect", (DATA / FILES["amazon_connect"]).read_text("utf-8"))
+    assert steps(plan.queues["Sales"]) == [
+        ("Language:French >= 3 and Product:Loans >= 4", 20),
+        ('Language:French and Language:French <= 4 or agent in ["anna", "bert"]', 30),
+        (None, None),
+    ]
+    assert plan.queues["Sales"].max_waiting == 40
+    # A delay keeps the agents of a profile out until it is over.
+    assert steps(plan.queues["Support"]) == [('groups has "Experts"', 60), (None, None)]
+    assert plan.queues["Support"].tier < plan.queues["Later"].tier
+    (wait, end), _ = steps(plan.queues["Later"])
+    assert end == 30
+    assert "and not" in wait
+    assert dict(plan.capacities["First line"].maxima) == {"voice": 1, "chat": 3}
+    office = plan.hours[plan.queues["Sales"].hours]
+    assert [str(i) for i in office.weekly["mon"]] == ["08:30-12:00", "13:00-24:00"]
+    assert office.is_open(1_795_791_600_000)  # Friday, 27 November 2026, 10:00 in New York
+    assert not office.is_open(1_795_806_000_000)  # 14:00
+    assert told(gaps, "TASK", loss=Loss.LEFT_OUT)
+    assert told(gaps, "h-gone", loss=Loss.LEFT_OUT)
+    assert told(gaps, "priorities 1, 2 of Sales", loss=Loss.CHANGED)
+
+
+def connect(*media):
+    profile = {
+        "Name": "P",
+        "MediaConcurrencies": [
+            {"Channel": c, "Concurrency": n, "CrossChannelBehavior": {"BehaviorType": b}}
+            for c, n, b in media
+        ],
+        "QueueConfigs": [{"QueueReference": {"QueueId": "q"}, "Priority": 1, "Delay": 0}],
+    }
+    return imported("amazon_connect", {"RoutingProfiles": [profile]})
+
+
+def test_amazon_connect_channels_that_allow_each_other_are_exact():
+    plan, gaps = connect(("VOICE", 1, "ROUTE_ANY_CHANNEL"), ("CHAT", 4, "ROUTE_ANY_CHANNEL"))
+    capacity = plan.capacities["P"]
+    assert (capacity.budget, dict(capacity.costs)) == (5, {"voice": 1, "chat": 1})
+    assert dict(capacity.maxima) == {"voice": 1, "chat": 4}
+    assert gaps == ()
+
+
+def test_amazon_connect_a_full_channel_leaves_room_for_no_other():
+    plan, gaps = connect(("VOICE", 1, "ROUTE_CURRENT_CHANNEL_ONLY"), ("CHAT", 3, None))
+    assert (plan.capacities["P"].budget, dict(plan.capacities["P"].costs)) == (
+        3,
+        {"voice": 3, "chat": 1},
+    )
+    assert told(gaps, "MediaConcurrencies", loss=Loss.CHANGED)
+
+
+def test_amazon_connect_criteria_alone():
+    condition = {"Name": "Language", "Value": "en", "ProficiencyLevel": 2.5}
+    document = {
+        "Steps": [
+            {"Expiry": {"DurationInSeconds": 5}, "Expression": {"AttributeCondition": condition}},
+            {"Expression": {"NotAttributeCondition": {**condition, "ProficiencyLevel": 4}}},
+            {"Expression": {"AttributeCondition": condition}},
+        ]
+    }
+    plan, _ = imported("amazon_connect", document)
+    # The second step never expires, so the third is never reached.
+    assert steps(plan.queues["routing criteria"]) == [
+        ("Language:en >= 3", 5),
+        ("not Language:en >= 4", None),
+    ]
+
+
+# --- Asterisk ---------------------------------------------------------------------------
+
+
+def test_asterisk():
+    plan, gaps = imported("asterisk", (DATA / FILES["asterisk"]).read_text("utf-8"))
+    sales = plan.queues["sales"]
+    assert sales.strategy is Strategy.MOST_SKILLED  # two penalties
+    assert sales.wrap_up == WrapUp("forced", 15_000)
+    assert (sales.max_waiting, sales.service_level.target_ms) == (25, 30_000)
+    assert sales.offer_timeout_ms == 20_000
+    assert sales.on_expiry is OnExpiry.NOT_READY
+    assert plan.queues["support"].strategy is Strategy.LONGEST_IDLE  # the template's is overridden
+    assert sales.tier < plan.queues["support"].tier  # it is heavier
+    assert "retired" not in plan.queues
+    assert "ours" not in plan.queues
+    assert plan.queues["everybody"].on_expiry is OnExpiry.NOTHING
+    assert told(gaps, "line 41", "ringall", loss=Loss.CHANGED)
+    assert told(gaps, "line 44", "#include", loss=Loss.LEFT_OUT)
+    assert told(gaps, "joinempty", loss=Loss.LEFT_OUT)
+    assert told(gaps, "extensions.conf", loss=Loss.LEFT_OUT)
+
+
+def test_asterisk_penalties_and_order_are_levels():
+    text = """
+[a]
+strategy = leastrecent
+member => X/1,5
+member => X/2
+member => X/3,5
+[b]
+strategy = linear
+member => X/3
+member => X/1
+member => X/2,1
+"""
+    plan, gaps = imported("asterisk", text)
+    levels = {i: dict(agent.skills) for i, agent in plan.agents.items()}
+    assert levels == {
+        "X/1": {"queue:a": 1, "queue:b": 2},
+        "X/2": {"queue:a": 2, "queue:b": 1},
+        "X/3": {"queue:a": 1, "queue:b": 3},
+    }
+    assert {q.strategy for q in plan.queues.values()} == {Strategy.MOST_SKILLED}
+    assert [gap.where for gap in gaps] == ["extensions.conf"]
+
+
+def test_asterisk_one_penalty_is_a_group():
+    plan, _ = imported("asterisk", "[a]\nstrategy=rrmemory\nmember=>X/1,3\nmember=>X/2,3,Bo\n")
+    assert plan.agents["X/2"].name == "Bo"
+    assert plan.agents["X/2"].groups == ("a",)
+    assert plan.queues["a"].strategy is Strategy.ROUND_ROBIN
+
+
+# --- FreeSWITCH -------------------------------------------------------------------------
+
+
+def test_freeswitch():
+    plan, gaps = imported("freeswitch", (DATA / FILES["freeswitch"]).read_text("utf-8"))
+    support = plan.queues["support@default"]
+    # Level 1 waits too: in mod_callcenter a caller begins below it. Each opens at 30 s a level.
+    assert [end for _, end in steps(support)] == [30, 60, 90, None]
+    assert steps(support)[1][0] == 'skill("queue:support@default") >= 3'
+    assert support.order.ms_per_point == 1000
+    assert support.refusal.after_ms == 10_000
+    assert plan.queues["sales@default"].strategy is Strategy.MOST_SKILLED
+    assert told(gaps, "gone@default", loss=Loss.LEFT_OUT)
+    assert told(gaps, "wrap-up-time of 10, 25", loss=Loss.CHANGED)
+    assert told(gaps, "line 10", "max-wait-time", loss=Loss.LEFT_OUT) is False
+    assert told(gaps, "line 11", "max-wait-time", loss=Loss.LEFT_OUT)
+
+
+def callcenter(params, tiers):
+    shown = "".join(f'<param name="{k}" value="{v}"/>' for k, v in params.items())
+    listed = "".join(f'<tier agent="{a}" queue="q" level="{n}"/>' for a, n in tiers.items())
+    return f'<configuration><queue name="q">{shown}</queue><tiers>{listed}</tiers></configuration>'
+
+
+LADDERS = [
+    # levels, multiply, no agent no wait: when each level opens
+    ({"a": 0, "b": 1, "c": 2}, "true", "false", [("queue:q >= 3", 10), ("queue:q >= 2", 20)]),
+    ({"a": 0, "b": 1, "c": 2}, "false", "false", [("queue:q >= 3", 10)]),
+    ({"a": 1, "b": 2}, "true", "true", [("queue:q >= 2", 20)]),
+    ({"a": 0}, "true", "true", []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tiers", "multiply", "no_wait", "expected"), LADDERS)
+def test_freeswitch_levels_open_with_time(tiers, multiply, no_wait, expected):
+    params = {
+        "tier-rules-apply": "true",
+        "tier-rule-wait-second": 10,
+        "tier-rule-wait-multiply-level": multiply,
+        "tier-rule-no-agent-no-wait": no_wait,
+    }
+    plan, _ = imported("freeswitch", callcenter(params, tiers))
+    queue = plan.queues["q"]
+    assert steps(queue) == [*expected, (None, None)]
+    assert {s.skip_if_nobody for s in queue.ladder[:-1]} <= {no_wait == "true"}
+
+
+# --- what is no configuration -----------------------------------------------------------
+
+HOSTILE = {
+    "entities": ("freeswitch", '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "document type"),
+    "deep XML": ("freeswitch", "<a>" * 60 + "</a>" * 60, "50 deep"),
+    "half XML": ("freeswitch", "<a>", "not XML"),
+    "half a character in XML": ("freeswitch", "<a>\ud800</a>", "lone surrogate"),
+    "deep JSON": ("azure", "[" * 100_000, "nested too deeply|not JSON"),
+    "no JSON": ("twilio", "{", "not JSON"),
+    "not a number": ("azure", '{"queues": [{"id": NaN}]}', "no number"),
+    "half a character": ("twilio", '{"task_routing": "\\ud800"}', "lone surrogate"),
+    "an array": ("twilio", "[]", "a JSON object"),
+    "no workflow": ("twilio", "{}", "task_routing"),
+    "a workflow of nothing": ("twilio", '{"task_routing": {}}', "no queue"),
+    "no profile": ("amazon_connect", "{}", "no queue"),
+    "nothing": ("asterisk", "", "no queue"),
+    "too large": ("asterisk", "x" * 4_000_001, "characters, at most"),
+    "too many lines": ("asterisk", "\n" * 200_001, "lines, at most"),
+    "a huge number": ("azure", '{"queues": [{"id": "q"}], "x": 1' + "0" * 5000 + "}", "not JSON"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_configuration_is_refused(name):
+    kind, text, says = HOSTILE[name]
+    with pytest.raises(PlanError, match=says):
+        import_plan(kind, text)
