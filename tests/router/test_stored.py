@@ -9,7 +9,14 @@ from prometheus_client import CollectorRegistry
 import live
 from omniroute import JournalError, MemoryJournal, Router, UsageError, wall_clock
 from omniroute.engine import Engine
-from omniroute.errors import CorruptJournalError, FencedError, RouterClosedError, UnknownNameError
+from omniroute.errors import (
+    CorruptJournalError,
+    FencedError,
+    JournalFullError,
+    RouterBusyError,
+    RouterClosedError,
+    UnknownNameError,
+)
 from omniroute.journal import (
     MemoryStore,
     Shelf,
@@ -262,3 +269,45 @@ async def test_journals_by_url(tmp_path):
         Router(live.plan(), journal="sqlit:///a.db")
     with pytest.raises(UsageError, match="snapshot_every"):
         Router(live.plan(), snapshot_every=0)
+
+
+# --- no room ------------------------------------------------------------------------------
+
+
+async def test_with_little_room_new_work_is_refused_and_work_at_hand_is_finished(tmp_path):
+    path = tmp_path / "router.db"
+    store = SqliteStore(path, max_bytes=600_000, reserve_bytes=200_000)
+    long = "x" * 20_000
+    async with StoreJournal(store) as journal, router(journal) as working:
+        cy = await working.sign_in("cy")
+        taken = 0
+        with pytest.raises(RouterBusyError, match="almost no room"):
+            while True:
+                await working.submit(live.message(long), queue="support")
+                taken += 1
+                store._room_known_until_s = 0
+        assert 5 < taken < 30
+        for offer in cy.open_offers:
+            assert await (await offer.accept()).complete("done")
+        for interaction in working.interactions():
+            await working.cancel(interaction.id)
+        store._max_bytes *= 2  # somebody made room
+        store._room_known_until_s = 0
+        assert (await working.submit(live.message(), queue="support")).outcome is Outcome.QUEUED
+        assert working.statistics().total.queued == taken + 1
+
+
+async def test_without_room_the_router_stops_and_has_everything_it_acknowledged(tmp_path):
+    path = tmp_path / "router.db"
+    store = SqliteStore(path, max_bytes=300_000, reserve_bytes=0)
+    taken = []
+    async with StoreJournal(store) as journal:
+        with pytest.raises(JournalFullError, match="no room"):
+            async with router(journal) as working:
+                with pytest.raises(RouterClosedError, match="no room"):
+                    while True:
+                        receipt = await working.submit(live.message("x" * 20_000), queue="support")
+                        taken.append(receipt.interaction_id)
+    async with router(f"sqlite:///{path}") as again:
+        assert [each.id for each in again.interactions()] == taken
+        assert (await again.submit(live.message(), queue="support")).outcome is Outcome.QUEUED

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .codec import Codec, subject_of
 from .memory import MemoryJournal, MemoryStore, NullJournal, Shelf
 from .opening import open_journal
-from .protocol import Entry, Frame, ImmediateJournal, Journal, Snapshot, Store, Vault
+from .protocol import Entry, Frame, ImmediateJournal, Journal, Roomy, Snapshot, Store, Vault
 from .record import Chain, Header, Kind
 from .sqlite import SqliteStore
 from .stored import StoreJournal, pack_snapshot, unpack_snapshot
@@ -27,6 +27,7 @@ __all__ = [
     "MemoryJournal",
     "MemoryStore",
     "NullJournal",
+    "Roomy",
     "Shelf",
     "Snapshot",
     "SqliteStore",

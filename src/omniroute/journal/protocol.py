@@ -29,7 +29,7 @@ import msgspec
 
 from ..events import Command, Event
 
-__all__ = ["Entry", "Frame", "ImmediateJournal", "Journal", "Snapshot", "Store", "Vault"]
+__all__ = ["Entry", "Frame", "ImmediateJournal", "Journal", "Roomy", "Snapshot", "Store", "Vault"]
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -183,6 +183,16 @@ class Store(Protocol):
 
     async def aclose(self) -> None:
         """Disconnect; called once, also after a failure."""
+        ...
+
+
+@runtime_checkable
+class Roomy(Protocol):
+    """A store that knows how much room is left, before there is none."""
+
+    @property
+    def is_low(self) -> bool:
+        """Whether new work should be refused, so that work at hand can be finished. Cheap."""
         ...
 
 

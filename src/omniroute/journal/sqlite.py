@@ -8,6 +8,9 @@
 - **After a failed sync** nothing more is written by this handle, and the next one first
   writes everything it can see into the database file and syncs that: what only the page
   cache still held becomes durable before anything is built on top of it.
+- **Room**: when less than ``reserve_bytes`` is left, the store says so (`is_low`) and the
+  router refuses new work, while agents can finish what they have. It takes new work again by
+  itself when there is room.
 - **Checkpoints** (copying the log into the file) happen when nothing was asked for a
   moment, or when the log has become long: an append never pays for one in normal running.
 """
@@ -15,10 +18,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from ..errors import JournalError, JournalFullError, PositionTakenError, UsageError
@@ -48,6 +53,8 @@ _IDLE_BYTES = 1 << 20
 #: ... or at once, when there was never an idle moment. It takes about 0.1 s then.
 _BUSY_BYTES = 64 << 20
 _PAGE = 4096
+#: How long what the disk said about its room is believed.
+_ROOM_KNOWN_S = 0.25
 
 
 class SqliteStore:
@@ -55,16 +62,27 @@ class SqliteStore:
 
     The file belongs on a local disk: network file systems do not keep SQLite's locks.
     ``max_bytes`` bounds the file: the append that would go over raises `JournalFullError`.
+    ``reserve_bytes``: with less room than this (below that bound, or on the disk), `is_low`.
     """
 
     exclusive = True
     tears = False
     max_record_bytes: int | None = None
 
-    def __init__(self, path: str | os.PathLike[str], *, max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int | None = None,
+        reserve_bytes: int = 64 << 20,
+    ) -> None:
         self.path = Path(path)
         self.place = f"sqlite:///{self.path}"
         self._max_bytes = max_bytes
+        self._reserve_bytes = reserve_bytes
+        self._used_bytes = 0
+        self._is_low = False
+        self._room_known_until_s = 0.0
         self._connection: sqlite3.Connection
         self._worker = Worker("omniroute journal", idle=self._when_idle, idle_s=_IDLE_S)
         self._last = 0
@@ -170,8 +188,23 @@ class SqliteStore:
 
     def _wrote(self, size: int) -> None:
         self._unchecked_bytes += size + _PAGE
+        if self._max_bytes is not None:
+            (pages,) = self._connection.execute("pragma page_count").fetchone()
+            self._used_bytes = pages * _PAGE
         if self._unchecked_bytes >= _BUSY_BYTES:
             self._checkpoint()
+
+    @property
+    def is_low(self) -> bool:
+        """Whether less room than the reserve is left. About a microsecond."""
+        now_s = monotonic()
+        if now_s >= self._room_known_until_s:
+            self._room_known_until_s = now_s + _ROOM_KNOWN_S
+            left_bytes = shutil.disk_usage(self.path.parent).free
+            if self._max_bytes is not None:
+                left_bytes = min(left_bytes, self._max_bytes - self._used_bytes)
+            self._is_low = left_bytes < self._reserve_bytes
+        return self._is_low
 
     # --- records --------------------------------------------------------------------------
 

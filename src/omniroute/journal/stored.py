@@ -33,7 +33,7 @@ from ..errors import (
 )
 from ..events import Event
 from .codec import FORMAT, Codec, Opening
-from .protocol import Frame, Snapshot, Store, Vault
+from .protocol import Frame, Roomy, Snapshot, Store, Vault
 from .record import Chain, Header, Kind, pack, unpack
 
 __all__ = ["StoreJournal", "pack_snapshot", "unpack_snapshot"]
@@ -92,6 +92,11 @@ class StoreJournal:
     def is_open(self) -> bool:
         """Whether it can be read."""
         return self._is_open
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the store runs out of room: new work should be refused."""
+        return isinstance(self.store, Roomy) and self.store.is_low
 
     @property
     def epoch(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import RouterBusyError
-from ..events import Command, Event
+from ..events import Command, Event, Quarantine, Submit
 from .checks import checked
 from .desk import Desk
 from .ledger import Decided, Ledger
@@ -20,13 +20,18 @@ class Door:
     async def send(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
         """Send any command; returns its events when they are durable.
 
-        ``wait`` False raises `RouterBusyError` at once when the inbox is full. Cancelled, it
-        has happened once or not at all.
+        ``wait`` False raises `RouterBusyError` at once when the inbox is full. A new message
+        raises it when the journal has almost no room left: what remains is for the work at
+        hand. Cancelled, it has happened once or not at all.
         """
         return await self.pass_on(checked(command), wait=wait)
 
     async def pass_on(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
         """Send a command that was checked already."""
+        if isinstance(command, Submit | Quarantine) and self._ledger.is_low:
+            raise RouterBusyError(
+                "the journal has almost no room left: nothing was recorded, try again later"
+            )
         await self.acquire(wait=wait)
         return await self._ledger.wait(self.post(command))
 

@@ -26,7 +26,7 @@ from anyio.lowlevel import checkpoint
 from ..engine import Engine
 from ..errors import JournalError, RouterClosedError, UsageError
 from ..events import Accepted, Command, Event, Offered, SignedIn, SignedOut, Tick
-from ..journal import Entry, Frame, ImmediateJournal, Journal
+from ..journal import Entry, Frame, ImmediateJournal, Journal, StoreJournal
 from ..model import Agent, Interaction
 from .clock import Clock
 from .desk import Desk
@@ -187,6 +187,11 @@ class Ledger:
     def is_full(self) -> bool:
         """Whether `acquire` would have to wait."""
         return self._append_nowait is None and self._inbox.value == 0
+
+    @property
+    def is_low(self) -> bool:
+        """Whether the journal runs out of room: new work should be refused."""
+        return isinstance(self._journal, StoreJournal) and self._journal.is_low
 
     async def acquire(self) -> None:
         """Wait for a place in the inbox. Cancelled: nothing has happened."""
