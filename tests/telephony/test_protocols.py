@@ -103,9 +103,10 @@ async def test_a_caller_who_comes_back_on_his_channel_opens_a_new_interaction():
     fake = FakeAsterisk()
     async with ari(fake) as router:
         for count in (1, 2):
-            fake.say(recorded("stasis_start"))
+            at = f"09:0{count}"  # a repeat of an event would be one
+            fake.say(recorded("stasis_start").replace("09:00", at))
             await fake.until(lambda count=count: router.statistics().total.queued == count)
-            fake.say(recorded("stasis_end"))
+            fake.say(recorded("stasis_end").replace("09:01", at))
             await fake.until(lambda count=count: router.statistics().total.abandoned == count)
 
 
@@ -315,7 +316,7 @@ def test_it_is_tried_again_ever_more_slowly_until_it_succeeds(loop):
 
     virtual_time.run(loop, main)
     waits = [later - earlier for earlier, later in itertools.pairwise(tried)]
-    assert waits == [1, 2, 4, 8, 16, 30, 30, 1, 2]
+    assert waits == [1, 2, 4, 5, 5, 5, 5, 1, 2]
 
 
 @pytest.mark.anyio

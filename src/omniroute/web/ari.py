@@ -89,7 +89,7 @@ class Ari:
         adapter: the channel with your default region; its ``own_args`` must contain ``agent``.
         music: the class of the music on hold; "" is Asterisk's default.
         ring_s: how long a phone rings at most, when nobody stops it before.
-        retry_s: how long to wait before connecting again; longer each time that it fails.
+        retry_s: how long to wait before connecting again; doubled up to 5 s while it fails.
         now_ms: the clock, milliseconds since the epoch.
     """
 

@@ -67,7 +67,7 @@ class Evapi:
         host: where Kamailio's evapi listens.
         port: its TCP port.
         adapter: the channel with your field map; None takes the default one.
-        retry_s: how long to wait before connecting again; longer each time that it fails.
+        retry_s: how long to wait before connecting again.
         now_ms: the clock, milliseconds since the epoch.
     """
 
@@ -103,7 +103,11 @@ class Evapi:
         Raises:
             Exception: what ``deliver`` raised, after the connection was closed.
         """
-        await stay_connected(self._session, retry_s=self._retry_s, task_status=task_status)
+        # Without a connection Kamailio refuses every call: never wait longer than asked.
+        retry_s = self._retry_s
+        await stay_connected(
+            self._session, retry_s=retry_s, most_retry_s=retry_s, task_status=task_status
+        )
 
     async def _session(self, connected: Callable[[], None]) -> None:
         """One connection, from its beginning to its end."""

@@ -156,7 +156,7 @@ class EventSocket:
         music: what waiting customers hear: a file or a stream of FreeSWITCH.
         ring_s: how long a phone rings at most, when nobody stops it before.
         reply_s: how long a command may go without an answer before the connection counts as lost.
-        retry_s: how long to wait before connecting again; longer each time that it fails.
+        retry_s: how long to wait before connecting again; doubled up to 5 s while it fails.
         now_ms: the clock, milliseconds since the epoch.
     """
 

@@ -237,7 +237,8 @@ class Switchboard:
         is_over = receipt.outcome is Outcome.DUPLICATE and router.interaction(interaction) is None
         if is_over and again:
             message = msgspec.structs.replace(message, message_id=None)
-            receipt = await router.deliver(msgspec.structs.replace(inbound, message=message))
+            anew = msgspec.structs.replace(inbound, message=message, delivery_id=None)
+            receipt = await router.deliver(anew)
             interaction = receipt.interaction_id or ""
         call = _Call(identity, interaction, refused=receipt.is_refused)
         self._calls[identity] = self._by_interaction[interaction] = call

@@ -49,8 +49,9 @@ _log = logging.getLogger("omniroute")
 #: How the names of our own legs (and bridges) begin.
 LEG = "omniroute-"
 
-#: Every failed attempt doubles the wait for the next one, up to this.
-_MOST_RETRY_S = 30.0
+#: Every failed attempt doubles the wait for the next one, up to this. Not long: meanwhile callers
+#: get what the switch does without a router.
+_MOST_RETRY_S = 5.0
 
 
 class SwitchClosedError(RouterError):
@@ -197,6 +198,7 @@ async def stay_connected(
     session: Callable[[Callable[[], None]], Awaitable[None]],
     *,
     retry_s: float,
+    most_retry_s: float = _MOST_RETRY_S,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run one session after the other until cancelled.
@@ -205,7 +207,8 @@ async def stay_connected(
         session: connects and runs until the connection is lost (by returning, or by `OSError`
             or `SwitchClosedError`; anything else ends it all). It calls its argument when it is
             connected.
-        retry_s: how long to wait before connecting again; doubled up to 30 s while it fails.
+        retry_s: how long to wait before connecting again; doubled while it fails.
+        most_retry_s: how long to wait at most, once it is longer than ``retry_s``.
         task_status: started when connected for the first time.
     """
     wait_s = retry_s
@@ -224,4 +227,4 @@ async def stay_connected(
         except (OSError, SwitchClosedError) as error:
             _log.warning("a telephone switch is not connected: %s", error)
         await anyio.sleep(wait_s)
-        wait_s = min(wait_s * 2, max(retry_s, _MOST_RETRY_S))
+        wait_s = min(wait_s * 2, max(retry_s, most_retry_s))
