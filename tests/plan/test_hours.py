@@ -1,7 +1,9 @@
 """Business hours mean what the clock on the wall says: the fast way beside a naive one."""
 # ruff: noqa: DTZ001 - a clock on the wall shows naive times
 
+import copy
 import itertools
+import pickle
 import sys
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta
@@ -313,6 +315,7 @@ def test_an_interval_is_read_back(start, length):
         assert Interval.of(str(interval)) == interval
 
 
+SIXTY = ",".join(map(str, range(60)))
 WRONG = {
     "9:00-17:00": lambda: Interval.of("9:00-17:00"),
     "got 5": lambda: Interval.of(5),
@@ -335,6 +338,12 @@ WRONG = {
     "repeats secondly": lambda: HoursCalendar(
         ics(event(True, datetime(2026, 1, 1), datetime(2026, 1, 2), "RRULE:FREQ=SECONDLY"))
     ),
+    "up to 1440 events a day": lambda: HoursCalendar(
+        ics(
+            event(True, datetime(2026, 1, 1), datetime(2026, 1, 2), f"RRULE:FREQ=HOURLY;BYMINUTE={SIXTY}")
+        )
+    ),
+    "text of a calendar": lambda: HoursCalendar(["x"]),
     "characters, at most": lambda: HoursCalendar("x" * 1_000_001),
     "events, at most": lambda: HoursCalendar(
         ics(*(event(True, datetime(2026, 1, 1), datetime(2026, 1, 2)) for _ in range(5001)))
@@ -362,8 +371,9 @@ def test_any_text_is_a_calendar_or_a_plan_error(text):
     ("package", "build"),
     [
         ("holidays", lambda: Holidays(country="DE")),
-        ("icalendar", lambda: HoursCalendar(ics())),
-        ("recurring_ical_events", lambda: HoursCalendar(ics())),
+        # Texts that no other test has: what was read once is kept.
+        ("icalendar", lambda: HoursCalendar(ics("X-A:1"))),
+        ("recurring_ical_events", lambda: HoursCalendar(ics("X-B:1"))),
     ],
 )
 def test_a_missing_extra_is_named(package, build, monkeypatch):
@@ -415,3 +425,12 @@ def test_an_exported_calendar(name):
         calendars=[HoursCalendar((DATA / name).read_text("utf-8"), during)],
     )
     assert spans(hours, start, end) == expected
+
+
+def test_hours_survive_a_copy_and_a_pickle():
+    calendar = HoursCalendar((DATA / "on_call.ics").read_text("utf-8"), "open")
+    hours = Hours(name="h", weekly=daily("09:00-10:00"), calendars=[calendar])
+    assert hours.is_open(ms("2026-01-03T21:00"))
+    for again in (pickle.loads(pickle.dumps(hours)), copy.deepcopy(hours)):
+        assert again == hours
+        assert again.is_open(ms("2026-01-03T21:00"))

@@ -66,8 +66,9 @@ def import_azure(text: str) -> Imported:
     for table in found["queues"]:
         ident = table.text("id") or table.text("name") or table.where
         names[ident] = _read_queue(draft, table, ident, distributions, limits)
-        labels[ident] = {**(table.raw("labels") or {}), "Id": ident}
-        table.ignore("etag", "labels")
+        own = table.table("labels")
+        labels[ident] = {**(own.value if own else {}), "Id": ident}
+        table.ignore("etag")
         table.rest()
     read_workers(draft, found["workers"], names)
     policies = found["classificationPolicies"]
