@@ -48,11 +48,10 @@ def picker(indexes: Iterable[int]) -> Pick:
 class Need:
     """One effective requirement and who satisfies it, as indexes and as one bit mask."""
 
-    __slots__ = ("expression", "lanes", "mask", "pick", "profiles", "required_skills")
+    __slots__ = ("expression", "lanes", "mask", "pick", "profiles")
 
     def __init__(self, expression: Expression | None) -> None:
         self.expression = expression
-        self.required_skills = expression.required_skills if expression is not None else ()
         self.profiles: dict[int, Profile] = {}
         self.mask = 0
         #: reads the firsts of all these profiles off a board, at C speed
@@ -80,11 +79,6 @@ class Need:
     def admits(self, agent: AgentRecord) -> bool:
         """Whether this signed-in agent satisfies the requirement; presence and room aside."""
         return agent.profile.index in self.profiles
-
-    def skill_score(self, profile: Profile) -> tuple[int, int]:
-        """How many of the required skills are missing, and the sum of the levels."""
-        levels = [profile.example.skills.get(skill, 0) for skill in self.required_skills]
-        return levels.count(0), sum(levels)
 
 
 class Lane:

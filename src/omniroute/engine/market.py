@@ -35,7 +35,7 @@ from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profil
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
 from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, QueueRecord
-from .strategies import OF_GROUP, Picture, score_of
+from .strategies import OF_GROUP, Picture, Required, score_of
 
 __all__ = ["Market"]
 
@@ -49,9 +49,12 @@ _SWEEP_AT_LEAST = 1_024
 class Market:
     """The index over waiting interactions and available agents; decides who is best."""
 
-    def __init__(self, agents: dict[str, AgentRecord], plan: Plan, picture: Picture) -> None:
+    def __init__(
+        self, agents: dict[str, AgentRecord], plan: Plan, picture: Picture, required: Required
+    ) -> None:
         self._agents = agents
         self._picture = picture
+        self._required = required
         self._scorers = plan.scorers
         #: place -> interaction, for all that are filed in a lane
         self._waiting: dict[int, InteractionRecord] = {}
@@ -354,7 +357,7 @@ class Market:
         strategy = lane.queue.plan.strategy
         if strategy is Strategy.LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
-        score = score_of(lane.queue, need, record, self._scorers, self._picture)
+        score = score_of(record, self._scorers, self._picture, self._required)
         first = strategy in OF_GROUP
         candidates = (
             agent

@@ -64,7 +64,7 @@ class State:
         self.unrouted = 0
         #: own requirements whose names were checked against the plan; a cache
         self.known_requirements: set[str] = set()
-        self.market = Market(self.agents, plan, self.picture)
+        self.market = Market(self.agents, plan, self.picture, self.required_skills)
         self.loads = Loads()
 
     # --- what a journal may name that the plan has no more ----------------------------------
@@ -128,6 +128,11 @@ class State:
             record.queue,
             (record.own_steps, record.step, record.opening, record.requirement, record.channel),
         ).need
+
+    def required_skills(self, record: InteractionRecord) -> tuple[str, ...]:
+        """The skills that its members, step and own requirement require, for the strategies."""
+        wanted = self.effective(record.queue, record.own_steps, record.step, record.requirement)
+        return () if wanted is None else wanted.required_skills
 
     def need_at(self, record: InteractionRecord, step: int) -> Need:
         """Who satisfies its requirement at a step, however long his access is delayed."""

@@ -13,10 +13,9 @@ from ..model import Interaction
 from ..plan import Scorer, Strategy
 
 if TYPE_CHECKING:
-    from .lanes import Need
-    from .records import AgentRecord, InteractionRecord, QueueRecord
+    from .records import AgentRecord, InteractionRecord
 
-__all__ = ["OF_GROUP", "Picture", "score_of"]
+__all__ = ["OF_GROUP", "Picture", "Required", "score_of"]
 
 #: What the members of a group share, so that only its longest idle is asked.
 OF_GROUP = frozenset(
@@ -32,18 +31,21 @@ OF_GROUP = frozenset(
 #: How a record is shown to a scorer.
 Picture = Callable[["InteractionRecord"], Interaction]
 
+#: The skills that its members, step and own requirement require.
+Required = Callable[["InteractionRecord"], tuple[str, ...]]
+
 #: A score; those of one strategy can be compared.
 Score = Callable[["AgentRecord"], Any]
 
 
 def score_of(
-    queue: QueueRecord,
-    need: Need,
     record: InteractionRecord,
     scorers: Mapping[str, Scorer],
     picture: Picture,
+    required: Required,
 ) -> Score:
     """What the queue's strategy gives each agent for this interaction."""
+    queue = record.queue
     strategy = queue.plan.strategy
     if strategy is Strategy.WEIGHTED:
         return lambda agent: _weighted(agent, queue.name)
@@ -52,15 +54,18 @@ def score_of(
         interaction = picture(record)
         return lambda agent: -scorer(agent.agent, interaction, agent.load.occupancy)
     if strategy is Strategy.MOST_SKILLED:
-        return lambda agent: _skilled(need, agent, -1)
+        skills = required(record)
+        return lambda agent: _skilled(skills, agent, -1)
     if strategy is Strategy.LEAST_SKILLED:
-        return lambda agent: _skilled(need, agent, 1)
+        skills = required(record)
+        return lambda agent: _skilled(skills, agent, 1)
     return _PLAIN[strategy]
 
 
-def _skilled(need: Need, agent: AgentRecord, sign: int) -> tuple[int, int]:
-    missing, levels = need.skill_score(agent.profile)
-    return missing, sign * levels
+def _skilled(skills: tuple[str, ...], agent: AgentRecord, sign: int) -> tuple[int, int]:
+    """How many of the skills he has not at all, and the sum of his levels."""
+    levels = [agent.agent.skills.get(skill, 0) for skill in skills]
+    return levels.count(0), sign * sum(levels)
 
 
 def _weighted(agent: AgentRecord, queue: str) -> tuple[int, Fraction]:
