@@ -26,6 +26,8 @@ __all__ = [
     "Assign",
     "BecameNotReady",
     "BecameReady",
+    "CallbackFailed",
+    "CallbackRequested",
     "Cancel",
     "Cancelled",
     "ChangeAgent",
@@ -33,15 +35,24 @@ __all__ = [
     "CommandRejected",
     "Complete",
     "Completed",
+    "Confer",
+    "Conferenced",
+    "Consult",
     "CustomersLinked",
     "Decline",
     "Declined",
     "Duplicate",
+    "Escalate",
     "Event",
     "Expired",
+    "ExtendWrapUp",
+    "FailCallback",
     "FinishWrapUp",
+    "HandOver",
+    "HandedOver",
     "Held",
     "Hold",
+    "Kind",
     "MessageAppended",
     "MessageEdited",
     "MessageRedacted",
@@ -51,7 +62,10 @@ __all__ = [
     "OfferKind",
     "Offered",
     "OwnStep",
+    "Park",
+    "Parked",
     "Pick",
+    "Postponed",
     "Quarantine",
     "Quarantined",
     "Queued",
@@ -60,6 +74,7 @@ __all__ = [
     "Rejected",
     "Reprioritize",
     "Reprioritized",
+    "RequestCallback",
     "Requeue",
     "Requeued",
     "Resume",
@@ -73,11 +88,17 @@ __all__ = [
     "SignOut",
     "SignedIn",
     "SignedOut",
+    "Started",
     "StepReached",
     "Submit",
     "Tick",
+    "Transfer",
+    "Transferred",
+    "Unpark",
+    "Unparked",
     "Update",
     "UpdateNoted",
+    "WrapUpExtended",
     "WrapUpStarted",
 ]
 
@@ -98,6 +119,7 @@ class RejectReason(enum.StrEnum):
     NOT_SIGNED_IN = "not_signed_in"
     ALREADY_SIGNED_IN = "already_signed_in"
     ILLEGAL_STATE = "illegal_state"
+    SET_ASIDE_FULL = "set_aside_full"
     NOT_PULLED = "not_pulled"
     NOT_READY = "not_ready"
     NOT_ELIGIBLE = "not_eligible"
@@ -125,6 +147,14 @@ class OfferKind(enum.StrEnum):
     ASSIGNED = "assigned"  #: by a supervisor
 
 
+class Kind(enum.StrEnum):
+    """What opened an interaction. A closed list."""
+
+    CUSTOMER = "customer"  #: a message of the customer
+    CONSULT = "consult"  #: an agent who asks a colleague
+    ESCALATION = "escalation"  #: the step to another channel
+
+
 class NotApplied(enum.StrEnum):
     """Why an update changed nothing. A closed list."""
 
@@ -143,12 +173,14 @@ class OwnStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ``requirement`` is an expression: preferred agents (``agent in ["a", "b"]``), one agent
     (``agent == "a"``), skills that are asked for at first only. It lasts ``for_ms``; None: for
     good, nobody else is ever asked. ``skip_if_nobody``: passed over when no signed-in agent
-    satisfies it.
+    satisfies it. ``direct``: instead of the queue's members and the interaction's own
+    requirement, not beside them.
     """
 
     requirement: str
     for_ms: int | None = None
     skip_if_nobody: bool = False
+    direct: bool = False
 
 
 # --- commands ---------------------------------------------------------------------------
@@ -160,8 +192,9 @@ class Submit(_Wire, frozen=True, tag="submit"):
     ``queue`` None lets the plan's triage choose; ``priority`` None takes the triage's or
     the queue's; ``requirement`` (an expression) is added to the queue's ladder;
     ``steps`` are climbed before the queue's ladder; ``interaction_id`` None lets the engine
-    number it. ``delivery_key`` tells a repeat of the
-    delivery; with ``joins_only`` a message without an open thread does nothing.
+    number it. ``delivery_key`` tells a repeat of the delivery; with ``joins_only`` a message
+    without an open thread does nothing. With ``start_at_ms`` it begins to wait then; it ends
+    when it has waited ``max_wait_ms`` (None: the queue's).
     """
 
     message: Message
@@ -172,6 +205,8 @@ class Submit(_Wire, frozen=True, tag="submit"):
     steps: tuple[OwnStep, ...] = ()
     delivery_key: str | None = None
     joins_only: bool = False
+    start_at_ms: int | None = None
+    max_wait_ms: int | None = None
 
 
 class Quarantine(_Wire, frozen=True, tag="quarantine"):
@@ -336,6 +371,96 @@ class FinishWrapUp(_Wire, frozen=True, tag="finish_wrap_up"):
     assignment_id: int
 
 
+class Park(_Wire, frozen=True, tag="park"):
+    """Set engaged work aside until then, until `Unpark` or until the customer writes again.
+
+    It frees the agent's capacity, and comes back to him in front.
+    """
+
+    assignment_id: int
+    until_ms: int | None = None
+
+
+class Unpark(_Wire, frozen=True, tag="unpark"):
+    """Let parked work wait for its agent again."""
+
+    interaction_id: str
+    actor: str = ""
+
+
+class Transfer(_Wire, frozen=True, tag="transfer"):
+    """Give an engaged interaction to a queue, to an agent, or to an agent by a queue's rules.
+
+    ``priority`` and ``requirement`` None: as they are.
+    """
+
+    assignment_id: int
+    queue: str | None = None
+    agent_id: str | None = None
+    priority: int | None = None
+    requirement: str | None = None
+    reason: str = ""
+
+
+class Consult(_Wire, frozen=True, tag="consult"):
+    """Ask a colleague (a queue's, or one agent) while the customer stays with the agent."""
+
+    assignment_id: int
+    queue: str | None = None
+    agent_id: str | None = None
+    priority: int | None = None
+    requirement: str | None = None
+
+
+class HandOver(_Wire, frozen=True, tag="hand_over"):
+    """Give the customer to the colleague who is consulted; the consult is over."""
+
+    assignment_id: int
+
+
+class Confer(_Wire, frozen=True, tag="confer"):
+    """Take the colleague who is consulted into the conversation with the customer."""
+
+    assignment_id: int
+
+
+class Escalate(_Wire, frozen=True, tag="escalate"):
+    """Step from an engaged interaction to another channel, for the same agent.
+
+    ``link`` is where customer and agent meet (a video room, say).
+    """
+
+    assignment_id: int
+    channel: Channel
+    link: str = ""
+    queue: str | None = None
+
+
+class RequestCallback(_Wire, frozen=True, tag="request_callback"):
+    """The customer hangs up and keeps his place; an agent calls him at ``address``.
+
+    ``due_at_ms`` None: when it is his turn; else not before.
+    """
+
+    interaction_id: str
+    address: str = ""
+    due_at_ms: int | None = None
+
+
+class FailCallback(_Wire, frozen=True, tag="fail_callback"):
+    """The agent called, and nobody answered: again later, as the queue says."""
+
+    assignment_id: int
+    reason: str = ""
+
+
+class ExtendWrapUp(_Wire, frozen=True, tag="extend_wrap_up"):
+    """The agent needs more time for the after-contact work."""
+
+    assignment_id: int
+    by_ms: int
+
+
 class Tick(_Wire, frozen=True, tag="tick"):
     """Time has passed. Every command fires what is due; this one does nothing else."""
 
@@ -363,6 +488,16 @@ Command = (
     | Requeue
     | Complete
     | FinishWrapUp
+    | ExtendWrapUp
+    | Park
+    | Unpark
+    | Transfer
+    | Consult
+    | HandOver
+    | Confer
+    | Escalate
+    | RequestCallback
+    | FailCallback
     | Tick
 )
 
@@ -381,6 +516,26 @@ class Queued(_Wire, frozen=True, tag="queued"):
     requirement: str | None = None
     steps: tuple[OwnStep, ...] = ()
     delivery_key: str | None = None
+    starts_at_ms: int | None = None
+    max_wait_ms: int | None = None
+    kind: Kind = Kind.CUSTOMER
+    parent_id: str | None = None
+    front: bool = False
+
+
+class Started(_Wire, frozen=True, tag="started"):
+    """A scheduled interaction begins to wait."""
+
+    at_ms: int
+    interaction_id: str
+
+
+class Postponed(_Wire, frozen=True, tag="postponed"):
+    """A callback starts later than it was due, because another one has just started."""
+
+    at_ms: int
+    interaction_id: str
+    until_ms: int
 
 
 class Rejected(_Wire, frozen=True, tag="rejected"):
@@ -621,6 +776,89 @@ class Requeued(_Wire, frozen=True, tag="requeued"):
     enqueued_at_ms: int | None = None
 
 
+class Parked(_Wire, frozen=True, tag="parked"):
+    """The agent set it aside; he owns it, his capacity is free. ``until_ms`` None: no end."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    until_ms: int | None = None
+
+
+class Unparked(_Wire, frozen=True, tag="unparked"):
+    """It waits again, in front, first for ``agent_id`` alone; ``steps`` are its own now."""
+
+    at_ms: int
+    interaction_id: str
+    agent_id: str
+    steps: tuple[OwnStep, ...]
+
+
+class Transferred(_Wire, frozen=True, tag="transferred"):
+    """The agent gave it to this queue, or to an agent by ``steps``; `again_at_ms` as ever."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    queue: str
+    priority: int
+    requirement: str | None = None
+    steps: tuple[OwnStep, ...] = ()
+    reason: str = ""
+    again_at_ms: int | None = None
+
+
+class HandedOver(_Wire, frozen=True, tag="handed_over"):
+    """The colleague ``to_agent_id`` has the customer now, as assignment ``offer_id``."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    to_agent_id: str
+    offer_id: int
+
+
+class Conferenced(_Wire, frozen=True, tag="conferenced"):
+    """The agent and the colleague of the consult both have the customer."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    consult_id: str
+
+
+class CallbackRequested(_Wire, frozen=True, tag="callback_requested"):
+    """The customer has hung up and keeps his place; ``due_at_ms`` None: no sooner or later."""
+
+    at_ms: int
+    interaction_id: str
+    address: str = ""
+    due_at_ms: int | None = None
+
+
+class CallbackFailed(_Wire, frozen=True, tag="callback_failed"):
+    """Nobody answered; it is scheduled again for ``due_at_ms``."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    agent_id: str
+    due_at_ms: int
+    reason: str = ""
+
+
+class WrapUpExtended(_Wire, frozen=True, tag="wrap_up_extended"):
+    """The wrap-up ends later than it was to."""
+
+    at_ms: int
+    assignment_id: int
+    interaction_id: str
+    until_ms: int
+
+
 class WrapUpStarted(_Wire, frozen=True, tag="wrap_up_started"):
     """The customer has gone, the agent still works on it; ``until_ms`` None: open end."""
 
@@ -713,7 +951,17 @@ Event = (
     | Held
     | Resumed
     | Requeued
+    | Parked
+    | Unparked
+    | Transferred
+    | HandedOver
+    | Conferenced
+    | CallbackRequested
+    | CallbackFailed
+    | Started
+    | Postponed
     | WrapUpStarted
+    | WrapUpExtended
     | Completed
     | SignedIn
     | SignedOut

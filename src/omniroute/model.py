@@ -259,10 +259,12 @@ class InteractionState(enum.StrEnum):
     """Where an interaction is in its life. The table of moves is `engine.lifecycle`."""
 
     NEW = "new"
+    SCHEDULED = "scheduled"
     WAITING = "waiting"
     OFFERED = "offered"
     ENGAGED = "engaged"
     HELD = "held"
+    PARKED = "parked"
     WRAP_UP = "wrap_up"
     COMPLETED = "completed"
     ABANDONED = "abandoned"
@@ -275,7 +277,8 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     """A picture of one unit of work at one moment, as the engine sees it.
 
     ``messages`` holds the opening message and those that joined, oldest first.
-    ``agent_id`` is the agent it is engaged with or (the first whom it is) offered to. From
+    ``agent_id`` is the agent it is engaged with, parked by or (the first whom it is) offered to;
+    ``parent_id`` the interaction that a consult or an escalation was opened from. From
     ``arrived_at_ms`` its wait is reported and its ladder counts; from ``enqueued_at_ms``,
     mostly the same, its place. ``customer_id`` is the customer over
     all channels that the plan links ("" when withheld), ``conversation_id`` the thread that
@@ -294,6 +297,9 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: str | None = None
     customer_id: str = ""
     conversation_id: str = ""
+    parent_id: str | None = None
+    is_callback: bool = False
+    in_conference: bool = False
 
     @property
     def message(self) -> Message:

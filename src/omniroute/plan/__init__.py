@@ -32,9 +32,11 @@ from .loading import load, loads
 from .model import (
     Accelerating,
     Access,
+    Callback,
     Capacity,
     Delivery,
     HeadStart,
+    LastAgent,
     Limits,
     NewestFirst,
     OnExpiry,
@@ -59,6 +61,7 @@ from .writing import dumps
 __all__ = [
     "Accelerating",
     "Access",
+    "Callback",
     "Capacity",
     "Code",
     "Delivery",
@@ -74,6 +77,7 @@ __all__ = [
     "HoursException",
     "Identity",
     "Interval",
+    "LastAgent",
     "Limits",
     "LinkRule",
     "Names",

@@ -26,9 +26,11 @@ from .resolve import faults_of_choices, faults_of_ladder, faults_of_plan, joined
 __all__ = [
     "Accelerating",
     "Access",
+    "Callback",
     "Capacity",
     "Delivery",
     "HeadStart",
+    "LastAgent",
     "Limits",
     "NewestFirst",
     "OnExpiry",
@@ -171,6 +173,24 @@ class WrapUp:
 
     kind: WrapUpKind = attrs.field(default=WrapUpKind.NONE, converter=choices.wrap_up_kind)
     duration_ms: int = attrs.field(default=0, validator=at_least(0))
+    max_extension_ms: int = attrs.field(default=0, validator=at_least(0))
+
+
+@attrs.frozen
+class Callback:
+    """How a queue calls back: attempts, the time between them, the least time between starts."""
+
+    max_attempts: int = attrs.field(default=3, validator=at_least(1))
+    retry_ms: int = attrs.field(default=900_000, validator=at_least(1))
+    pace_ms: int = attrs.field(default=0, validator=at_least(0))
+
+
+@attrs.frozen
+class LastAgent:
+    """A customer who comes back ``within_ms`` is offered to his last agent first, ``for_ms``."""
+
+    within_ms: int = attrs.field(default=86_400_000, validator=at_least(1))
+    for_ms: int = attrs.field(default=60_000, validator=at_least(1))
 
 
 @attrs.frozen
@@ -197,7 +217,9 @@ class Queue:
     ``tier`` decides between an agent's queues before any key (smaller first), ``access`` says
     otherwise for some agents, ``share`` splits an agent's work between queues of one tier in
     proportion. ``offers`` agents may be offered an interaction at once; the first to accept
-    has it. ``scorer`` names the function of the plan that the strategy ``scored`` asks.
+    has it. What comes back to an agent who had it (parked, transferred to him) waits
+    ``return_ms`` for him alone. ``codes`` are the disposition codes to complete with (none: any).
+    ``scorer`` names the function of the plan that the strategy ``scored`` asks.
     ``hours`` names the plan's business hours of this queue; None: always open.
     """
 
@@ -225,6 +247,15 @@ class Queue:
         default=ServiceLevel(), validator=one_of(ServiceLevel)
     )
     max_waiting: int = attrs.field(default=10_000, validator=at_least(1))
+    max_wait_ms: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(1))
+    )
+    return_ms: int = attrs.field(default=600_000, validator=at_least(1))
+    last_agent: LastAgent | None = attrs.field(
+        default=None, validator=attrs.validators.optional(one_of(LastAgent))
+    )
+    callback: Callback = attrs.field(default=Callback(), validator=one_of(Callback))
+    codes: tuple[str, ...] = attrs.field(default=(), converter=_names)
     hours: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
 
     def __attrs_post_init__(self) -> None:
@@ -296,6 +327,8 @@ class Limits:
     max_messages: int = attrs.field(default=1_000, validator=at_least(1))
     max_agents: int = attrs.field(default=10_000, validator=at_least(1))
     max_lanes: int = attrs.field(default=50_000, validator=at_least(1))
+    max_set_aside: int = attrs.field(default=100_000, validator=at_least(1))
+    max_last_agents: int = attrs.field(default=100_000, validator=at_least(1))
     max_payload_bytes: int = attrs.field(default=2_000_000, validator=at_least(1))
     max_mail_bytes: int = attrs.field(default=25_000_000, validator=at_least(1))
     dedupe_ms: int = attrs.field(default=8 * 86_400_000, validator=at_least(1))

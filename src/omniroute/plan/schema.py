@@ -17,7 +17,9 @@ from .fields import is_integer
 from .model import (
     Accelerating,
     Access,
+    Callback,
     HeadStart,
+    LastAgent,
     NewestFirst,
     Refusal,
     ServiceLevel,
@@ -212,12 +214,16 @@ def _word_or_table(kind: Any, word: str, keys: Mapping[str, Key]) -> tuple[Reade
     return read, write
 
 
-def _service_level(value: object, place: Place) -> Any:
-    return read_table(ServiceLevel, value, place, _SERVICE_LEVEL)
+def _table(kind: Any, keys: Mapping[str, Key]) -> tuple[Reader, Any]:
+    """Reader and writer of a table whose keys all have defaults."""
 
+    def read(value: object, place: Place) -> Any:
+        return read_table(kind, value, place, keys)
 
-def _write_service_level(value: ServiceLevel) -> dict[str, Any]:
-    return written(value, ServiceLevel(), _SERVICE_LEVEL)
+    def write(value: Any) -> Any:
+        return written(value, kind(), keys)
+
+    return read, write
 
 
 def _ladder(value: object, place: Place) -> tuple[Step, ...]:
@@ -286,6 +292,18 @@ _REFUSAL = {
 _WRAP_UP = {
     "kind": Key("kind", *_WORD, required=True),
     "duration_s": Key("duration_ms", *_DURATION_OR_NONE),
+    "max_extension_s": Key("max_extension_ms", *_DURATION_OR_NONE),
+}
+
+_CALLBACK = {
+    "max_attempts": Key("max_attempts", *_INTEGER),
+    "retry_s": Key("retry_ms", *_DURATION),
+    "pace_s": Key("pace_ms", *_DURATION_OR_NONE),
+}
+
+_LAST_AGENT = {
+    "within_s": Key("within_ms", *_DURATION),
+    "for_s": Key("for_ms", *_DURATION),
 }
 
 _SERVICE_LEVEL = {
@@ -326,8 +344,13 @@ QUEUE = {
     "refusal": Key("refusal", *_word_or_table(Refusal, "rule", _REFUSAL)),
     "on_requeue": Key("on_requeue", *_WORD),
     "wrap_up": Key("wrap_up", *_word_or_table(WrapUp, "kind", _WRAP_UP)),
-    "service_level": Key("service_level", _service_level, _write_service_level),
+    "service_level": Key("service_level", *_table(ServiceLevel, _SERVICE_LEVEL)),
     "max_waiting": Key("max_waiting", *_INTEGER),
+    "max_wait_s": Key("max_wait_ms", *_DURATION),
+    "return_s": Key("return_ms", *_DURATION),
+    "last_agent": Key("last_agent", *_table(LastAgent, _LAST_AGENT)),
+    "callback": Key("callback", *_table(Callback, _CALLBACK)),
+    "codes": Key("codes", *_TEXTS),
     "hours": Key("hours", *_NAME),
     "ladder": Key("ladder", _ladder, _write_ladder),
 }
@@ -362,6 +385,8 @@ LIMITS = {
     "max_messages": Key("max_messages", *_INTEGER),
     "max_agents": Key("max_agents", *_INTEGER),
     "max_lanes": Key("max_lanes", *_INTEGER),
+    "max_set_aside": Key("max_set_aside", *_INTEGER),
+    "max_last_agents": Key("max_last_agents", *_INTEGER),
     "max_payload_bytes": Key("max_payload_bytes", *_INTEGER),
     "max_mail_bytes": Key("max_mail_bytes", *_INTEGER),
     "dedupe_s": Key("dedupe_ms", *_DURATION),
