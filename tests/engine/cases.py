@@ -28,17 +28,20 @@ from omniroute.model import (
     Disposition,
     Inbound,
     Interaction,
+    InteractionState,
     Message,
     UpdateKind,
 )
 from omniroute.plan import (
     Accelerating,
     Access,
+    Callback,
     Capacity,
     Delivery,
     DispositionPolicy,
     HeadStart,
     Identity,
+    LastAgent,
     Limits,
     NewestFirst,
     OnExpiry,
@@ -138,6 +141,8 @@ def draw_plan(choose: Choose) -> Plan:
             max_lanes=choose((_BIG, _BIG, 3)),
             dedupe_ms=choose((_BIG, 20, 1)),
             max_dedupe_keys=choose((_BIG, 2)),
+            max_set_aside=choose((_BIG, _BIG, 2, 1)),
+            max_last_agents=choose((_BIG, 1)),
         ),
         scorers=_SCORERS,
         dispositions=choose(_POLICIES),
@@ -177,9 +182,20 @@ def _draw_queue(choose: Choose, name: str) -> Queue:
         on_expiry=choose(tuple(OnExpiry)),
         refusal=Refusal(choose(tuple(RefusalRule)), after_ms=choose((10, 30))),
         on_requeue=choose((OnRequeue.KEEP_PLACE, OnRequeue.KEEP_PLACE, OnRequeue.JOIN_END)),
-        wrap_up=WrapUp(choose(tuple(WrapUpKind)), duration_ms=choose((10, 20, 0))),
+        wrap_up=WrapUp(
+            choose(tuple(WrapUpKind)),
+            duration_ms=choose((10, 20, 0)),
+            max_extension_ms=choose((0, 10, 25)),
+        ),
         service_level=ServiceLevel(target_ms=choose((0, 10))),
         max_waiting=choose((_BIG, 5, 2)),
+        max_wait_ms=choose((*(None,) * 8, 20, 100)),
+        return_ms=choose((10, 30)),
+        last_agent=choose((None, None, LastAgent(within_ms=1_000, for_ms=10))),
+        callback=Callback(
+            max_attempts=choose((1, 2, 3)), retry_ms=choose((10, 20)), pace_ms=choose((0, 0, 15))
+        ),
+        codes=choose(((), ("", "done"))),
     )
 
 
@@ -258,7 +274,15 @@ def _submit(choose: Choose, naive: NaiveEngine) -> Command:
         requirement=choose(_OWN),
         interaction_id=choose((*(None,) * 8, "x1", "x2")),
         steps=choose(_OWN_STEPS),
+        start_at_ms=_moment(choose, naive) if choose((True, *(False,) * 7)) else None,
+        max_wait_ms=choose((*(None,) * 20, 10, 50)),
     )
+
+
+def _moment(choose: Choose, naive: NaiveEngine) -> int | None:
+    """None, one that has passed, or one at which much may happen."""
+    now_ms = naive.now_ms
+    return choose((None, now_ms, *(now_ms + ms for ms in (-1, 1, 10, 10, 20, 20, 50))))  # type: ignore[no-any-return]
 
 
 def _quarantine(choose: Choose, naive: NaiveEngine) -> Command:
@@ -329,13 +353,49 @@ def _absent(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*absent * 3, *names)))
 
 
+def _colleague(choose: Choose, naive: NaiveEngine) -> str | None:
+    return choose((None, _agent(choose, naive)))  # type: ignore[no-any-return]
+
+
+def _transfer(choose: Choose, naive: NaiveEngine) -> Command:
+    agent_id, queues = _colleague(choose, naive), tuple(naive.plan.queues)
+    return ev.Transfer(
+        _assignment(choose, naive),
+        queue=choose(queues if agent_id is None else (None, *queues)),
+        agent_id=agent_id,
+        priority=choose((None, None, 0, 9)),
+        requirement=choose(_OWN),
+        reason=choose(("", "not mine")),
+    )
+
+
+def _consult(choose: Choose, naive: NaiveEngine) -> Command:
+    return ev.Consult(
+        _assignment(choose, naive),
+        queue=choose((None, *naive.plan.queues)),
+        agent_id=_colleague(choose, naive),
+        priority=choose((None, None, 0, 9)),
+        requirement=choose(_OWN),
+    )
+
+
+def _escalate(choose: Choose, naive: NaiveEngine) -> Command:
+    return ev.Escalate(
+        _assignment(choose, naive),
+        choose(CHANNELS),
+        link=choose(("", "https://example.org/room")),
+        queue=choose((None, *naive.plan.queues)),
+    )
+
+
 def _idle(choose: Choose, naive: NaiveEngine) -> str:
     away = [name for name, person in naive.people.items() if not person.ready]
     return str(choose((*away * 3, _agent(choose, naive))))
 
 
 def in_line(naive: NaiveEngine) -> list[str]:
-    return [item.id for item in naive.items.values() if item.agent_id is None]
+    states = (InteractionState.WAITING, InteractionState.OFFERED)
+    return [item.id for item in naive.items.values() if item.state in states]
 
 
 def to_pick(naive: NaiveEngine) -> list[str]:
@@ -351,6 +411,13 @@ def assignments(naive: NaiveEngine) -> list[int]:
     return [i.assignment_id for i in naive.items.values() if i.agent_id is not None]
 
 
+def _to_assign(choose: Choose, naive: NaiveEngine) -> str:
+    """Consults and callbacks above all: what may be done with them needs an agent."""
+    wanted = [i.id for i in naive.items.values() if i.kind == "consult" or i.is_callback]
+    here = in_line(naive)
+    return str(choose((*(name for name in wanted if name in here), _in_line(choose, naive))))
+
+
 def _to_pick(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*to_pick(naive) * 5, _in_line(choose, naive))))
 
@@ -364,6 +431,40 @@ def _assignment(choose: Choose, naive: NaiveEngine) -> int:
     return int(choose((*assignments(naive) * 3, naive.last_offer)))
 
 
+def wrap_ups(naive: NaiveEngine) -> list[int]:
+    return [i.assignment_id for i in naive.items.values() if i.state is InteractionState.WRAP_UP]
+
+
+def callbacks(naive: NaiveEngine) -> list[int]:
+    return [i.assignment_id for i in naive.items.values() if i.agent_id and i.is_callback]
+
+
+def consulting(naive: NaiveEngine) -> list[int]:
+    """Those whose colleague has accepted."""
+    pairs = [(item, naive.consult_of(item)) for item in naive.items.values() if item.agent_id]
+    return [item.assignment_id for item, consult in pairs if consult and consult.agent_id]
+
+
+def parked(naive: NaiveEngine) -> list[str]:
+    return [i.id for i in naive.items.values() if i.state is InteractionState.PARKED]
+
+
+def _wrap_up(choose: Choose, naive: NaiveEngine) -> int:
+    return int(choose((*wrap_ups(naive) * 5, _assignment(choose, naive))))
+
+
+def _callback(choose: Choose, naive: NaiveEngine) -> int:
+    return int(choose((*callbacks(naive) * 5, _assignment(choose, naive))))
+
+
+def _consulting(choose: Choose, naive: NaiveEngine) -> int:
+    return int(choose((*consulting(naive) * 5, _assignment(choose, naive))))
+
+
+def _parked(choose: Choose, naive: NaiveEngine) -> str:
+    return str(choose((*parked(naive) * 5, _interaction(choose, naive))))
+
+
 #: What can be asked, with a weight for walks.
 COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "submit": (30, _submit),
@@ -373,7 +474,7 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "cancel": (2, lambda c, n: ev.Cancel(_interaction(c, n), c(("", "spam")))),
     "reprioritize": (3, _reprioritize),
     "move": (3, _move),
-    "assign": (2, lambda c, n: ev.Assign(_in_line(c, n), _agent(c, n))),
+    "assign": (4, lambda c, n: ev.Assign(_to_assign(c, n), _agent(c, n))),
     "pick": (10, lambda c, n: ev.Pick(_to_pick(c, n), _agent(c, n))),
     "sign_in": (
         8,
@@ -383,13 +484,26 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "set_ready": (10, lambda c, n: ev.SetReady(_idle(c, n))),
     "set_not_ready": (3, lambda c, n: ev.SetNotReady(_agent(c, n), c(("", "lunch")))),
     "change_agent": (4, lambda c, n: ev.ChangeAgent(draw_agent(c, _agent(c, n)))),
-    "accept": (20, lambda c, n: ev.Accept(_offer(c, n))),
+    "accept": (26, lambda c, n: ev.Accept(_offer(c, n))),
     "decline": (8, lambda c, n: ev.Decline(_offer(c, n), c(("", "busy")))),
     "revoke": (2, lambda c, n: ev.Revoke(_offer(c, n))),
     "hold": (3, lambda c, n: ev.Hold(_assignment(c, n))),
     "resume": (3, lambda c, n: ev.Resume(_assignment(c, n))),
     "requeue": (4, lambda c, n: ev.Requeue(_assignment(c, n), c(("", "wrong desk")))),
     "complete": (12, lambda c, n: ev.Complete(_assignment(c, n), c(("", "done")))),
+    "extend_wrap_up": (6, lambda c, n: ev.ExtendWrapUp(_wrap_up(c, n), c((5, 10, 20)))),
+    "park": (4, lambda c, n: ev.Park(_assignment(c, n), _moment(c, n))),
+    "unpark": (2, lambda c, n: ev.Unpark(_parked(c, n))),
+    "transfer": (4, _transfer),
+    "consult": (12, _consult),
+    "hand_over": (14, lambda c, n: ev.HandOver(_consulting(c, n))),
+    "confer": (10, lambda c, n: ev.Confer(_consulting(c, n))),
+    "escalate": (2, _escalate),
+    "request_callback": (
+        4,
+        lambda c, n: ev.RequestCallback(_in_line(c, n), c(("", "+49301")), _moment(c, n)),
+    ),
+    "fail_callback": (10, lambda c, n: ev.FailCallback(_callback(c, n), c(("", "no answer")))),
     "finish_wrap_up": (5, lambda c, n: ev.FinishWrapUp(_assignment(c, n))),
     "tick": (2, lambda c, n: ev.Tick()),
 }
@@ -405,6 +519,12 @@ _HOUR = 40
 _NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
     **dict.fromkeys(("accept", "decline", "revoke"), open_offers),
     "pick": to_pick,
+    "request_callback": in_line,
+    "extend_wrap_up": wrap_ups,
+    "unpark": parked,
+    **dict.fromkeys(("hand_over", "confer"), consulting),
+    "fail_callback": callbacks,
+    **dict.fromkeys(("park", "transfer", "consult", "escalate"), assignments),
     "move": in_line,
     "assign": in_line,
     **dict.fromkeys(("hold", "resume", "requeue", "complete", "finish_wrap_up"), assignments),

@@ -2,7 +2,8 @@
 
 Plain dicts and lists, loops over all pairs, no index. The sections stand in the order of that
 page, so the two can be read side by side. The real engine must answer every list of commands
-with the same events. Only open interactions are kept; everything is looked up by loops.
+with the same events. Only open interactions are kept; everything is looked up by loops. What comes
+in besides plain messages is in `naive_inbound`, what follows an acceptance in `naive_after`.
 
 Where the page leaves something open, this is the reading:
 - what raises (a bad value) is found before any timer fires, so "nothing has changed" is true;
@@ -39,10 +40,19 @@ from typing import Any
 
 import attrs
 
+from engine.naive_after import NaiveAfter
 from engine.naive_inbound import NaiveDoor
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
-from omniroute.events import Command, Event, OfferKind, OwnStep, RejectReason, RevokeReason
+from omniroute.events import (
+    Command,
+    Event,
+    Kind,
+    OfferKind,
+    OwnStep,
+    RejectReason,
+    RevokeReason,
+)
 from omniroute.model import Agent, Interaction, InteractionState, Message
 from omniroute.plan import (
     Accelerating,
@@ -67,6 +77,7 @@ from omniroute.plan import (
 WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
 ENDED = InteractionState.COMPLETED  # whatever the way
 ENGAGED, HELD, WRAP_UP = InteractionState.ENGAGED, InteractionState.HELD, InteractionState.WRAP_UP
+SCHEDULED, PARKED = InteractionState.SCHEDULED, InteractionState.PARKED
 
 #: Reasons of a revocation after which nobody asks how often it was offered.
 _LEAVING = (RevokeReason.CANCELLED, RevokeReason.CUSTOMER_LEFT, RevokeReason.MOVED)
@@ -84,7 +95,12 @@ class Item:
     messages: list[Message]
     arrived_at_ms: int
     enqueued_at_ms: int
+    max_wait_ms: int | None = None
     own_steps: tuple[OwnStep, ...] = ()
+    kind: Kind = Kind.CUSTOMER
+    parent_id: str | None = None
+    front: bool = False
+    thread: str = ""  # what names the conversation where no customer does
     id: str = ""
     seq: int = 0
     state: InteractionState = WAITING
@@ -97,6 +113,12 @@ class Item:
     offers: int = 0  # since it began to wait or was last given back
     barred: set[str] = attrs.field(factory=set)
     code: str = ""
+    until_ms: int = 0  # of the wrap-up
+    extended_ms: int = 0
+    owner: str | None = None  # of parked work
+    confers_with: Item | None = None
+    is_callback: bool = False
+    attempts: int = 0
 
 
 @attrs.define(eq=False)
@@ -110,7 +132,7 @@ class Person:
     taken: Counter[str] = attrs.field(factory=Counter)  # offers since he signed in, by queue
 
 
-class NaiveEngine(NaiveDoor):
+class NaiveEngine(NaiveDoor, NaiveAfter):
     """The slow definition, with the same calls as `omniroute.engine.Engine`."""
 
     def __init__(self, plan: Plan) -> None:
@@ -119,6 +141,7 @@ class NaiveEngine(NaiveDoor):
         self.items: dict[str, Item] = {}
         self.people: dict[str, Person] = {}
         self.open_the_door()
+        NaiveAfter.__init__(self)
         self.timers: dict[tuple[Any, ...], tuple[int, int]] = {}  # what: (deadline, order set)
         self.last_seq = self.last_offer = self.last_idle = self.last_timer = 0
         self.events: list[Event] = []
@@ -157,10 +180,16 @@ class NaiveEngine(NaiveDoor):
             item.barred.discard(what[2])
             self.tell(ev.RefusalsReset, interaction_id=item.id, agent_id=what[2])
             self.match(items=[item])
+        elif kind == "life":
+            self.die(item)
+        elif kind == "start":
+            self.start(item)
+        elif kind == "park":
+            self.unpark(item)
         elif kind == "wrap_up":
             self.match(people=[self.finish(item)])
 
-    def tell(self, kind: Any, **fields: Any) -> None:
+    def tell(self, kind: Any, /, **fields: Any) -> None:
         self.events.append(kind(at_ms=self.now_ms, **fields))
 
     def refuse(self, command: Command, subject: object, reason: str) -> None:
@@ -171,10 +200,11 @@ class NaiveEngine(NaiveDoor):
         """The caller's mistakes: they raise and change nothing."""
         if now_ms < self.now_ms:
             raise CommandError(f"time goes back from {self.now_ms} to {now_ms}")
-        if isinstance(command, ev.Submit | ev.Move) and command.queue is not None:
+        if getattr(command, "queue", None) is not None:
             self.plan.queue(command.queue)
-        if isinstance(command, ev.Submit | ev.Move) and command.requirement is not None:
+        if getattr(command, "requirement", None) is not None:
             self.read(command.requirement)
+        self.check_after(command)
         if isinstance(command, ev.Submit):
             for step in command.steps:
                 self.read(step.requirement)
@@ -231,6 +261,8 @@ class NaiveEngine(NaiveDoor):
                 agent_id=self.whose(item),
                 delivery_key=self.delivery,
             )
+            if item.state is PARKED:
+                self.unpark(item)
             return
         if command.interaction_id in self.items:
             self.refuse(command, command.interaction_id, "id_in_use")
@@ -246,22 +278,28 @@ class NaiveEngine(NaiveDoor):
         requirement = all_of(own, rule.requirement, self.language(rule, message))
         backlog = [i for i in self.items.values() if i.state in (WAITING, OFFERED)]
         here = [i for i in backlog if i.queue is queue]
-        if len(here) >= queue.max_waiting or len(backlog) >= limits.max_waiting:
+        start_at_ms = command.start_at_ms
+        if start_at_ms is not None and start_at_ms <= self.now_ms:
+            start_at_ms = None
+        if start_at_ms is not None and self.is_set_aside_full():
+            self.reject(command, "set_aside_full", queue.name)
+            return
+        is_full = len(here) >= queue.max_waiting or len(backlog) >= limits.max_waiting
+        if start_at_ms is None and is_full:
             self.reject(command, "queue_full", queue.name)
             return
         priorities = (command.priority, rule.priority, queue.priority)
-        item = Item(
+        item = self.item(
             queue=queue,
             priority=next(p for p in priorities if p is not None),
             requirement=requirement,
             messages=[message],
-            arrived_at_ms=self.now_ms,
-            enqueued_at_ms=self.now_ms,
-            own_steps=command.steps,
-            step_began_ms=self.now_ms,
+            own_steps=(*self.last_agent_step(queue, message), *command.steps),
+            max_wait_ms=command.max_wait_ms,
         )
         lanes = {self.lane(i) for i in self.items.values() if self.may_be_offered(i)}
-        if self.lane(item) not in lanes and len(lanes) >= limits.max_lanes:
+        is_new = self.lane(item) not in lanes
+        if start_at_ms is None and is_new and len(lanes) >= limits.max_lanes:
             self.reject(command, "lanes_exhausted", queue.name)
             return
         item.id = self.number(command.interaction_id, always=True)
@@ -269,20 +307,40 @@ class NaiveEngine(NaiveDoor):
         self.items[item.id] = item
         self.remember(message, item.id)
         self.count_sender(message)
+        self.tell_queued(item, delivery_key=self.delivery)
+        if start_at_ms is not None:
+            self.tell(ev.Scheduled, interaction_id=item.id, starts_at_ms=start_at_ms)
+            self.schedule(item, start_at_ms)
+            return
+        self.begin(item)
+        self.match(items=[item])
+
+    def item(self, **fields: Any) -> Item:
+        item = Item(arrived_at_ms=self.now_ms, enqueued_at_ms=self.now_ms, **fields)
+        item.step_began_ms = self.now_ms
+        if item.max_wait_ms is None:
+            item.max_wait_ms = item.queue.max_wait_ms
+        return item
+
+    def tell_queued(self, item: Item, **fields: Any) -> None:
+        first = item.messages[0]
+        if not item.thread:
+            item.thread = f"{first.channel}#{first.thread_id}" if first.thread_id else item.id
         self.tell(
             ev.Queued,
             interaction_id=item.id,
             seq=item.seq,
-            message=message,
-            queue=queue.name,
+            message=first,
+            queue=item.queue.name,
             priority=item.priority,
-            requirement=None if requirement is None else str(requirement),
-            steps=command.steps,
-            delivery_key=self.delivery,
+            requirement=None if item.requirement is None else str(item.requirement),
+            steps=item.own_steps,
+            max_wait_ms=item.max_wait_ms,
+            kind=item.kind,
+            parent_id=item.parent_id,
+            front=item.front,
+            **fields,
         )
-        self.set_clocks(item)
-        self.climb(item, 0)
-        self.match(items=[item])
 
     def on_quarantine(self, command: Any) -> None:
         self.delivery = command.delivery_key
@@ -323,7 +381,7 @@ class NaiveEngine(NaiveDoor):
         for item in self.items.values():
             first = item.messages[0]
             same = message.thread_id and (first.channel, first.thread_id) == thread
-            if same and item.state in (WAITING, OFFERED, ENGAGED, HELD):
+            if same and item.state is not WRAP_UP:
                 return item
         return None
 
@@ -351,7 +409,10 @@ class NaiveEngine(NaiveDoor):
         return [*own, *item.queue.ladder]
 
     def effective(self, item: Item, step: int | None = None) -> Expression | None:
-        current = self.ladder(item)[item.step if step is None else step]
+        number = item.step if step is None else step
+        if number < len(item.own_steps) and item.own_steps[number].direct:
+            return parse(item.own_steps[number].requirement)
+        current = self.ladder(item)[number]
         own = item.requirement and item.requirement.without(current.drop)
         return all_of(item.queue.members, current.requirement, own)
 
@@ -443,8 +504,9 @@ class NaiveEngine(NaiveDoor):
         return -item.priority, item.enqueued_at_ms, seq
 
     def place(self, item: Item) -> tuple[Any, ...]:
-        """(held out, key)"""
-        return (0, *self.key(item)) if item.state is WAITING else (1, item.seq)
+        """(held out, key), the key beginning with whether it is in front."""
+        in_front = 0 if item.front else 1
+        return (0, in_front, *self.key(item)) if item.state is WAITING else (1, item.seq)
 
     def best_for(self, person: Person, found: list[Item]) -> Item:
         """Of those that he may take."""
@@ -586,6 +648,7 @@ class NaiveEngine(NaiveDoor):
     def stop_clocks(self, item: Item) -> None:
         self.timers.pop(("step", item), None)
         self.timers.pop(("opening", item), None)
+        self.timers.pop(("life", item), None)
 
     def catch_up(self, item: Item) -> None:
         """The openings that have passed."""
@@ -644,6 +707,8 @@ class NaiveEngine(NaiveDoor):
 
     def forget(self, item: Item) -> None:
         """It has ended."""
+        if item.confers_with is not None:
+            item.confers_with.confers_with = None
         del self.items[item.id]
         item.state = ENDED
         self.timers = {what: when for what, when in self.timers.items() if what[1] is not item}
@@ -662,7 +727,8 @@ class NaiveEngine(NaiveDoor):
         if on_expiry is OnExpiry.NOT_READY:
             self.match(items=[item, *self.make_not_ready(person, "no_answer")])
         elif on_expiry is OnExpiry.SIGN_OUT:
-            self.match(items=[item, *self.leave(person, "no_answer")])
+            people, items = self.leave(person, "no_answer")
+            self.match(people, [item, *items])
         else:
             self.match(people=[person], items=[item])
 
@@ -708,7 +774,7 @@ class NaiveEngine(NaiveDoor):
         self.tell(ev.Accepted, **self.about_offer(item, offer_id))
         self.timers.pop(("offer", item, offer_id), None)
         item.agent_id, item.assignment_id = item.asked.pop(offer_id), offer_id
-        item.state, item.offers = ENGAGED, 0
+        item.state, item.offers, item.front = ENGAGED, 0, False
         self.stop_clocks(item)
         self.forget_refusals(item)
         self.touch(self.people[item.agent_id])
@@ -845,21 +911,25 @@ class NaiveEngine(NaiveDoor):
     def complete(self, item: Item, code: str) -> None:
         item.code = code
         wrap_up = item.queue.wrap_up
+        freed = self.end_consult(item)
         if wrap_up.kind is WrapUpKind.NONE:
-            self.match(people=[self.finish(item)])
+            self.match(people=[self.finish(item), *freed])
             return
         item.state = WRAP_UP
         until_ms = None
         if wrap_up.kind is not WrapUpKind.OPTIONAL:
             until_ms = self.now_ms + wrap_up.duration_ms
             self.set_timer(("wrap_up", item), until_ms)
+            item.until_ms, item.extended_ms = until_ms, 0
         about = {**self.about(item), "agent_id": item.agent_id}
         self.tell(ev.WrapUpStarted, **about, until_ms=until_ms, code=code)
+        self.match(people=freed)
 
     def finish(self, item: Item) -> Person:
         self.tell(ev.Completed, **self.about(item), agent_id=item.agent_id, code=item.code)
         person = self.people[item.agent_id]
         self.touch(person)
+        self.remember_agent(item)
         self.forget(item)
         return person
 
@@ -874,6 +944,7 @@ class NaiveEngine(NaiveDoor):
     def on_requeue(self, command: Any) -> None:
         if (item := self.assigned(command, ENGAGED, HELD)) is None:
             return
+        freed = self.end_consult(item)
         person = self.people[item.agent_id]
         joins_end = item.queue.on_requeue is OnRequeue.JOIN_END
         self.requeue(
@@ -882,7 +953,7 @@ class NaiveEngine(NaiveDoor):
             again_at_ms=self.again_at(item),
             enqueued_at_ms=self.now_ms if joins_end else None,
         )
-        self.match(people=[person], items=[item, *self.reset_refusals()])
+        self.match(people=[person, *freed], items=[item, *self.reset_refusals()])
 
     def requeue(self, item: Item, **fields: Any) -> None:
         person, again_at_ms = self.people[item.agent_id], fields["again_at_ms"]
@@ -891,7 +962,12 @@ class NaiveEngine(NaiveDoor):
             item.enqueued_at_ms = fields["enqueued_at_ms"]
         item.state, item.agent_id = WAITING, None
         self.touch(person)
+        if self.is_over(item):
+            self.tell(ev.Cancelled, interaction_id=item.id, reason="waited_too_long")
+            self.forget(item)
+            return
         self.set_clocks(item)
+        self.set_time_to_live(item)
         if again_at_ms is not None:
             self.bar(item, person)
         self.catch_up(item)
@@ -903,10 +979,12 @@ class NaiveEngine(NaiveDoor):
         item = self.items.get(command.interaction_id)
         if item is None:
             self.refuse(command, command.interaction_id, "unknown_interaction")
-        elif item.state is WRAP_UP:
-            self.refuse(command, command.interaction_id, "illegal_state")
         elif item.state in (ENGAGED, HELD):
             self.complete(item, "customer_left")
+        elif item.state is PARKED:
+            self.take_out(item, ev.Cancelled, "customer_left", RevokeReason.CANCELLED)
+        elif item.state is WRAP_UP or item.is_callback:
+            self.refuse(command, command.interaction_id, "illegal_state")
         else:
             self.take_out(item, ev.Abandoned, command.reason, RevokeReason.CUSTOMER_LEFT)
 
@@ -918,10 +996,11 @@ class NaiveEngine(NaiveDoor):
             self.take_out(item, ev.Cancelled, command.reason, RevokeReason.CANCELLED)
 
     def take_out(self, item: Item, kind: Any, reason: str, revoked: RevokeReason) -> None:
-        freed = self.revoke_all(item, revoked)
+        freed = [*self.end_consult(item), *self.revoke_all(item, revoked)]
         if item.agent_id is not None:
-            freed = [self.people[item.agent_id]]
-            self.touch(freed[0])
+            person = self.people[item.agent_id]
+            freed.append(person)
+            self.touch(person)
         self.tell(kind, interaction_id=item.id, reason=reason)
         self.forget(item)
         self.match(people=freed)
@@ -994,11 +1073,14 @@ class NaiveEngine(NaiveDoor):
     def on_sign_out(self, command: Any) -> None:
         person = self.signed_in(command, command.agent_id)
         if person is not None:
-            self.match(items=self.leave(person, command.reason))
+            people, items = self.leave(person, command.reason)
+            self.match(people, items)
 
-    def leave(self, person: Person, reason: str) -> list[Item]:
-        freed = self.in_offer_order(person)
+    def leave(self, person: Person, reason: str) -> tuple[list[Person], list[Item]]:
+        """Who and what is to be matched when he has gone."""
+        freed, people = self.in_offer_order(person), []
         for item in freed:
+            people += self.end_consult(item)
             if item.state is OFFERED:
                 self.revoke_his(item, person, RevokeReason.SIGNED_OUT)
             elif item.state is WRAP_UP:
@@ -1009,7 +1091,7 @@ class NaiveEngine(NaiveDoor):
         del self.people[person.agent.id]
         for item in self.items.values():
             self.forget_refusals(item, person.agent.id)
-        return [*freed, *self.reset_refusals()]
+        return people, [*freed, *self.reset_refusals()]
 
     # --- Pictures -------------------------------------------------------------------------
 
@@ -1028,10 +1110,15 @@ class NaiveEngine(NaiveDoor):
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
             agent_id=self.whose(item),
+            parent_id=item.parent_id,
+            is_callback=item.is_callback,
+            in_conference=item.confers_with is not None,
             customer_id=self.customer(item),
             conversation_id=self.conversation(item),
         )
 
     def whose(self, item: Item) -> str | None:
-        """Who has it, or has the oldest open offer of it."""
+        """Who has it, has the oldest open offer of it, or parked it."""
+        if item.state is PARKED:
+            return item.owner
         return item.asked[min(item.asked)] if item.asked else item.agent_id

@@ -113,9 +113,7 @@ class NaiveDoor:
         return next((known.id for known in self.customers if own in known.keys), own)
 
     def conversation(self, item: Any) -> str:
-        first = item.messages[0]
-        thread = f"{first.channel}#{first.thread_id}" if first.thread_id else item.id
-        return self.customer(item) or thread
+        return self.customer(item) or item.thread
 
     def customer(self, item: Any) -> str:
         named = [m for m in item.messages if m.customer.id]
@@ -150,6 +148,7 @@ class NaiveDoor:
             kept.keys |= known.keys
         kept.keys |= set(keys)
         self.customers = [k for k in self.customers if k not in same] + [kept]
+        self.merge_last_agents(kept.id, merged)
         self.tell(ev.CustomersLinked, customer_id=kept.id, keys=tuple(keys), merged=tuple(merged))
 
     # --- An update comes in ---------------------------------------------------------------
