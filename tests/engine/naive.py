@@ -1085,7 +1085,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
                 self.revoke_his(item, person, RevokeReason.SIGNED_OUT)
             elif item.state is WRAP_UP:
                 self.finish(item)
-            else:
+            elif item.state in (ENGAGED, HELD):  # not a consult that ended with its parent
                 self.requeue(item, reason="signed_out", again_at_ms=None, enqueued_at_ms=None)
         self.tell(ev.SignedOut, agent_id=person.agent.id, reason=reason)
         del self.people[person.agent.id]
