@@ -82,6 +82,7 @@ __all__ = [
     "Revoke",
     "RevokeReason",
     "Revoked",
+    "Scheduled",
     "SetNotReady",
     "SetReady",
     "SignIn",
@@ -516,11 +517,18 @@ class Queued(_Wire, frozen=True, tag="queued"):
     requirement: str | None = None
     steps: tuple[OwnStep, ...] = ()
     delivery_key: str | None = None
-    starts_at_ms: int | None = None
     max_wait_ms: int | None = None
     kind: Kind = Kind.CUSTOMER
     parent_id: str | None = None
     front: bool = False
+
+
+class Scheduled(_Wire, frozen=True, tag="scheduled"):
+    """It does not wait before ``starts_at_ms``."""
+
+    at_ms: int
+    interaction_id: str
+    starts_at_ms: int
 
 
 class Started(_Wire, frozen=True, tag="started"):
@@ -958,6 +966,7 @@ Event = (
     | Conferenced
     | CallbackRequested
     | CallbackFailed
+    | Scheduled
     | Started
     | Postponed
     | WrapUpStarted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..errors import CommandError, UnknownNameError
 from ..events import (
     Accept,
     Assign,
@@ -10,6 +11,7 @@ from ..events import (
     Decline,
     Declined,
     Expired,
+    ExtendWrapUp,
     FinishWrapUp,
     Held,
     Hold,
@@ -22,12 +24,14 @@ from ..events import (
     Resumed,
     Revoke,
     RevokeReason,
+    WrapUpExtended,
     WrapUpStarted,
 )
 from ..model import InteractionState, Presence
 from ..plan import Delivery, OnExpiry, OnRequeue, WrapUpKind
-from . import apply, ladder, lookup, matching, presence
+from . import apply, aside, handing, ladder, lookup, matching, presence
 from .capacity import CHANNEL_BIT
+from .lookup import WITH_CUSTOMER
 from .matching import Events, after_refusal, again_at_ms, exhausted, feed, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
@@ -36,8 +40,11 @@ from .timers import Timer
 __all__ = [
     "accept",
     "assign",
+    "check_complete",
+    "check_extension",
     "complete",
     "decline",
+    "extend_wrap_up",
     "finish",
     "finish_wrap_up",
     "hold",
@@ -51,7 +58,6 @@ __all__ = [
 
 _ENGAGED = (InteractionState.ENGAGED,)
 _HELD = (InteractionState.HELD,)
-_WITH_CUSTOMER = (InteractionState.ENGAGED, InteractionState.HELD)
 _WRAP_UP = (InteractionState.WRAP_UP,)
 
 
@@ -71,7 +77,7 @@ def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
     if offer is None:
         return
     record, agent = offer.record, offer.agent
-    again = again_at_ms(record, at_ms)
+    again = again_at_ms(record.queue.plan, at_ms)
     event = Declined(at_ms, offer.id, record.id, agent.id, command.reason, again)
     apply.declined(state, event)
     out.append(event)
@@ -83,7 +89,7 @@ def withdraw(state: State, command: Revoke, at_ms: int, out: Events) -> None:
     offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
     if offer is None:
         return
-    again = again_at_ms(offer.record, at_ms)
+    again = again_at_ms(offer.record.queue.plan, at_ms)
     revoke(state, offer, RevokeReason.WITHDRAWN, at_ms, out, again)
     after_refusal(state, offer.record, offer.agent, at_ms, out)
 
@@ -99,12 +105,15 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
     out.append(event)
     exhausted(state, record, at_ms, out)
     freed = [record]
+    agents = [agent]
     on_expiry = record.queue.plan.on_expiry
     if on_expiry is OnExpiry.SIGN_OUT:
-        freed += presence.let_go(state, agent, "no_answer", at_ms, out)
+        others, waiting = presence.let_go(state, agent, "no_answer", at_ms, out)
+        agents += others
+        freed += waiting
     elif on_expiry is OnExpiry.NOT_READY and agent.presence is Presence.READY:
         freed += presence.become_not_ready(state, agent, "no_answer", at_ms, out)
-    rematch(state, at_ms, out, agents=[agent], records=freed)
+    rematch(state, at_ms, out, agents=agents, records=freed)
 
 
 # --- taken without an offer of the engine's choice -------------------------------------------
@@ -198,10 +207,11 @@ def resume(state: State, command: Resume, at_ms: int, out: Events) -> None:
 def requeue(state: State, command: Requeue, at_ms: int, out: Events) -> None:
     """The agent gives it back; it keeps its age, unless the queue says otherwise."""
     number = command.assignment_id
-    offer = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
+    offer = lookup.assignment(state, command, number, WITH_CUSTOMER, at_ms, out)
     if offer is None:
         return
     record, agent = offer.record, offer.agent
+    freed = handing.drop_consult(state, record, at_ms, out)
     joins_end = record.queue.plan.on_requeue is OnRequeue.JOIN_END
     event = Requeued(
         at_ms,
@@ -209,19 +219,23 @@ def requeue(state: State, command: Requeue, at_ms: int, out: Events) -> None:
         record.id,
         agent.id,
         command.reason,
-        again_at_ms(record, at_ms),
+        again_at_ms(record.queue.plan, at_ms),
         at_ms if joins_end else None,
     )
     apply.requeued(state, event)
     out.append(event)
+    if aside.is_over(record, at_ms):
+        aside.waited_too_long(state, record, at_ms, out)
+        rematch(state, at_ms, out, agents=[agent, *freed])
+        return
     ladder.catch_up(state, record, at_ms, out)
-    after_refusal(state, record, agent, at_ms, out)
+    after_refusal(state, record, agent, at_ms, out, freed)
 
 
 def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
     """The conversation is over."""
     number = command.assignment_id
-    offer = lookup.assignment(state, command, number, _WITH_CUSTOMER, at_ms, out)
+    offer = lookup.assignment(state, command, number, WITH_CUSTOMER, at_ms, out)
     if offer is not None:
         finish(state, offer, command.code, at_ms, out)
 
@@ -230,14 +244,16 @@ def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events)
     """The customer has gone: wrap-up if the queue has one, else completed."""
     record, agent = offer.record, offer.agent
     wrap_up = record.queue.plan.wrap_up
+    freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
     if wrap_up.kind is WrapUpKind.NONE:
         completed(state, offer, code, at_ms, out)
-        feed(state, agent, at_ms, out)
+        rematch(state, at_ms, out, agents=[agent, *freed])
         return
     until_ms = None if wrap_up.kind is WrapUpKind.OPTIONAL else at_ms + wrap_up.duration_ms
     event = WrapUpStarted(at_ms, offer.id, record.id, agent.id, until_ms, code)
     apply.wrap_up_started(state, event)
     out.append(event)
+    rematch(state, at_ms, out, agents=freed)
 
 
 def completed(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
@@ -259,6 +275,36 @@ def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events)
         return
     completed(state, offer, record.wrap_up_code, at_ms, out)
     feed(state, offer.agent, at_ms, out)
+
+
+def check_complete(state: State, command: Complete) -> None:
+    """A code is one of the queue's, where it has any."""
+    offer = state.offers.get(command.assignment_id)
+    codes = offer.record.queue.plan.codes if offer is not None else ()
+    if codes and command.code not in codes:
+        raise UnknownNameError("disposition code", command.code, codes, where="complete")
+
+
+def check_extension(_state: State, command: ExtendWrapUp) -> None:
+    """Find a caller's mistakes before anything changes."""
+    if type(command.by_ms) is not int or command.by_ms < 1:
+        raise CommandError(f"by_ms must be an integer above 0, got {command.by_ms!r}")
+
+
+def extend_wrap_up(state: State, command: ExtendWrapUp, at_ms: int, out: Events) -> None:
+    """The agent needs more time, and the queue lets him have it."""
+    number = command.assignment_id
+    offer = lookup.assignment(state, command, number, _WRAP_UP, at_ms, out)
+    if offer is None:
+        return
+    side = offer.record.side
+    until_ms = 0 if side is None else side.wrap_up_until_ms + command.by_ms
+    if side is None or until_ms > side.wrap_up_limit_ms:
+        lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
+        return
+    event = WrapUpExtended(at_ms, number, offer.record.id, until_ms)
+    apply.wrap_up_extended(state, event)
+    out.append(event)
 
 
 def wrap_up_over(state: State, timer: Timer, out: Events) -> None:

@@ -18,7 +18,7 @@ from ..errors import CommandError, UnknownNameError
 from ..events import Command, Event
 from ..model import Interaction, Message, Presence
 from ..plan import Plan
-from . import conduct, intake, ladder, presence, removal, snapshots, updates
+from . import aside, conduct, handing, intake, ladder, presence, removal, snapshots, updates
 from .apply import apply
 from .explain import Explanation, explain
 from .matching import Events
@@ -159,7 +159,17 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.Hold: (conduct.hold, None),
     ev.Resume: (conduct.resume, None),
     ev.Requeue: (conduct.requeue, None),
-    ev.Complete: (conduct.complete, None),
+    ev.Complete: (conduct.complete, conduct.check_complete),
+    ev.ExtendWrapUp: (conduct.extend_wrap_up, conduct.check_extension),
+    ev.Park: (aside.park, aside.check_moment),
+    ev.Unpark: (aside.unpark_by_command, None),
+    ev.Transfer: (handing.transfer, handing.check_target),
+    ev.Consult: (handing.consult, handing.check_target),
+    ev.HandOver: (handing.hand_over, None),
+    ev.Confer: (handing.confer, None),
+    ev.Escalate: (handing.escalate, handing.check_escalate),
+    ev.RequestCallback: (aside.request_callback, aside.check_moment),
+    ev.FailCallback: (aside.fail_callback, None),
     ev.FinishWrapUp: (conduct.finish_wrap_up, None),
     ev.Tick: (_tick, None),
 }
@@ -170,4 +180,7 @@ _ON_TIMER: dict[TimerKind, Callable[[State, Timer, Events], None]] = {
     TimerKind.WRAP_UP: conduct.wrap_up_over,
     TimerKind.REFUSAL: ladder.refusal_over,
     TimerKind.ACCESS: ladder.access_opens,
+    TimerKind.START: aside.starts,
+    TimerKind.TOO_LONG: aside.too_long,
+    TimerKind.UNPARK: aside.comes_back,
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import events as ev
+from ..events import Kind
 from ..model import InteractionState
-from .fold_waiting import rank
 from .lifecycle import INTERACTION
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
@@ -20,6 +20,7 @@ __all__ = [
     "requeued",
     "resumed",
     "revoked",
+    "wrap_up_extended",
     "wrap_up_started",
 ]
 
@@ -66,8 +67,11 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.offers = 0
     state.timers.cancel(offer.timer)
     offer.timer = 0
-    if record.step_timer or record.opening_timer:
+    if record.step_timer or record.opening_timer or record.clock_timer:
         state.pause_ladder(record)
+    if record.front:
+        record.front = False
+        record.rank()
     if record.barred is not None:
         state.unbar(record)
     at_ms = event.at_ms
@@ -142,7 +146,8 @@ def requeued(state: State, event: ev.Requeued) -> None:
     record.queue.waiting += 1
     state.waiting += 1
     if event.enqueued_at_ms is not None:
-        rank(record, event.enqueued_at_ms)
+        record.enqueued_at_ms = event.enqueued_at_ms
+        record.rank()
     state.wait(record)
     state.resume_ladder(record, event.at_ms)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
@@ -158,6 +163,21 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     if event.until_ms is not None:
         fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)
         offer.timer = fifo.set(event.at_ms, record)
+        max_extension_ms = record.queue.plan.wrap_up.max_extension_ms
+        if max_extension_ms:
+            side = record.aside()
+            side.wrap_up_until_ms = event.until_ms
+            side.wrap_up_limit_ms = event.until_ms + max_extension_ms
+
+
+def wrap_up_extended(state: State, event: ev.WrapUpExtended) -> None:
+    """It ends later."""
+    offer = state.offers[event.assignment_id]
+    record = offer.record
+    record.state = INTERACTION[ev.WrapUpExtended][record.state]
+    record.aside().wrap_up_until_ms = event.until_ms
+    state.timers.cancel(offer.timer)
+    offer.timer = state.timers.at(TimerKind.WRAP_UP, event.until_ms, record)
 
 
 def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
@@ -165,7 +185,21 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     record = offer.record
     record.state = _COMPLETED[record.state]
     state.touch(state.give_back(offer))
+    if state.keeps_last_agents:
+        _remember_last_agent(state, record, event)
     state.end(record)
     tally = record.tally
     tally.completed += 1
     tally.handle_ms += event.at_ms - record.accepted_at_ms
+
+
+def _remember_last_agent(state: State, record: InteractionRecord, event: ev.Completed) -> None:
+    """The customer may want to come back to him."""
+    is_consult = record.side is not None and record.side.kind is Kind.CONSULT
+    customer_id = state.customer_of(record)
+    if customer_id and not is_consult:
+        known = state.last_agents
+        known[customer_id] = (event.agent_id, event.at_ms)
+        known.move_to_end(customer_id)
+        if len(known) > state.plan.limits.max_last_agents:
+            known.popitem(last=False)

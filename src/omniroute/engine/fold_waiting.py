@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import events as ev
+from ..events import Kind
 from ..model import InteractionState
 from .fold_messages import remember
 from .lifecycle import INTERACTION
@@ -15,7 +16,6 @@ __all__ = [
     "cancelled",
     "moved",
     "queued",
-    "rank",
     "refusals_reset",
     "reprioritized",
     "step_reached",
@@ -40,6 +40,10 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         at_ms,
         event.steps,
     )
+    record.max_wait_ms = event.max_wait_ms
+    if event.front:
+        record.front = True
+        record.rank()
     record.state = _QUEUED[record.state]
     state.seq = event.seq
     state.interactions[interaction_id] = record
@@ -47,17 +51,27 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         state.join_thread(record)
     if message.message_id is not None or event.delivery_key is not None:
         remember(state, event)
-    if message.customer.id:
+    if message.customer.id and event.kind is Kind.CUSTOMER:
         state.senders.count(message, at_ms)
+    if event.parent_id is not None:
+        _beside_parent(state, record, event)
     queue.waiting += 1
     state.waiting += 1
     record.tally.queued += 1
     state.wait(record)
-    if len(record.ladder) > 1:
-        state.arm_step(record, at_ms)
-    if queue.delays:
-        state.arm_opening(record, at_ms)
+    state.arm(record, at_ms)
     return record
+
+
+def _beside_parent(state: State, record: InteractionRecord, event: ev.Queued) -> None:
+    """It was opened from another interaction, and is of the same conversation."""
+    side = record.aside()
+    side.kind = event.kind
+    side.parent_id = event.parent_id
+    parent = state.interactions[event.parent_id or ""]
+    side.conversation_id = state.picture(parent).conversation_id
+    if event.kind is Kind.CONSULT:
+        parent.aside().consult = record
 
 
 def step_reached(state: State, event: ev.StepReached) -> None:
@@ -83,21 +97,15 @@ def reprioritized(state: State, event: ev.Reprioritized) -> None:
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.Reprioritized][record.state]
     record.priority = event.priority
-    rank(record, event.enqueued_at_ms)
+    record.enqueued_at_ms = event.enqueued_at_ms
+    record.rank()
     state.refile(record)
-
-
-def rank(record: InteractionRecord, enqueued_at_ms: int) -> None:
-    """Its place in the order by its priority and this age."""
-    record.enqueued_at_ms = enqueued_at_ms
-    record.key = record.queue.key(record.priority, enqueued_at_ms, record.seq)
 
 
 def moved(state: State, event: ev.Moved) -> None:
     """It waits in another queue, at the start of that ladder."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.Moved][record.state]
-    state.pause_ladder(record)
     state.stop_waiting(record)
     record.queue.waiting -= 1
     record.tally.moved_out += 1
@@ -107,7 +115,7 @@ def moved(state: State, event: ev.Moved) -> None:
     record.tally.moved_in += 1
     record.priority = event.priority
     record.requirement = event.requirement
-    rank(record, record.enqueued_at_ms)
+    record.rank()
     state.unbar(record)
     state.refile(record)
     state.arm_step(record, event.at_ms)
@@ -133,7 +141,7 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
 def cancelled(state: State, event: ev.Cancelled) -> None:
     """Taken out, from any open state."""
     record = state.interactions[event.interaction_id]
-    if record.state is InteractionState.WAITING:
+    if not record.held_by:
         _stop_waiting(state, event)
     else:
         record.state = INTERACTION[ev.Cancelled][record.state]
@@ -144,9 +152,14 @@ def cancelled(state: State, event: ev.Cancelled) -> None:
 
 def _stop_waiting(state: State, event: ev.Abandoned | ev.Cancelled) -> InteractionRecord:
     record = state.interactions[event.interaction_id]
-    record.state = INTERACTION[type(event)][record.state]
-    state.stop_waiting(record)
-    record.queue.waiting -= 1
-    state.waiting -= 1
+    before = record.state
+    record.state = INTERACTION[type(event)][before]
+    if before is InteractionState.WAITING:
+        state.stop_waiting(record)
+        record.queue.waiting -= 1
+        state.waiting -= 1
+    else:
+        state.set_aside -= 1
+        state.parked -= before is InteractionState.PARKED
     state.end(record)
     return record

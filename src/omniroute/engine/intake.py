@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
+    Consult,
     CustomersLinked,
     Duplicate,
     MessageAppended,
     Move,
+    OwnStep,
     Quarantine,
     Quarantined,
     Queued,
@@ -18,17 +20,20 @@ from ..events import (
     RejectReason,
     Reprioritize,
     Submit,
+    Transfer,
 )
-from ..model import Message
+from ..model import InteractionState, Message
 from ..plan import (
     Expression,
     Plan,
+    Queue,
     Scope,
     all_of,
     has_skill,
+    is_agent,
     parse,
 )
-from . import apply, fold_messages, ladder, lookup
+from . import apply, aside, fold_messages, ladder, lookup
 from .matching import Events, place
 from .seen import message_key
 from .state import State
@@ -37,7 +42,9 @@ __all__ = [
     "check_id",
     "check_move",
     "check_priority",
+    "check_queue",
     "check_reprioritize",
+    "check_requirement",
     "check_skills",
     "check_submit",
     "is_repeat",
@@ -61,15 +68,18 @@ def check_submit(state: State, command: Submit) -> None:
     if command.priority is not None:
         check_priority(state, command)
     if command.queue is not None:
-        _check_queue(state, command.queue, "submit")
+        check_queue(state, command.queue, "submit")
     own = command.requirement
     if own is not None:
-        _check_requirement(state, own)
+        check_requirement(state, own)
     for own_step in command.steps:
-        _check_requirement(state, own_step.requirement)
+        check_requirement(state, own_step.requirement)
         for_ms = own_step.for_ms
         if for_ms is not None and (type(for_ms) is not int or for_ms < 1):
             raise CommandError(f"for_ms of a step must be an integer above 0, got {for_ms!r}")
+    for moment in (command.start_at_ms, command.max_wait_ms):
+        if moment is not None and (type(moment) is not int or moment < 1):
+            raise CommandError(f"milliseconds are an integer above 0, got {moment!r}")
     if len(command.steps) > _MAX_STEPS:
         raise CommandError(f"at most {_MAX_STEPS} own steps, got {len(command.steps)}")
     if own is not None and command.queue is None:
@@ -78,12 +88,13 @@ def check_submit(state: State, command: Submit) -> None:
             parse(joined, Scope.AGENT)
 
 
-def _check_queue(state: State, name: str, where: str) -> None:
+def check_queue(state: State, name: str, where: str) -> None:
+    """Raise for a queue that the plan has not."""
     if name not in state.plan.queues:
         raise UnknownNameError("queue", name, state.plan.queues, where=where)
 
 
-def _check_requirement(state: State, text: str) -> None:
+def check_requirement(state: State, text: str) -> None:
     """Raise for what is no expression about agents, or names what the plan has not."""
     if text not in state.known_requirements:
         check_skills(state.plan, parse(text, Scope.AGENT).skills, "requirement")
@@ -92,11 +103,11 @@ def _check_requirement(state: State, text: str) -> None:
 
 def check_move(state: State, command: Move) -> None:
     """Find a caller's mistakes before anything changes."""
-    _check_queue(state, command.queue, "move")
+    check_queue(state, command.queue, "move")
     if command.priority is not None:
         check_priority(state, command)
     if command.requirement is not None:
-        _check_requirement(state, command.requirement)
+        check_requirement(state, command.requirement)
 
 
 def check_reprioritize(state: State, command: Reprioritize) -> None:
@@ -115,7 +126,9 @@ def check_id(_state: State, command: Submit | Quarantine) -> None:
         raise CommandError(f"interaction_id {given!r}: 'i' and digits are the engine's own numbers")
 
 
-def check_priority(state: State, command: Submit | Reprioritize | Move) -> None:
+def check_priority(
+    state: State, command: Submit | Reprioritize | Move | Transfer | Consult
+) -> None:
     """A priority is an integer within the plan's limit."""
     highest = state.plan.limits.max_priority
     priority = command.priority
@@ -163,7 +176,7 @@ def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
     queue, priority, requirement = command.queue, command.priority, command.requirement
     if queue is None:
         queue, priority, requirement = _triage(state.plan, command)
-    reason = _refused_at_door(state, command, queue, requirement)
+    reason = _refused_at_door(state, command, queue, requirement, at_ms)
     if queue is None or reason is not None:
         reason = reason or RejectReason.NO_QUEUE
         _reject(state, Rejected(at_ms, interaction_id, message, reason, queue), out)
@@ -171,6 +184,7 @@ def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
     plan = state.queues[queue].plan
     if priority is None:
         priority = plan.priority
+    sticky = _back_to_last_agent(state, plan, message, at_ms)
     event = Queued(
         at_ms,
         interaction_id,
@@ -179,14 +193,34 @@ def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
         queue,
         priority,
         requirement,
-        command.steps,
+        (*sticky, *command.steps),
         command.delivery_key,
+        plan.max_wait_ms if command.max_wait_ms is None else command.max_wait_ms,
     )
     record = apply.queued(state, event)
     out.append(event)
-    if record.ladder[0].skip_if_nobody:
-        ladder.step(state, record, 0, at_ms, out)
+    if _begins_later(command, at_ms):
+        assert command.start_at_ms is not None
+        aside.schedule(state, record, command.start_at_ms, at_ms, out)
+        return
+    ladder.begin(state, record, at_ms, out)
     place(state, record, at_ms, out)
+
+
+def _begins_later(command: Submit, at_ms: int) -> bool:
+    return command.start_at_ms is not None and command.start_at_ms > at_ms
+
+
+def _back_to_last_agent(
+    state: State, plan: Queue, message: Message, at_ms: int
+) -> tuple[OwnStep, ...]:
+    """A step for the agent who served this customer last, where the queue wants that."""
+    if plan.last_agent is None or not message.customer.id:
+        return ()
+    found = state.last_agents.get(state.customers.of(message))
+    if found is None or at_ms - found[1] > plan.last_agent.within_ms:
+        return ()
+    return (OwnStep(str(is_agent(found[0])), plan.last_agent.for_ms, skip_if_nobody=True),)
 
 
 def _reject(state: State, event: Rejected, out: Events) -> None:
@@ -263,6 +297,8 @@ def _joins_thread(state: State, command: Submit, at_ms: int, out: Events) -> boo
     event = MessageAppended(at_ms, thread.id, command.message, agent_id, command.delivery_key)
     fold_messages.message_appended(state, event)
     out.append(event)
+    if thread.state is InteractionState.PARKED:
+        aside.unpark(state, thread, at_ms, out)
     return True
 
 
@@ -302,13 +338,16 @@ def _with_skill(requirement: Expression | None, skill: str) -> Expression | None
 
 
 def _refused_at_door(
-    state: State, command: Submit, queue_name: str | None, requirement: str | None
+    state: State, command: Submit, queue_name: str | None, requirement: str | None, at_ms: int
 ) -> RejectReason | None:
     if queue_name is None:
         return RejectReason.NO_QUEUE
     queue = state.queues[queue_name]
     limits = state.plan.limits
-    if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
+    if _begins_later(command, at_ms):
+        if state.set_aside >= limits.max_set_aside:
+            return RejectReason.SET_ASIDE_FULL
+    elif queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
         return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
         used = state.market.lanes_in_use()

@@ -11,7 +11,7 @@ from .records import InteractionRecord
 from .state import State
 from .timers import Timer
 
-__all__ = ["access_opens", "catch_up", "refusal_over", "step", "step_ended", "widen"]
+__all__ = ["access_opens", "begin", "catch_up", "refusal_over", "step", "step_ended", "widen"]
 
 
 def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: Events) -> None:
@@ -49,6 +49,12 @@ def access_opens(state: State, timer: Timer, out: Events) -> None:
     """A delay of the queue has passed."""
     widen(state, timer.record, timer.deadline_ms, out)
     place(state, timer.record, timer.deadline_ms, out)
+
+
+def begin(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
+    """It has begun to wait at its first step, which may be one to pass over."""
+    if record.ladder[0].skip_if_nobody or record.ladder[0].until_ms is not None:
+        step(state, record, 0, at_ms, out)
 
 
 def catch_up(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:

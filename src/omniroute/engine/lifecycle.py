@@ -23,31 +23,30 @@ __all__ = ["INTERACTION", "OPEN", "PRESENCE", "mermaid"]
 S = InteractionState
 P = Presence
 
+_BEFORE_WRAP_UP = (S.SCHEDULED, S.WAITING, S.OFFERED, S.ENGAGED, S.HELD, S.PARKED)
+
+
+def _stays(*states: InteractionState) -> Mapping[InteractionState, InteractionState]:
+    return {state: state for state in states}
+
+
 #: event -> {state before: state after}
 INTERACTION: Mapping[type[Event], Mapping[InteractionState, InteractionState]] = {
     ev.Queued: {S.NEW: S.WAITING},
     ev.Rejected: {S.NEW: S.REJECTED},
     ev.Quarantined: {S.NEW: S.QUARANTINED},
-    ev.StepReached: {S.WAITING: S.WAITING, S.OFFERED: S.OFFERED},
-    ev.Reprioritized: {
-        S.WAITING: S.WAITING,
-        S.OFFERED: S.OFFERED,
-        S.ENGAGED: S.ENGAGED,
-        S.HELD: S.HELD,
-    },
-    ev.RefusalsReset: {S.WAITING: S.WAITING, S.OFFERED: S.OFFERED},
-    ev.MessageAppended: {
-        S.WAITING: S.WAITING,
-        S.OFFERED: S.OFFERED,
-        S.ENGAGED: S.ENGAGED,
-        S.HELD: S.HELD,
-    },
-    ev.AccessWidened: {S.WAITING: S.WAITING, S.OFFERED: S.OFFERED},
-    ev.Moved: {S.WAITING: S.WAITING},
-    ev.MessageEdited: {state: state for state in (S.WAITING, S.OFFERED, S.ENGAGED, S.HELD)}
-    | {S.WRAP_UP: S.WRAP_UP},
-    ev.MessageRedacted: {state: state for state in (S.WAITING, S.OFFERED, S.ENGAGED, S.HELD)}
-    | {S.WRAP_UP: S.WRAP_UP},
+    ev.Scheduled: {S.WAITING: S.SCHEDULED},
+    ev.Started: {S.SCHEDULED: S.WAITING},
+    ev.Postponed: _stays(S.SCHEDULED),
+    ev.CallbackRequested: _stays(S.WAITING),
+    ev.StepReached: _stays(S.WAITING, S.OFFERED),
+    ev.AccessWidened: _stays(S.WAITING, S.OFFERED),
+    ev.RefusalsReset: _stays(S.WAITING, S.OFFERED),
+    ev.Moved: _stays(S.WAITING),
+    ev.Reprioritized: _stays(*_BEFORE_WRAP_UP),
+    ev.MessageAppended: _stays(*_BEFORE_WRAP_UP),
+    ev.MessageEdited: _stays(*_BEFORE_WRAP_UP, S.WRAP_UP),
+    ev.MessageRedacted: _stays(*_BEFORE_WRAP_UP, S.WRAP_UP),
     ev.Offered: {S.WAITING: S.OFFERED, S.OFFERED: S.OFFERED},
     ev.Accepted: {S.OFFERED: S.ENGAGED},
     ev.Declined: {S.OFFERED: S.WAITING},
@@ -55,14 +54,23 @@ INTERACTION: Mapping[type[Event], Mapping[InteractionState, InteractionState]] =
     ev.Revoked: {S.OFFERED: S.WAITING},
     ev.Held: {S.ENGAGED: S.HELD},
     ev.Resumed: {S.HELD: S.ENGAGED},
+    ev.HandedOver: {S.ENGAGED: S.ENGAGED, S.HELD: S.ENGAGED},
+    ev.Conferenced: _stays(S.ENGAGED, S.HELD),
     ev.Requeued: {S.ENGAGED: S.WAITING, S.HELD: S.WAITING},
+    ev.Transferred: {S.ENGAGED: S.WAITING, S.HELD: S.WAITING},
+    ev.Parked: {S.ENGAGED: S.PARKED, S.HELD: S.PARKED},
+    ev.Unparked: {S.PARKED: S.WAITING},
+    ev.CallbackFailed: {S.ENGAGED: S.SCHEDULED, S.HELD: S.SCHEDULED},
     ev.WrapUpStarted: {S.ENGAGED: S.WRAP_UP, S.HELD: S.WRAP_UP},
+    ev.WrapUpExtended: _stays(S.WRAP_UP),
     ev.Completed: {S.ENGAGED: S.COMPLETED, S.HELD: S.COMPLETED, S.WRAP_UP: S.COMPLETED},
-    ev.Abandoned: {S.WAITING: S.ABANDONED},
+    ev.Abandoned: {S.WAITING: S.ABANDONED, S.SCHEDULED: S.ABANDONED},
     ev.Cancelled: {
+        S.SCHEDULED: S.CANCELLED,
         S.WAITING: S.CANCELLED,
         S.ENGAGED: S.CANCELLED,
         S.HELD: S.CANCELLED,
+        S.PARKED: S.CANCELLED,
         S.WRAP_UP: S.CANCELLED,
     },
 }
@@ -77,7 +85,7 @@ PRESENCE: Mapping[type[Event], Mapping[Presence, Presence]] = {
 }
 
 #: States in which an interaction is still somebody's concern.
-OPEN = frozenset({S.WAITING, S.OFFERED, S.ENGAGED, S.HELD, S.WRAP_UP})
+OPEN = frozenset({*_BEFORE_WRAP_UP, S.WRAP_UP})
 
 
 def mermaid(table: Mapping[type[Event], Mapping[Any, Any]]) -> str:

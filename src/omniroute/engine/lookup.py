@@ -8,8 +8,19 @@ from .matching import Events
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 
-__all__ = ["assignment", "interaction", "open_offer", "reject", "signed_in", "to_be_moved"]
+__all__ = [
+    "WITH_CUSTOMER",
+    "assignment",
+    "interaction",
+    "open_offer",
+    "reject",
+    "signed_in",
+    "to_be_moved",
+]
 
+
+#: The states in which an agent has the customer.
+WITH_CUSTOMER = (InteractionState.ENGAGED, InteractionState.HELD)
 _UNACCEPTED = (InteractionState.WAITING, InteractionState.OFFERED)
 
 

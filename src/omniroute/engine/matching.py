@@ -20,7 +20,7 @@ from ..events import (
     RevokeReason,
 )
 from ..model import InteractionState, Presence
-from ..plan import RefusalRule
+from ..plan import Queue, RefusalRule
 from . import apply
 from .capacity import CHANNEL_BIT
 from .records import UNTIL_RESET, AgentRecord, InteractionRecord, OfferRecord
@@ -150,9 +150,9 @@ def cancel(state: State, record: InteractionRecord, reason: str, at_ms: int, out
     out.append(event)
 
 
-def again_at_ms(record: InteractionRecord, at_ms: int) -> int | None:
-    """Until when the agent who refuses it now is barred, by the queue's rule."""
-    refusal = record.queue.plan.refusal
+def again_at_ms(queue: Queue, at_ms: int) -> int | None:
+    """Until when the agent who refuses something of this queue now is barred, by its rule."""
+    refusal = queue.refusal
     if refusal.rule is RefusalRule.AT_ONCE:
         return None
     if refusal.rule is RefusalRule.AFTER:
@@ -161,12 +161,20 @@ def again_at_ms(record: InteractionRecord, at_ms: int) -> int | None:
 
 
 def after_refusal(
-    state: State, record: InteractionRecord, agent: AgentRecord, at_ms: int, out: Events
+    state: State,
+    record: InteractionRecord,
+    agent: AgentRecord,
+    at_ms: int,
+    out: Events,
+    others: Iterable[AgentRecord] = (),
 ) -> None:
-    """An agent does not want it: end it, or clear the refusals, or find another agent."""
+    """An agent does not want it: end it, or clear the refusals, or find another agent.
+
+    ``others`` were freed with him.
+    """
     if not exhausted(state, record, at_ms, out):
         lift(state, record, at_ms, out)
-    rematch(state, at_ms, out, agents=[agent], records=[record])
+    rematch(state, at_ms, out, agents=[agent, *others], records=[record])
 
 
 def exhausted(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from ..plan import Accelerating, HeadStart, NewestFirst, Order, Strict
 
-__all__ = ["HELD_OUT", "SEQ_BITS", "Aging", "Key", "key_of"]
+__all__ = ["FRONT", "HELD_OUT", "SEQ_BITS", "Aging", "Key", "key_of"]
 
 #: (priority, enqueued_at_ms, seq) -> key
 Key = Callable[[int, int, int], int]
@@ -33,6 +33,11 @@ _TIME_BITS = 128
 _BAND = 1 << _TIME_BITS
 #: ``seq`` backwards, and apart from every ``seq`` forwards
 _NEWEST = (1 << SEQ_BITS) - 1
+#: Keys are far above this, those in front far below.
+_IN_FRONT = -(1 << 279)
+
+#: Taken from the key of an interaction that goes before all others.
+FRONT = 1 << 280
 
 #: Added to the place of an interaction that somebody has an offer of: after all keys.
 HELD_OUT = 1 << 300
@@ -72,6 +77,8 @@ class Aging:
 
     def at(self, key: int, now_ms: int) -> int:
         """The key to compare with those of other queues now."""
+        if key < _IN_FRONT:
+            return key
         if self._cap is not None and self.is_capped(key, now_ms):
             seq = key & ((1 << SEQ_BITS) - 1)
             return ((100 * now_ms - self._cap) << SEQ_BITS) + seq
@@ -79,4 +86,8 @@ class Aging:
 
     def is_capped(self, key: int, now_ms: int) -> bool:
         """Whether its age has reached the cap."""
-        return self._cap is not None and (key >> SEQ_BITS) <= self._rate * now_ms - self._cap
+        return (
+            self._cap is not None
+            and key > _IN_FRONT
+            and (key >> SEQ_BITS) <= self._rate * now_ms - self._cap
+        )

@@ -20,7 +20,7 @@ from ..events import (
     SignOut,
 )
 from ..model import InteractionState, Presence
-from . import apply, intake, ladder, lookup
+from . import apply, aside, handing, intake, ladder, lookup
 from .matching import Events, exhausted, feed, lift_everywhere, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
@@ -71,15 +71,19 @@ def sign_out(state: State, command: SignOut, at_ms: int, out: Events) -> None:
     """An agent leaves."""
     agent = lookup.signed_in(state, command, command.agent_id, at_ms, out)
     if agent is not None:
-        freed = let_go(state, agent, command.reason, at_ms, out)
-        rematch(state, at_ms, out, records=freed)
+        agents, records = let_go(state, agent, command.reason, at_ms, out)
+        rematch(state, at_ms, out, agents=agents, records=records)
 
 
 def let_go(
     state: State, agent: AgentRecord, reason: str, at_ms: int, out: Events
-) -> list[InteractionRecord]:
-    """Sign an agent out, nothing of his is lost; returns what waits again because of it."""
+) -> tuple[list[AgentRecord], list[InteractionRecord]]:
+    """Sign an agent out, nothing of his is lost.
+
+    Returns the agents whom it freed (of offers of consults he asked for) and what waits again.
+    """
     freed: list[InteractionRecord] = []
+    others: list[AgentRecord] = []
     for offer_id, offer in sorted(agent.work.items()):
         record = offer.record
         if record.state is InteractionState.OFFERED:
@@ -91,15 +95,19 @@ def let_go(
             apply.completed(state, done, offer)
             out.append(done)
         else:
+            others += handing.drop_consult(state, record, at_ms, out)
             requeued = Requeued(at_ms, offer_id, record.id, agent.id, "signed_out")
             apply.requeued(state, requeued)
             out.append(requeued)
-            ladder.catch_up(state, record, at_ms, out)
-            freed.append(record)
+            if aside.is_over(record, at_ms):
+                aside.waited_too_long(state, record, at_ms, out)
+            else:
+                ladder.catch_up(state, record, at_ms, out)
+                freed.append(record)
     event = SignedOut(at_ms, agent.id, reason)
     apply.signed_out(state, event)
     out.append(event)
-    return freed + lift_everywhere(state, at_ms, out)
+    return others, freed + lift_everywhere(state, at_ms, out)
 
 
 def set_ready(state: State, command: SetReady, at_ms: int, out: Events) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
-from .order import key_of
+from .order import FRONT, key_of
+from .side import Side
 from .timers import Fifo
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ __all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "OfferRecord", "Qu
 
 #: A refusal without an end.
 UNTIL_RESET = -1
+
+_NOTHING_BESIDE = Side()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -43,6 +46,7 @@ class Tally:
         "abandoned_in_time",
         "accepted",
         "accepted_in_time",
+        "callbacks_failed",
         "cancelled",
         "completed",
         "declined",
@@ -52,10 +56,12 @@ class Tally:
         "moved_in",
         "moved_out",
         "offered",
+        "parked",
         "queued",
         "rejected",
         "requeued",
         "revoked",
+        "transferred",
         "wait_ms",
     )
 
@@ -67,6 +73,7 @@ class Tally:
     abandoned_in_time: int
     accepted: int
     accepted_in_time: int
+    callbacks_failed: int
     cancelled: int
     completed: int
     declined: int
@@ -76,10 +83,12 @@ class Tally:
     moved_in: int
     moved_out: int
     offered: int
+    parked: int
     queued: int
     rejected: int
     requeued: int
     revoked: int
+    transferred: int
     wait_ms: int
 
 
@@ -97,6 +106,7 @@ class QueueRecord:
         "delays",
         "key",
         "lanes",
+        "last_callback_ms",
         "name",
         "offer_timers",
         "plan",
@@ -111,6 +121,8 @@ class QueueRecord:
         self.target_ms = plan.service_level.target_ms
         self.offer_timers = offer_timers
         self.waiting = 0
+        #: when a callback of it started last
+        self.last_callback_ms: int | None = None
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
         #: the rows of access that can be reached: nothing follows one for everybody
@@ -176,13 +188,16 @@ class InteractionRecord:
         "arrived_at_ms",
         "barred",
         "channel",
+        "clock_timer",
         "enqueued_at_ms",
+        "front",
         "held_by",
         "id",
         "key",
         "ladder",
         "lane",
         "later",
+        "max_wait_ms",
         "message",
         "offers",
         "opening",
@@ -193,6 +208,7 @@ class InteractionRecord:
         "queue",
         "requirement",
         "seq",
+        "side",
         "state",
         "step",
         "step_ends_at_ms",
@@ -247,14 +263,36 @@ class InteractionRecord:
         self.barred: dict[str, int] | None = None
         self.accepted_at_ms = -1
         self.wrap_up_code = ""
+        #: before everything that is not in front
+        self.front = False
+        #: how long it may wait; and the timer that ends that, or starts or unparks it; 0: none
+        self.max_wait_ms: int | None = None
+        self.clock_timer = 0
+        self.side: Side | None = None
 
-    def enter(self, queue: QueueRecord) -> None:
+    def enter(self, queue: QueueRecord, own_steps: tuple[OwnStep, ...] = ()) -> None:
         """It belongs to this queue, at the start of its ladder."""
         self.queue = queue
         self.tally = queue.tally(self.channel)
-        self.own_steps = ()
-        self.ladder = queue.plan.ladder
+        self.climb(own_steps)
+
+    def climb(self, own_steps: tuple[OwnStep, ...]) -> None:
+        """It is at the start of a ladder that begins with these steps."""
+        self.own_steps = own_steps
+        self.ladder = ladder_of(own_steps, self.queue.plan)
         self.step = self.opening = self.offers = 0
+
+    def rank(self) -> None:
+        """Its place by its queue, priority and age."""
+        self.key = self.queue.key(self.priority, self.enqueued_at_ms, self.seq)
+        if self.front:
+            self.key -= FRONT
+
+    def aside(self) -> Side:
+        """Its rare facts, to be written."""
+        if self.side is None:
+            self.side = Side()
+        return self.side
 
     @property
     def agent(self) -> AgentRecord | None:
@@ -294,6 +332,7 @@ class InteractionRecord:
     def picture(self, customer_id: str) -> Interaction:
         """The public picture of this moment; ``customer_id`` is the one he has now."""
         message = self.message
+        side = self.side or _NOTHING_BESIDE
         thread = f"{message.channel.value}#{message.thread_id}" if message.thread_id else self.id
         return Interaction(
             id=self.id,
@@ -304,10 +343,13 @@ class InteractionRecord:
             enqueued_at_ms=self.enqueued_at_ms,
             step=self.step,
             requirement=self.requirement,
-            agent_id=self.held_by[0].agent.id if self.held_by else None,
+            agent_id=self.held_by[0].agent.id if self.held_by else side.owner_id,
             arrived_at_ms=self.arrived_at_ms,
             customer_id=customer_id,
-            conversation_id=customer_id or thread,
+            conversation_id=side.conversation_id or customer_id or thread,
+            parent_id=side.parent_id,
+            is_callback=side.is_callback,
+            in_conference=side.in_conference,
         )
 
 

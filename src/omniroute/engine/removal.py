@@ -14,11 +14,14 @@ from ..events import (
     RevokeReason,
 )
 from ..model import InteractionState
-from . import apply, conduct, ladder, lookup, matching
+from . import apply, conduct, handing, ladder, lookup, matching
 from .matching import Events
 from .state import State
 
 __all__ = ["abandon", "cancel", "move", "reprioritize"]
+
+#: States in which no agent has the customer yet.
+_TO_COME = (InteractionState.SCHEDULED, InteractionState.WAITING, InteractionState.OFFERED)
 
 
 def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
@@ -26,8 +29,12 @@ def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
     record = lookup.interaction(state, command, command.interaction_id, at_ms, out)
     if record is None:
         return
-    if record.state is InteractionState.WRAP_UP:
+    has_hung_up = record.side is not None and record.side.is_callback
+    if record.state is InteractionState.WRAP_UP or (has_hung_up and record.state in _TO_COME):
         lookup.reject(command, record.id, RejectReason.ILLEGAL_STATE, at_ms, out)
+        return
+    if record.state is InteractionState.PARKED:
+        matching.cancel(state, record, RevokeReason.CUSTOMER_LEFT.value, at_ms, out)
         return
     if record.held_by and record.state is not InteractionState.OFFERED:
         conduct.finish(state, record.held_by[0], "customer_left", at_ms, out)
@@ -44,7 +51,8 @@ def cancel(state: State, command: Cancel, at_ms: int, out: Events) -> None:
     record = lookup.interaction(state, command, command.interaction_id, at_ms, out)
     if record is None:
         return
-    freed = [offer.agent for offer in record.held_by]
+    freed = handing.drop_consult(state, record, at_ms, out)
+    freed += [offer.agent for offer in record.held_by]
     matching.revoke_all(state, record, RevokeReason.CANCELLED, at_ms, out)
     matching.cancel(state, record, command.reason, at_ms, out)
     matching.rematch(state, at_ms, out, agents=freed)

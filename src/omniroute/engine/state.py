@@ -6,8 +6,10 @@ several events share. The market, the loads and the timers follow from the facts
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 from ..errors import PlanError
-from ..events import OwnStep
+from ..events import Kind, OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
@@ -42,6 +44,12 @@ class State:
         self.idle = 0
         #: how many wait or are offered, over all queues
         self.waiting = 0
+        #: how many are scheduled or parked, and how many of these are parked
+        self.set_aside = 0
+        self.parked = 0
+        #: who served a customer last, and when; by customer id
+        self.last_agents: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
         self.timers = Timers()
         self.queues: dict[str, QueueRecord] = {}
         self._shares = any(queue.share is not None for queue in plan.queues.values())
@@ -106,6 +114,8 @@ class State:
     ) -> Expression | None:
         """The requirement in force: members, step, and the own one less what the step drops."""
         entered = ladder_of(own_steps, queue.plan)[step]
+        if step < len(own_steps) and own_steps[step].direct:
+            return entered.requirement
         wanted = parse(own, Scope.AGENT) if own is not None else None
         if wanted is not None and entered.drop:
             wanted = wanted.without(entered.drop)
@@ -242,11 +252,27 @@ class State:
             elif opens_at_ms > at_ms:
                 record.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
 
+    def arm(self, record: InteractionRecord, at_ms: int) -> None:
+        """It begins to wait: set the end of its step, its next opening, the end of its patience."""
+        if len(record.ladder) > 1:
+            self.arm_step(record, at_ms)
+        if record.queue.delays:
+            self.arm_opening(record, at_ms)
+        if record.max_wait_ms is not None:
+            fifo = self.timers.fifo(TimerKind.TOO_LONG, record.max_wait_ms)
+            record.clock_timer = fifo.set(at_ms, record)
+
     def pause_ladder(self, record: InteractionRecord) -> None:
-        """The ladder and the openings stand still."""
+        """The ladder, the openings and the end of its patience stand still."""
         self.timers.cancel(record.step_timer)
         self.timers.cancel(record.opening_timer)
-        record.step_timer = record.opening_timer = 0
+        self.timers.cancel(record.clock_timer)
+        record.step_timer = record.opening_timer = record.clock_timer = 0
+
+    def ring_at(self, record: InteractionRecord, kind: TimerKind, due_ms: int, at_ms: int) -> None:
+        """What is set aside starts or comes back then; a moment that has passed is now."""
+        self.timers.cancel(record.clock_timer)
+        record.clock_timer = self.timers.at(kind, max(due_ms, at_ms), record)
 
     def resume_ladder(self, record: InteractionRecord, at_ms: int) -> None:
         """They go on, unless the end of the step or the opening has passed meanwhile."""
@@ -255,6 +281,10 @@ class State:
             record.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
         if record.queue.delays:
             self.arm_opening(record, at_ms)
+        if record.max_wait_ms is not None:
+            ends_at_ms = record.arrived_at_ms + record.max_wait_ms
+            if ends_at_ms > at_ms:
+                record.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
 
     # --- agents and what they carry -------------------------------------------------------
 
@@ -324,7 +354,13 @@ class State:
         del self.interactions[record.id]
         if record.barred is not None:
             self.unbar(record)
-        if record.step_timer or record.opening_timer:
+        if record.step_timer or record.opening_timer or record.clock_timer:
             self.pause_ladder(record)
+        side = record.side
+        if side is not None and side.kind is Kind.CONSULT:
+            parent = self.interactions.get(side.parent_id or "")
+            if parent is not None and parent.side is not None:
+                parent.side.consult = None
+                parent.side.in_conference = False
         if record.message.thread_id is not None:
             self.leave_thread(record)

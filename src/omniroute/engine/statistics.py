@@ -8,8 +8,9 @@ service level. All are fractions of 1, or None while nothing was counted:
 - ``abandons_in_time``: (accepted in time + abandoned in time) / (accepted + abandoned)
 
 "In time" means a wait of at most the queue's service level target. ASA is the sum of waits of
-accepted interactions / accepted. AHT is the time from acceptance to completion or requeue,
-holds and wrap-up included, / (completed + requeued).
+accepted interactions / accepted. AHT is the time from acceptance to the end of the assignment
+(completion, requeue, transfer, parking, a callback that nobody answered), holds and wrap-up
+included, / the number of those ends.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     messages: int = 0
     moved_in: int = 0
     moved_out: int = 0
+    transferred: int = 0
+    parked: int = 0
+    callbacks_failed: int = 0
     wait_ms: int = 0
     handle_ms: int = 0
 
@@ -79,8 +83,10 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def average_handle_time_ms(self) -> float | None:
-        """AHT: the mean time from acceptance to completion or requeue."""
-        handled = self.completed + self.requeued
+        """AHT: the mean time from acceptance to the end of the assignment."""
+        handled = (
+            self.completed + self.requeued + self.transferred + self.parked + self.callbacks_failed
+        )
         return self.handle_ms / handled if handled else None
 
 
@@ -106,6 +112,8 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     engaged: int
     held: int
     wrap_up: int
+    scheduled: int
+    parked: int
     agents_signed_in: int
     agents_ready: int
     quarantined: int
@@ -132,6 +140,8 @@ def statistics(state: State) -> Statistics:
         engaged=states.count(InteractionState.ENGAGED),
         held=states.count(InteractionState.HELD),
         wrap_up=states.count(InteractionState.WRAP_UP),
+        scheduled=state.set_aside - state.parked,
+        parked=state.parked,
         agents_signed_in=len(state.agents),
         agents_ready=sum(a.presence is Presence.READY for a in state.agents.values()),
         quarantined=state.quarantined,

@@ -32,6 +32,9 @@ class TimerKind(enum.IntEnum):
     WRAP_UP = 2
     REFUSAL = 3
     ACCESS = 4
+    START = 5
+    TOO_LONG = 6
+    UNPARK = 7
 
 
 class Timer(NamedTuple):

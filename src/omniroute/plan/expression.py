@@ -33,6 +33,7 @@ __all__ = [
     "Scope",
     "all_of",
     "has_skill",
+    "is_agent",
     "nobody",
     "none_of",
     "not_agents",
@@ -211,6 +212,11 @@ def has_skill(name: str, level: int = 1) -> Expression:
 def nobody() -> Expression:
     """The requirement that no agent satisfies."""
     return Expression(Compare(Kind.IDENTIFIER, "agent", "in", ()), Scope.AGENT)
+
+
+def is_agent(agent_id: str) -> Expression:
+    """The requirement of being this agent, made without text: any id will do."""
+    return Expression(Compare(Kind.IDENTIFIER, "agent", "==", agent_id), Scope.AGENT)
 
 
 def not_agents(agent_ids: Iterable[str]) -> Expression:

@@ -1,0 +1,50 @@
+"""What only some interactions have: a parent, a consult, an owner, a callback, more wrap-up.
+
+Most interactions have none of it, so it stands apart from `InteractionRecord`, of which a
+million must fit in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..events import Kind
+
+if TYPE_CHECKING:
+    from .records import InteractionRecord
+
+__all__ = ["Side"]
+
+
+class Side:
+    """The rare facts of one interaction."""
+
+    __slots__ = (
+        "attempts",
+        "consult",
+        "conversation_id",
+        "in_conference",
+        "is_callback",
+        "kind",
+        "owner_id",
+        "parent_id",
+        "wrap_up_limit_ms",
+        "wrap_up_until_ms",
+    )
+
+    def __init__(self) -> None:
+        self.kind = Kind.CUSTOMER
+        self.parent_id: str | None = None
+        #: the conversation of its parent; "": its own
+        self.conversation_id = ""
+        #: the open consult that its agent asked for
+        self.consult: InteractionRecord | None = None
+        self.in_conference = False
+        #: who parked it
+        self.owner_id: str | None = None
+        self.is_callback = False
+        #: calls that nobody answered
+        self.attempts = 0
+        #: when the wrap-up ends, and when at the latest it may
+        self.wrap_up_until_ms = 0
+        self.wrap_up_limit_ms = 0
