@@ -1091,7 +1091,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         del self.people[person.agent.id]
         for item in self.items.values():
             self.forget_refusals(item, person.agent.id)
-        return people, [*freed, *self.reset_refusals()]
+        return [p for p in people if p is not person], [*freed, *self.reset_refusals()]
 
     # --- Pictures -------------------------------------------------------------------------
 
