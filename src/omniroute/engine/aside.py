@@ -173,7 +173,7 @@ def request_callback(state: State, command: RequestCallback, at_ms: int, out: Ev
         lookup.reject(command, record.id, RejectReason.SET_ASIDE_FULL, at_ms, out)
         return
     freed = revoke_all(state, record, RevokeReason.CUSTOMER_LEFT, at_ms, out)
-    event = CallbackRequested(at_ms, record.id, command.address, due_ms)
+    event = CallbackRequested(at_ms, record.id, command.address, due_ms if is_later else None)
     apply.callback_requested(state, event)
     out.append(event)
     if is_later:

@@ -33,6 +33,7 @@ def scheduled(state: State, event: ev.Scheduled) -> None:
     record.queue.waiting -= 1
     state.waiting -= 1
     state.pause_ladder(record)
+    state.unbar(record)
     state.set_aside += 1
     state.ring_at(record, TimerKind.START, event.starts_at_ms, event.at_ms)
 
@@ -155,7 +156,7 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     taken = OfferRecord(event.offer_id, record, colleague)
     record.held_by = (taken,)
     record.accepted_at_ms = event.at_ms
-    state.last_offer = colleague.last_offer = event.offer_id
+    state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken
     colleague.load = state.loads.plus(colleague.load, record.channel)
     state.market.mark(colleague)

@@ -98,6 +98,15 @@ def update_noted(state: State, event: ev.UpdateNoted) -> None:
         state.seen.remember(event.channel, key, event.interaction_id, event.at_ms)
 
 
+def _merge_last_agents(state: State, event: ev.CustomersLinked) -> None:
+    """Who served the customer last is whoever served any of those that he turns out to be."""
+    known = state.last_agents
+    found = [known.pop(who) for who in (event.customer_id, *event.merged) if who in known]
+    if found:
+        known[event.customer_id] = max(found, key=lambda last: last[1])
+
+
 def customers_linked(state: State, event: ev.CustomersLinked) -> None:
     """A customer is known by more keys."""
     state.customers.linked(event.customer_id, event.keys, event.merged)
+    _merge_last_agents(state, event)

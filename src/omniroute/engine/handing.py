@@ -31,6 +31,7 @@ from .matching import (
     again_at_ms,
     feed,
     place,
+    rematch,
     revoke_all,
 )
 from .records import AgentRecord, InteractionRecord, OfferRecord
@@ -228,6 +229,7 @@ def hand_over(state: State, command: HandOver, at_ms: int, out: Events) -> None:
         return
     offer, asked = found
     agent, colleague = offer.agent, asked.agent
+    freed = drop_consult(state, asked.record, at_ms, out)
     conduct.completed(state, asked, "handed_over", at_ms, out)
     event = HandedOver(
         at_ms, offer.id, offer.record.id, agent.id, colleague.id, state.last_offer + 1
@@ -236,6 +238,7 @@ def hand_over(state: State, command: HandOver, at_ms: int, out: Events) -> None:
     out.append(event)
     feed(state, agent, at_ms, out)
     feed(state, colleague, at_ms, out)
+    rematch(state, at_ms, out, agents=freed)
 
 
 def confer(state: State, command: Confer, at_ms: int, out: Events) -> None:

@@ -293,8 +293,9 @@ def _joins_thread(state: State, command: Submit, at_ms: int, out: Events) -> boo
     thread = state.thread(command.message)
     if thread is None:
         return False
-    agent_id = thread.agent.id if thread.agent is not None else None
-    event = MessageAppended(at_ms, thread.id, command.message, agent_id, command.delivery_key)
+    event = MessageAppended(
+        at_ms, thread.id, command.message, thread.agent_id, command.delivery_key
+    )
     fold_messages.message_appended(state, event)
     out.append(event)
     if thread.state is InteractionState.PARKED:
@@ -345,14 +346,14 @@ def _refused_at_door(
     queue = state.queues[queue_name]
     limits = state.plan.limits
     if _begins_later(command, at_ms):
-        if state.set_aside >= limits.max_set_aside:
-            return RejectReason.SET_ASIDE_FULL
-    elif queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
+        is_full = state.set_aside >= limits.max_set_aside
+        return RejectReason.SET_ASIDE_FULL if is_full else None
+    if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
         return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
-        used = state.market.lanes_in_use()
+        used = state.lanes_in_use()
         wanted = state.effective(queue, command.steps, 0, requirement)
         key = (queue_name, all_of(wanted, queue.closed(0)), command.message.channel)
-        if len(used) >= limits.max_lanes and key not in used:
+        if len(used) >= limits.max_lanes and state.market.lanes.get(key) not in used:
             return RejectReason.LANES_EXHAUSTED
     return None

@@ -17,7 +17,7 @@ from ..events import OwnStep
 from ..model import Channel
 from ..plan import Accelerating, Delivery, Expression
 from .capacity import CHANNEL_BIT
-from .order import HELD_OUT, SEQ_BITS, Aging
+from .order import HELD_OUT, Aging
 
 if TYPE_CHECKING:
     from .groups import Profile
@@ -36,8 +36,6 @@ Pick = Callable[[list[int]], tuple[int, ...]]
 
 #: The head of an empty lane: larger than any key.
 EMPTY = 1 << 320
-
-_SEQ = (1 << SEQ_BITS) - 1
 
 
 def picker(indexes: Iterable[int]) -> Pick:
@@ -88,17 +86,13 @@ class Lane:
     reaches the top, so the top of the heap always waits.
     """
 
-    __slots__ = ("base", "bit", "channel", "gone", "heap", "index", "is_pushed", "need", "queue")
+    __slots__ = ("bit", "channel", "gone", "heap", "index", "is_pushed", "need", "queue")
 
     #: whether the key of the head is a fixed one, good for any moment
     is_fixed = True
 
-    def __init__(
-        self, index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey
-    ) -> None:
+    def __init__(self, index: int, queue: QueueRecord, need: Need, channel: Channel) -> None:
         self.index = index
-        #: the lane that it would be, had nobody declined
-        self.base = base
         self.queue = queue
         self.need = need
         self.channel = channel
@@ -152,10 +146,8 @@ class AgingLane(Lane):
 
     is_fixed = False
 
-    def __init__(
-        self, index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey
-    ) -> None:
-        super().__init__(index, queue, need, channel, base)
+    def __init__(self, index: int, queue: QueueRecord, need: Need, channel: Channel) -> None:
+        super().__init__(index, queue, need, channel)
         order = queue.plan.order
         assert isinstance(order, Accelerating)
         self.aging = Aging(order)
@@ -170,7 +162,7 @@ class AgingLane(Lane):
         while heap and heap[0] < HELD_OUT and aging.is_capped(heap[0], now_ms):
             key = heap[0]
             self.take(key)
-            capped[key & _SEQ] = key
+            capped[aging.rank(key)] = key
         key = capped[min(capped)] if capped else heap[0]
         return self.place(key, now_ms), key
 
@@ -180,11 +172,11 @@ class AgingLane(Lane):
 
     def take(self, key: int) -> None:
         """As `Lane.take`."""
-        if self.capped.pop(key & _SEQ, None) is None:
+        if self.capped.pop(self.aging.rank(key), None) is None:
             super().take(key)
 
 
-def new_lane(index: int, queue: QueueRecord, need: Need, channel: Channel, base: LaneKey) -> Lane:
+def new_lane(index: int, queue: QueueRecord, need: Need, channel: Channel) -> Lane:
     """The lane that fits the order of the queue."""
     kind = AgingLane if isinstance(queue.plan.order, Accelerating) else Lane
-    return kind(index, queue, need, channel, base)
+    return kind(index, queue, need, channel)

@@ -22,7 +22,7 @@ offered at once, the common case without load, never enters a lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from heapq import heappop
 
@@ -186,18 +186,14 @@ class Market:
         queue: QueueRecord,
         expression: Expression | None,
         channel: Channel,
-        base: LaneKey | None = None,
     ) -> Lane:
-        """The lane of this queue, effective requirement and channel; made when first needed.
-
-        ``base``: the lane that it would be, had nobody declined.
-        """
+        """The lane of this queue, effective requirement and channel; made when first needed."""
         key = (queue.name, expression, channel)
         lane = self.lanes.get(key)
         if lane is None:
             if len(self.lanes) >= self._sweep_at:
                 self._sweep()
-            lane = self.lanes[key] = self._new_lane(queue, expression, channel, base or key)
+            lane = self.lanes[key] = self._new_lane(queue, expression, channel)
         return lane
 
     def need(self, expression: Expression | None) -> Need:
@@ -211,10 +207,10 @@ class Market:
                 need.consider(profile)
         return need
 
-    def lanes_in_use(self) -> set[LaneKey]:
-        """The lanes in which something waits, refusals aside. O(lanes), for the limit on them."""
+    def open_to_offers(self) -> Iterable[InteractionRecord]:
+        """All that stand in some lane."""
         self._file()
-        return {lane.base for lane in self.lanes.values() if len(lane)}
+        return self._waiting.values()
 
     def put(self, record: InteractionRecord) -> None:
         """It waits in its lane; filed there when somebody next looks."""
@@ -277,7 +273,7 @@ class Market:
                 self.enter(record)
 
     def _new_lane(
-        self, queue: QueueRecord, expression: Expression | None, channel: Channel, base: LaneKey
+        self, queue: QueueRecord, expression: Expression | None, channel: Channel
     ) -> Lane:
         need = self.need(expression)
         if self._free_slots:
@@ -285,7 +281,7 @@ class Market:
         else:
             index = len(self._heads)
             self._heads.append(EMPTY)
-        lane = new_lane(index, queue, need, channel, base)
+        lane = new_lane(index, queue, need, channel)
         if channel not in self._boards:
             self._settle()
             self._new_board(channel)

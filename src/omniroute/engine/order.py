@@ -31,6 +31,7 @@ Key = Callable[[int, int, int], int]
 SEQ_BITS = 41
 _TIME_BITS = 128
 _BAND = 1 << _TIME_BITS
+_SEQ = (1 << SEQ_BITS) - 1
 #: ``seq`` backwards, and apart from every ``seq`` forwards
 _NEWEST = (1 << SEQ_BITS) - 1
 #: Keys are far above this, those in front far below.
@@ -78,16 +79,19 @@ class Aging:
     def at(self, key: int, now_ms: int) -> int:
         """The key to compare with those of other queues now."""
         if key < _IN_FRONT:
-            return key
+            return self.at(key + FRONT, now_ms) - FRONT
         if self._cap is not None and self.is_capped(key, now_ms):
-            seq = key & ((1 << SEQ_BITS) - 1)
-            return ((100 * now_ms - self._cap) << SEQ_BITS) + seq
+            return ((100 * now_ms - self._cap) << SEQ_BITS) + (key & _SEQ)
         return key + (((100 - self._rate) * now_ms) << SEQ_BITS)
 
     def is_capped(self, key: int, now_ms: int) -> bool:
         """Whether its age has reached the cap."""
-        return (
-            self._cap is not None
-            and key > _IN_FRONT
-            and (key >> SEQ_BITS) <= self._rate * now_ms - self._cap
-        )
+        if self._cap is None:
+            return False
+        if key < _IN_FRONT:
+            key += FRONT
+        return (key >> SEQ_BITS) <= self._rate * now_ms - self._cap
+
+    def rank(self, key: int) -> int:
+        """The order among those that have reached the cap."""
+        return (key & _SEQ) - (1 << SEQ_BITS) if key < _IN_FRONT else key & _SEQ

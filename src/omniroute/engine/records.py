@@ -295,9 +295,16 @@ class InteractionRecord:
         return self.side
 
     @property
-    def agent(self) -> AgentRecord | None:
-        """The agent who has it, or the first of those whom it is offered to."""
-        return self.held_by[0].agent if self.held_by else None
+    def agent_id(self) -> str | None:
+        """Who has it, parked it, or was the first to be offered it."""
+        if self.held_by:
+            return self.held_by[0].agent.id
+        return None if self.side is None else self.side.owner_id
+
+    @property
+    def ask(self) -> LaneAsk:
+        """What its queue is asked for its lane with, refusals and open offers aside."""
+        return (self.own_steps, self.step, self.opening, self.requirement, self.channel)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -343,7 +350,7 @@ class InteractionRecord:
             enqueued_at_ms=self.enqueued_at_ms,
             step=self.step,
             requirement=self.requirement,
-            agent_id=self.held_by[0].agent.id if self.held_by else side.owner_id,
+            agent_id=self.agent_id,
             arrived_at_ms=self.arrived_at_ms,
             customer_id=customer_id,
             conversation_id=side.conversation_id or customer_id or thread,

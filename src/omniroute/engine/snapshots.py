@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..errors import JournalError
-from ..events import OwnStep
+from ..events import Kind, OwnStep
 from ..model import Agent, Channel, InteractionState, Message, Presence
 from .records import AgentRecord, InteractionRecord, OfferRecord, Tally
+from .side import Side
 from .timers import Timer, TimerKind
 
 if TYPE_CHECKING:
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["dump", "load"]
 
 _VERSION = 2
+
+
+class _Side(msgspec.Struct, frozen=True, array_like=True):
+    kind: Kind
+    parent_id: str | None
+    conversation_id: str
+    consult_id: str | None
+    in_conference: bool
+    owner_id: str | None
+    is_callback: bool
+    attempts: int
+    wrap_up_until_ms: int
+    wrap_up_limit_ms: int
 
 
 class _Interaction(msgspec.Struct, frozen=True, array_like=True):
@@ -44,6 +58,10 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     opening: int
     step_timer: int
     opening_timer: int
+    clock_timer: int
+    front: bool
+    max_wait_ms: int | None
+    side: _Side | None
     barred: tuple[tuple[str, int], ...]
     accepted_at_ms: int
     wrap_up_code: str
@@ -83,6 +101,8 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     over_rate: int
     senders: tuple[tuple[Channel, str, int, int], ...]
     customers: tuple[tuple[str, tuple[str, ...]], ...]
+    last_agents: tuple[tuple[str, str, int], ...]
+    last_callbacks: tuple[tuple[str, int], ...]
 
 
 def dump(state: State) -> bytes:
@@ -127,6 +147,12 @@ def dump(state: State) -> bytes:
         over_rate=state.over_rate,
         senders=tuple((*key, *window) for key, window in state.senders.windows.items()),
         customers=tuple(state.customers.customers.items()),
+        last_agents=tuple((who, agent, at) for who, (agent, at) in state.last_agents.items()),
+        last_callbacks=tuple(
+            (name, queue.last_callback_ms)
+            for name, queue in sorted(state.queues.items())
+            if queue.last_callback_ms is not None
+        ),
     )
     return msgspec.msgpack.encode(picture)
 
@@ -161,6 +187,11 @@ def load(state: State, data: bytes) -> None:
         _restore_agent(state, saved)
     for kept in picture.interactions:
         _restore_interaction(state, kept)
+    for kept in picture.interactions:
+        _restore_side(state, kept)
+    state.last_agents.update((who, (agent, at)) for who, agent, at in picture.last_agents)
+    for name, at_ms in picture.last_callbacks:
+        state.queue(name).last_callback_ms = at_ms
     state.timers.restore(
         [
             Timer(t.deadline_ms, t.number, t.kind, state.interactions[t.interaction_id], t.agent_id)
@@ -189,10 +220,47 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         opening=record.opening,
         step_timer=record.step_timer,
         opening_timer=record.opening_timer,
+        clock_timer=record.clock_timer,
+        front=record.front,
+        max_wait_ms=record.max_wait_ms,
+        side=None if record.side is None else _side(record.side),
         barred=tuple(sorted((record.barred or {}).items())),
         accepted_at_ms=record.accepted_at_ms,
         wrap_up_code=record.wrap_up_code,
     )
+
+
+def _side(side: Side) -> _Side:
+    return _Side(
+        kind=side.kind,
+        parent_id=side.parent_id,
+        conversation_id=side.conversation_id,
+        consult_id=None if side.consult is None else side.consult.id,
+        in_conference=side.in_conference,
+        owner_id=side.owner_id,
+        is_callback=side.is_callback,
+        attempts=side.attempts,
+        wrap_up_until_ms=side.wrap_up_until_ms,
+        wrap_up_limit_ms=side.wrap_up_limit_ms,
+    )
+
+
+def _restore_side(state: State, kept: _Interaction) -> None:
+    """The facts beside; after all interactions are there, because they point to each other."""
+    saved = kept.side
+    if saved is None:
+        return
+    side = state.interactions[kept.id].aside()
+    side.kind = saved.kind
+    side.parent_id = saved.parent_id
+    side.conversation_id = saved.conversation_id
+    side.consult = None if saved.consult_id is None else state.interactions[saved.consult_id]
+    side.in_conference = saved.in_conference
+    side.owner_id = saved.owner_id
+    side.is_callback = saved.is_callback
+    side.attempts = saved.attempts
+    side.wrap_up_until_ms = saved.wrap_up_until_ms
+    side.wrap_up_limit_ms = saved.wrap_up_limit_ms
 
 
 def _restore_agent(state: State, saved: _Agent) -> None:
@@ -228,6 +296,10 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     record.opening = kept.opening
     record.step_timer = kept.step_timer
     record.opening_timer = kept.opening_timer
+    record.clock_timer = kept.clock_timer
+    record.front = kept.front
+    record.rank()
+    record.max_wait_ms = kept.max_wait_ms
     record.accepted_at_ms = kept.accepted_at_ms
     record.wrap_up_code = kept.wrap_up_code
     state.interactions[record.id] = record
@@ -250,3 +322,6 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):
         queue.waiting += 1
         state.waiting += 1
+    elif record.state in (InteractionState.SCHEDULED, InteractionState.PARKED):
+        state.set_aside += 1
+        state.parked += record.state is InteractionState.PARKED

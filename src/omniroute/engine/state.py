@@ -134,10 +134,11 @@ class State:
 
     def need(self, record: InteractionRecord) -> Need:
         """Who may take it now, presence, room and refusals aside."""
-        return self.lane(
-            record.queue,
-            (record.own_steps, record.step, record.opening, record.requirement, record.channel),
-        ).need
+        return self.lane(record.queue, record.ask).need
+
+    def lanes_in_use(self) -> set[Lane]:
+        """The lanes that are asked for, refusals and open offers aside. O(waiting), for the limit."""
+        return {self.lane(r.queue, r.ask) for r in self.market.open_to_offers()}
 
     def required_skills(self, record: InteractionRecord) -> tuple[str, ...]:
         """The skills that its members, step and own requirement require, for the strategies."""
@@ -197,7 +198,7 @@ class State:
             not_these = [offer.agent.id for offer in record.held_by]
             not_these += record.barred or ()
             expression = all_of(lane.need.expression, not_agents(not_these))
-            lane = self.market.lane(queue, expression, record.channel, lane.base)
+            lane = self.market.lane(queue, expression, record.channel)
             if record.held_by:
                 record.place = HELD_OUT + record.seq
         record.lane = lane
@@ -307,6 +308,8 @@ class State:
             self.market.mark(agent)
         if record.held_by == (offer,):
             record.held_by = ()
+            if record.side is not None:
+                record.side.in_conference = False
         else:
             record.held_by = tuple(other for other in record.held_by if other is not offer)
         if offer.timer:

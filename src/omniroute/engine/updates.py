@@ -40,7 +40,7 @@ def update(state: State, command: Update, at_ms: int, out: Events) -> None:
     if found is None or position is None:
         _found_nothing(state, command, at_ms, out)
         return
-    agent_id = found.agent.id if found.agent is not None else None
+    agent_id = found.agent_id
     before, key = found.messages[position], command.delivery_key
     if before.attributes.get("redacted") is True:
         _note(state, command, at_ms, out, about=found.id, reason=NotApplied.REDACTED)
