@@ -282,7 +282,8 @@ def _submit(choose: Choose, naive: NaiveEngine) -> Command:
 def _moment(choose: Choose, naive: NaiveEngine) -> int | None:
     """None, one that has passed, or one at which much may happen."""
     now_ms = naive.now_ms
-    return choose((None, now_ms, *(now_ms + ms for ms in (-1, 1, 10, 10, 20, 20, 50))))  # type: ignore[no-any-return]
+    moments = (max(1, now_ms + ms) for ms in (-1, 0, 1, 10, 10, 20, 20, 50))
+    return choose((None, *moments))  # type: ignore[no-any-return]
 
 
 def _quarantine(choose: Choose, naive: NaiveEngine) -> Command:

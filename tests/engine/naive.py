@@ -299,7 +299,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         )
         lanes = {self.lane(i) for i in self.items.values() if self.may_be_offered(i)}
         is_new = self.lane(item) not in lanes
-        if start_at_ms is None and is_new and len(lanes) >= limits.max_lanes:
+        if is_new and len(lanes) >= limits.max_lanes:
             self.reject(command, "lanes_exhausted", queue.name)
             return
         item.id = self.number(command.interaction_id, always=True)
@@ -1109,7 +1109,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             arrived_at_ms=item.arrived_at_ms,
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
-            agent_id=self.whose(item),
+            agent_id=item.owner if item.state is PARKED else self.whose(item),
             parent_id=item.parent_id,
             is_callback=item.is_callback,
             in_conference=item.confers_with is not None,
@@ -1118,7 +1118,5 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         )
 
     def whose(self, item: Item) -> str | None:
-        """Who has it, has the oldest open offer of it, or parked it."""
-        if item.state is PARKED:
-            return item.owner
+        """Who has it, or has the oldest open offer of it."""
         return item.asked[min(item.asked)] if item.asked else item.agent_id

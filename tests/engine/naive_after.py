@@ -49,8 +49,9 @@ class NaiveAfter:
 
     def check_after(self, command: Any) -> None:
         """The caller's mistakes in these commands."""
-        if isinstance(command, ev.Submit) and (command.max_wait_ms or 1) < 1:
-            raise CommandError(f"max_wait_ms {command.max_wait_ms}")
+        for name in ("start_at_ms", "max_wait_ms", "until_ms", "due_at_ms"):
+            if (moment_ms := getattr(command, name, None)) is not None and moment_ms < 1:
+                raise CommandError(f"{name} {moment_ms}")
         if isinstance(command, ev.Transfer) and command.queue is None and command.agent_id is None:
             raise CommandError("neither queue nor agent")
         if isinstance(command, ev.ExtendWrapUp) and command.by_ms < 1:
@@ -231,10 +232,10 @@ class NaiveAfter:
     def on_consult(self, command: Any) -> None:
         if (item := self.assigned(command, ENGAGED, HELD)) is None:
             return
+        if not self.is_colleague(command, item):
+            return
         if self.consult_of(item) is not None:
             self.refuse(command, command.assignment_id, "illegal_state")
-            return
-        if not self.is_colleague(command, item):
             return
         queue = item.queue if command.queue is None else self.plan.queue(command.queue)
         own = None if command.requirement is None else parse(command.requirement)
@@ -327,16 +328,15 @@ class NaiveAfter:
             self.refuse(command, command.interaction_id, "illegal_state")
             return
         due_at_ms = command.due_at_ms
-        if due_at_ms is not None and due_at_ms <= self.now_ms:
-            due_at_ms = None
-        if due_at_ms is not None and self.is_set_aside_full():
+        is_later = due_at_ms is not None and due_at_ms > self.now_ms
+        if is_later and self.is_set_aside_full():
             self.refuse(command, command.interaction_id, "set_aside_full")
             return
         people = self.revoke_all(item, RevokeReason.CUSTOMER_LEFT)
         item.is_callback = True
         about = {"interaction_id": item.id, "address": command.address}
         self.tell(ev.CallbackRequested, **about, due_at_ms=due_at_ms)
-        if due_at_ms is not None:
+        if is_later:
             self.tell(ev.Scheduled, interaction_id=item.id, starts_at_ms=due_at_ms)
             self.schedule(item, due_at_ms)
         self.match(people=people, items=[item])

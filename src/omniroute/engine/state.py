@@ -137,7 +137,7 @@ class State:
         return self.lane(record.queue, record.ask).need
 
     def lanes_in_use(self) -> set[Lane]:
-        """The lanes that are asked for, refusals and open offers aside. O(waiting), for the limit."""
+        """The lanes that are asked for, refusals and open offers aside. O(waiting)."""
         return {self.lane(r.queue, r.ask) for r in self.market.open_to_offers()}
 
     def required_skills(self, record: InteractionRecord) -> tuple[str, ...]:
