@@ -13,7 +13,7 @@ from omniroute import Channel, Customer, JournalError, MemoryJournal, Message, N
 from omniroute import events as ev
 from omniroute.journal import Codec, Entry, Frame, ImmediateJournal, Kind, subject_of
 from omniroute.journal import codec as codecs
-from omniroute.model import Attribute
+from omniroute.model import Attribute, UpdateKind
 
 # --- any frame ----------------------------------------------------------------------------
 
@@ -191,6 +191,7 @@ def test_what_is_personal_is_not_in_the_record_and_goes_with_the_key(message, ot
         Entry(ev.Submit(message), 1, (ev.Queued(1, "i1", 1, message, "q", 0),)),
         Entry(ev.Submit(message), 2, (ev.Duplicate(2, "chat", "m", "i1"),)),
         Entry(ev.Submit(other), 3, (ev.MessageAppended(3, "i1", other),)),
+        Entry(ev.Update(message, UpdateKind.EDITED), 4, (ev.MessageEdited(4, "i1", message),)),
     )
     frame = Frame(1, entries)
     body = codec.encode(frame)
