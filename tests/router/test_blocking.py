@@ -50,7 +50,7 @@ def test_a_full_life_from_a_thread():
             assert assignment.wait_closed(0) is None
             assert assignment.complete("done")
             assert assignment.complete("done")  # the answer again
-        assert not assignment.complete("sold")
+            assert not assignment.complete("sold")
             assert assignment.wait_closed(LONG_MS) is InteractionState.COMPLETED
             assert assignment.next_message() is None
             assert assignment.code == "done"
