@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict, defaultdict
 
+import attrs
 import msgspec
 import pytest
 from hypothesis import given
@@ -457,17 +458,18 @@ def test_what_is_over_the_rate_is_kept_and_its_repeat_is_one() -> None:
 def test_in_no_stretch_of_a_window_a_sender_brings_more_than_twice_the_maximum(
     arrivals: list[tuple[int, int]],
 ) -> None:
-    senders = Senders(SenderRate(window_ms=100, maxima={"*": 3}))
-    bounded = Senders(SenderRate(window_ms=100, maxima={"*": 3}, max_senders=5))
+    rate = SenderRate(window_ms=100, maxima={"*": 3})
+    senders = Senders(rate).of(Channel.SMS)
+    bounded = Senders(attrs.evolve(rate, max_senders=5)).of(Channel.SMS)
     now_ms, routed = 0, defaultdict[str, list[int]](list)
-    for sender, gap_ms in arrivals:
+    for number, gap_ms in arrivals:
         now_ms += gap_ms
-        message = said(1, customer=Customer(id=f"c{sender}"))
-        bounded.count(message, now_ms)
-        assert len(bounded.windows) <= 5
-        if not senders.is_over(message, now_ms):
-            senders.count(message, now_ms)
-            routed[message.customer.id].append(now_ms)
+        sender = f"c{number}"
+        bounded.count(sender, now_ms)
+        assert len(bounded.rows) <= 5
+        if not senders.is_over(sender, now_ms):
+            senders.count(sender, now_ms)
+            routed[sender].append(now_ms)
     for times in routed.values():
         for began_ms in times:
             assert sum(began_ms <= at_ms < began_ms + 100 for at_ms in times) <= 6

@@ -48,7 +48,7 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     if message.message_id is not None or event.delivery_key is not None:
         remember(state, event)
     if message.customer.id:
-        state.senders.count(message, at_ms)
+        state.senders.of(message.channel).count(message.customer.id, at_ms)
     queue.waiting += 1
     state.waiting += 1
     record.tally.queued += 1
