@@ -20,7 +20,7 @@ from .outcome import Outcome, Row, Served, WaitHistogram
 from .run import simulate
 from .scenario import Scenario
 
-__all__ = ["MEASURES", "Line", "Precision", "Report", "compare", "replicate", "summarize"]
+__all__ = ["MEASURES", "Line", "Precision", "Report", "clock", "compare", "replicate", "summarize"]
 
 #: What is counted over interactions: name -> figure of a row.
 MEASURES: dict[str, Callable[[Row], float | None]] = {
@@ -181,10 +181,10 @@ def _views(outcome: Outcome) -> Iterator[tuple[tuple[str, str], _Figures]]:
         if number in rows or staffed:
             figures = _figures(rows.get(number, Row()), None)
             figures["occupancy"] = busy / staffed if staffed else None
-            yield ("interval", _clock(number * outcome.interval_ms)), figures
+            yield ("interval", clock(number * outcome.interval_ms)), figures
 
 
-def _clock(ms: int) -> str:
+def clock(ms: int) -> str:
     """A moment of the cycle as ``HH:MM:SS``."""
     seconds = ms // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
