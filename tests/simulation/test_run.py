@@ -477,7 +477,11 @@ def test_groups_and_intervals_add_up_to_the_whole(scenario, seed):
     outcome = simulate(scenario, seed=seed)
     total = outcome.total
     for name in ("accepted", "accepted_in_time", "wait_ms"):
-        assert sum(getattr(group, name) for group in outcome.groups) == getattr(total, name), name
+        by_groups = sum(getattr(group, name) for group in outcome.groups)
+        # who came before the end of the warm-up and is accepted after it counts for his agent
+        assert by_groups >= getattr(total, name), name
+        if not scenario.warm_up_ms:
+            assert by_groups == getattr(total, name), name
     intervals = {wait.interval for wait in outcome.waits}
     parts = [outcome.wait_histogram(interval=number) for number in intervals]
     for number, row in outcome.by_interval().items():
