@@ -38,11 +38,12 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/python examples/omnichannel_centre.py
 
-# Kamailio and sipp for tests/telephony, Dovecot for tests/mail: installed when root on Debian,
-# else named.
+# Kamailio and sipp for tests/telephony, Dovecot for tests/mail, PostgreSQL for
+# tests/journal: installed when root on Debian, else named.
 test: $(STAMP)
 	@tools/install_telephony.sh
 	@tools/install_mail.sh
+	@tools/install_databases.sh
 	$(BIN)/python -m pytest -n 2 tests
 
 check: $(STAMP)

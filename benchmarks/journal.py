@@ -127,6 +127,7 @@ class OpenLoop:
         self.router = router
         self.every_s = 1 / lives_per_second
         self.answers_ms: list[float] = []
+        self._sent = 0
 
     async def timed(self, call: Awaitable[_T]) -> _T:
         """The answer, with how long it took."""
@@ -155,12 +156,13 @@ class OpenLoop:
     async def run(self, seconds: float) -> None:
         """Submit for so long."""
         began = perf_counter()
-        number = 0
+        due_s = 0.0
         async with anyio.create_task_group() as group:
             while (now_s := perf_counter() - began) < seconds:
-                while number * self.every_s <= now_s:
-                    group.start_soon(self.submit, number)
-                    number += 1
+                while due_s <= now_s:
+                    group.start_soon(self.submit, self._sent)
+                    self._sent += 1
+                    due_s += self.every_s
                 await anyio.sleep(0.001)
 
 

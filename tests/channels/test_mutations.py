@@ -9,6 +9,7 @@ Bounds hold without a clock: the values are no larger than a multiple of the inp
 inputs the executed lines and the peak of the memory are counted.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -21,11 +22,21 @@ import pytest
 
 from channels.rows import rows
 from channels.test_hostile import NESTED, NUMBERS, SEEDS, WORDS, Lines, changed, places, seeds_of
-from omniroute.channels import CHANNELS, Secrets, WebhookRequest, visible_reply
+from omniroute.channels import (
+    CHANNELS,
+    GoogleChat,
+    Secrets,
+    Teams,
+    Vonage,
+    WebhookRequest,
+    visible_reply,
+)
 from omniroute.channels.ami import AmiDecoder
 from omniroute.channels.esl import EslDecoder
 from omniroute.channels.html_text import html_links, html_to_text
+from omniroute.channels.jwt_rs256 import key_id_of
 from omniroute.channels.netstring import NetstringDecoder
+from omniroute.channels.quarantine import keep
 from omniroute.errors import PayloadError, SignatureError
 from omniroute.model import Disposition
 
@@ -211,6 +222,61 @@ def ignore_kind(raw: bytes, values: object) -> None:
 
 
 DOCUMENTS = {row.raw: found for row in SEEDS if (found := document(row.raw)) is not None}
+URLS = [
+    b"https://u:p@centre.example:443/in/matrix/_matrix/app/v1/transactions/t%2F1?access_token=s",
+    b"https://centre.example/users/@a:x?hub.mode=subscribe&hub.verify_token=t&hub.challenge=1",
+    b"https://[::1]:8080/v?msisdn=4477&to=44&messageId=1&text=a+b&sig=0&timestamp=1&crc_token=x",
+    b"http://x.example/conversation/7/messages?idConversation=7&bodySHA256=00&challengeCode=c",
+]
+TOKENS_OF_OTHERS = [
+    b"Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDB9.c2lnbmF0dXJl",
+    b"Bearer eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJhdWQiOiJhcHAiLCJleHAiOjE3MDAwMDAwMDB9.c2ln",
+    b'keyId="https://s.example/a#k",headers="(request-target) host date digest",signature="c2ln"',
+    b"v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+    b"Mon, 01 Jan 2024 00:00:00 GMT, SHA-256=c2ln, 1700000000",
+]
+HEADERS = (
+    *("Authorization", "Signature", "Digest", "Date", "X-Hub-Signature", "X-Signature-Ed25519"),
+    *("X-Slack-Request-Timestamp", "X-Slack-Signature", "Telnyx-Timestamp", "X-Zendesk-Webhook"),
+    *("Telnyx-Signature-Ed25519", "X-Plivo-Signature-V3", "X-Omniroute-Timestamp", "Content-Type"),
+)
+
+
+def everywhere(requests: Callable[[str], list[WebhookRequest]]) -> Callable[[bytes], object]:
+    """Every channel with each of the requests: its check, its proof, its normaliser."""
+    secrets = Secrets(["secret", "-----BEGIN PUBLIC KEY-----\nAAAA"], verify_token="token")
+    adapters = [Teams(app_id="app"), GoogleChat(audience="app"), Vonage(sms_signature="md5")]
+
+    def read(raw: bytes) -> object:
+        for request in requests(raw.decode("latin-1")):
+            for adapter in (*CHANNELS.values(), *adapters):
+                for step in (adapter.handshake, adapter.verify):
+                    with contextlib.suppress(SignatureError):
+                        step(request, secrets)
+                with contextlib.suppress(PayloadError):
+                    keep(adapter.normalize(request), adapter.name, request)
+            key_id_of(request)
+        return None
+
+    return read
+
+
+def at_url(url: str) -> list[WebhookRequest]:
+    return [
+        WebhookRequest(method=method, url=url, body=b"{}", received_at_ms=1_700_000_000_000)
+        for method in ("GET", "POST")
+    ]
+
+
+def with_header(value: str) -> list[WebhookRequest]:
+    headers = dict.fromkeys(HEADERS, value)
+    return [WebhookRequest(headers=headers, body=b"{}", received_at_ms=1_700_000_000_000)]
+
+
+def nothing_to_judge(raw: bytes, values: object) -> None:
+    """It ended."""
+
+
 PAGES = [raw for raw in contents("email") if b"<html" in raw.lower() or b"<div" in raw.lower()]
 PARSERS = [
     *map(channel_parser, CHANNELS),
@@ -229,6 +295,8 @@ PARSERS = [
         ],
         text_is_bounded,
     ),
+    Parser("every URL", URLS, everywhere(at_url), nothing_to_judge),
+    Parser("every header", TOKENS_OF_OTHERS, everywhere(with_header), nothing_to_judge),
     Parser("netstring", contents("kamailio"), in_pieces(NetstringDecoder), ignore_kind),
     Parser("ami", contents("asterisk_ami"), in_pieces(AmiDecoder), ignore_kind),
     Parser("esl", contents("freeswitch"), in_pieces(EslDecoder), ignore_kind),
@@ -243,7 +311,8 @@ def count_cost(parser: Parser, raw: bytes) -> None:
     """The same input again, under the two counters."""
     with Lines() as lines:
         quietly(parser, raw)
-    assert within(lines.count, LINES, raw), f"{lines.count} lines for {len(raw)} bytes"
+    many = len(CHANNELS) if parser.name.startswith("every ") else 1
+    assert within(lines.count, LINES, raw * many), f"{lines.count} lines for {len(raw)} bytes"
     tracemalloc.start()
     try:
         quietly(parser, raw)

@@ -1,5 +1,7 @@
 """The table of channels, and that every adapter in it follows the protocol."""
 
+import contextlib
+
 import pytest
 
 from omniroute.channels import (
@@ -78,6 +80,16 @@ class TestEveryAdapter:
         else:
             with pytest.raises(PayloadError, match=r"\w"):
                 adapter.normalize(WebhookRequest(body=body))
+
+    @pytest.mark.parametrize("url", ["", "x", "https://[", "https://x:y/?a", "//[::1", "https://é"])
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT"])
+    def test_any_url_is_no_trouble(self, adapter: Adapter, url, method):
+        request = WebhookRequest(method=method, url=url, body=b"{}")
+        for step in (adapter.handshake, adapter.verify):
+            with contextlib.suppress(SignatureError):
+                step(request, Secrets("secret", verify_token="token"))
+        with contextlib.suppress(PayloadError):
+            adapter.normalize(request)
 
     def test_a_body_of_a_megabyte_is_no_trouble(self, adapter: Adapter):
         for filler in (b"x", b"{", b'{"a":', b"a=b&", b"\0"):

@@ -130,6 +130,20 @@ def draw_plan(choose: Choose) -> Plan:
             Capacity(),
             Capacity(name="many", budget=3, costs={"voice": 3, "*": 1}, maxima={"chat": 2}),
             Capacity(name="odd", budget=2, costs={"chat": 1, "email": 2}),
+            Capacity(
+                name="joining",
+                budget=4,
+                maxima={"*": 2, "voice": 1},
+                interruptible_by={"voice": ["email"], "chat": ["chat", "voice"], "*": ["*"]},
+            ),
+            Capacity(
+                name="deferred",
+                budget=2,
+                costs={"voice": 2, "chat": 1},
+                interruptible_budget=choose((2, 3)),
+                interruptible_costs={"*": 1},
+                interruptible_when_full=choose((True, False)),
+            ),
         ],
         triage=_draw_triage(choose, count),
         limits=Limits(
@@ -251,7 +265,7 @@ def draw_agent(choose: Choose, agent_id: str) -> Agent:
         attributes=choose(
             ({}, {"site": "x"}, {"weight": 1}, {"weight": 3}, {"weight": 0}, {"weight": "2"})
         ),
-        capacity=choose(("default", "many", "odd")),
+        capacity=choose(("default", "many", "odd", "joining", "deferred")),
     )
 
 

@@ -20,7 +20,7 @@ Where the page leaves something open, this is the reading:
 - `taken` counts every offer of the queue, however it came about;
 - shares are among what waits; when nothing of his best tier waits, they do not count;
 - the interactions of one match are sorted when the agents have been served;
-- lanes are also counted in a queue that is not pushed, and two that differ in openings are two;
+- lanes are also counted in a queue that is not pushed;
 - with several open offers the oldest gives `agent_id` of pictures and of `MessageAppended`;
 - an interaction that joins the end keeps `seq`;
 - "every agent who satisfies it is barred" is also true when no agent satisfies it;
@@ -42,6 +42,7 @@ import attrs
 
 from engine.naive_after import NaiveAfter
 from engine.naive_inbound import NaiveDoor
+from engine.naive_room import has_room, occupancy_of
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
 from omniroute.events import (
@@ -53,10 +54,11 @@ from omniroute.events import (
     RejectReason,
     RevokeReason,
 )
-from omniroute.model import Agent, Interaction, InteractionState, Message
+from omniroute.model import Agent, Channel, Interaction, InteractionState, Message
 from omniroute.plan import (
     Accelerating,
     Access,
+    Capacity,
     Delivery,
     Expression,
     HeadStart,
@@ -71,6 +73,8 @@ from omniroute.plan import (
     TriageRule,
     WrapUpKind,
     all_of,
+    nobody,
+    none_of,
     parse,
 )
 
@@ -459,19 +463,15 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         who = person.agent.id
         return [i for i in self.items.values() if i.agent_id == who or who in i.asked.values()]
 
-    def used(self, person: Person) -> int:
-        capacity = self.plan.capacities[person.agent.capacity]
-        return sum(capacity.cost(i.messages[0].channel) or 0 for i in self.load(person))
+    def capacity(self, person: Person) -> Capacity:
+        return self.plan.capacities[person.agent.capacity]
+
+    def carried(self, person: Person) -> list[Channel]:
+        return [item.messages[0].channel for item in self.load(person)]
 
     def has_room(self, person: Person, item: Item) -> bool:
-        capacity, channel = self.plan.capacities[person.agent.capacity], item.messages[0].channel
-        cost = capacity.cost(channel)
-        same = [i for i in self.load(person) if i.messages[0].channel == channel]
-        return (
-            cost is not None
-            and self.used(person) + cost <= capacity.budget
-            and len(same) + 1 <= capacity.maximum(channel)
-        )
+        channel = item.messages[0].channel
+        return has_room(self.capacity(person), self.carried(person), channel)
 
     def eligible(self, person: Person, item: Item) -> bool:
         return (
@@ -483,9 +483,24 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             and person.agent.id not in item.asked.values()
         )
 
-    def lane(self, item: Item) -> tuple[str, str, int, str]:
-        channel = item.messages[0].channel
-        return item.queue.name, str(self.effective(item)), item.opening, channel
+    def lane(self, item: Item) -> tuple[str, str, str]:
+        requirement = all_of(self.effective(item), self.closed(item))
+        return item.queue.name, str(requirement), item.messages[0].channel
+
+    def closed(self, item: Item) -> Expression | None:
+        """What only those satisfy whose delay has passed."""
+        passed = {0, *self.openings(item.queue)[: item.opening]}
+        shut, above = [], []
+        for row in item.queue.access:
+            if row.after_ms not in passed:
+                here = all_of(row.agents, none_of(*above) if above else None)
+                shut.append(here)
+            if row.agents is None:
+                break
+            above.append(row.agents)
+        if None in shut:
+            return nobody()
+        return none_of(*shut) if shut else None
 
     # --- Order ----------------------------------------------------------------------------
 
@@ -522,8 +537,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         return min(waiting, key=lambda i: (portion(i), self.place(i)))
 
     def rank(self, person: Person, item: Item) -> tuple[Any, int]:
-        capacity = self.plan.capacities[person.agent.capacity]
-        occupancy = Fraction(self.used(person), capacity.budget)
+        occupancy = occupancy_of(self.capacity(person), self.carried(person))
         requirement = self.effective(item)
         required = requirement.required_skills if requirement else ()
         levels = [person.agent.skills.get(skill, 0) for skill in required]

@@ -101,8 +101,9 @@ class NaiveDoor:
         for other, (other_ms, _) in list(self.windows.items()):
             if self.now_ms - other_ms >= rate.window_ms:
                 del self.windows[other]
-        if len(self.windows) > rate.max_senders:
-            del self.windows[next(iter(self.windows))]
+        others = [other for other in self.windows if other[0] == message.channel]
+        if len(others) > rate.max_senders:
+            del self.windows[others[0]]
 
     # --- who is the same customer ---------------------------------------------------------
 

@@ -9,7 +9,7 @@ from engine.cases import walk
 from engine.naive import WAITING, NaiveEngine
 from omniroute import events as ev
 from omniroute.events import OfferKind, OwnStep, RejectReason, RevokeReason
-from omniroute.model import Agent, Channel, Message
+from omniroute.model import Agent, Channel, Customer, Message, UpdateKind
 from omniroute.plan import (
     Access,
     Capacity,
@@ -22,6 +22,7 @@ from omniroute.plan import (
     Queue,
     Refusal,
     RefusalRule,
+    SenderRate,
     Step,
     WrapUp,
     WrapUpKind,
@@ -31,9 +32,13 @@ from omniroute.simulation import AuditError, Auditor, Law
 ANN, BOB = Agent(id="ann", skills={"a": 2}), Agent(id="bob", skills={"a": 1})
 
 
-def plan(limits=None, **queue):
+def plan(limits=None, sender_rate=None, **queue):
     queue.setdefault("offer_timeout_ms", 100)
-    return Plan(queues=[Queue(name="q", **queue)], limits=limits or Limits())
+    return Plan(
+        queues=[Queue(name="q", **queue)],
+        limits=limits or Limits(),
+        sender_rate=sender_rate or SenderRate(),
+    )
 
 
 def plans(*queues, limits=None):
@@ -115,6 +120,10 @@ PULL = {"delivery": Delivery.PULL}
 END = {"on_requeue": OnRequeue.JOIN_END}
 BOTH = (ev.SignIn(ANN), ev.SignIn(BOB), submit())
 PICKED, ASSIGNED = OfferKind.PICKED, OfferKind.ASSIGNED
+TEXT = Message(channel=Channel.VOICE, message_id="m", text="new")
+EDITED = (submit(message_id="m"), ev.Update(TEXT, UpdateKind.EDITED, delivery_key="d"))
+BEA = Customer(id="bea")
+ONE = SenderRate(maxima={"voice": 1})
 TICK = (ev.Tick(), 60)
 LATE = (ev.Tick(), 101)
 
@@ -226,6 +235,17 @@ FAULTS = [
     ("an open thread is opened again", plan(), (submit(thread_id="t"), submit()), change(ev.Queued, 1, message=Message(channel=Channel.VOICE, thread_id="t")), Law.MESSAGE),
     ("a message joins a stranger", plan(), (submit(), submit(thread_id="t"), submit(thread_id="t")), change(ev.MessageAppended, interaction_id="i1"), Law.MESSAGE),
     ("a message is shown to a stranger", plan(), (*WORKING[:1], submit(thread_id="t"), submit(thread_id="t")), change(ev.MessageAppended, agent_id="bob"), Law.MESSAGE),
+    # what is said of messages and senders
+    ("an edit of a message that is not there", plan(), EDITED, change(ev.MessageEdited, message=MESSAGE), Law.MESSAGE),
+    ("an edit is applied twice", plan(), EDITED, double(ev.MessageEdited), Law.MESSAGE),
+    ("a redacted message is edited", plan(), (*EDITED, ev.Update(TEXT, UpdateKind.DELETED)), lambda e: [*e, msgspec.structs.replace(e[1], at_ms=9, delivery_key="e")], Law.MESSAGE),
+    ("an edit is shown to a stranger", plan(), EDITED, change(ev.MessageEdited, agent_id="bob"), Law.MESSAGE),
+    ("an update is noted twice", plan(), (ev.Update(TEXT, UpdateKind.EDITED, delivery_key="d"),), double(ev.UpdateNoted), Law.MESSAGE),
+    ("a delivery is routed twice", plan(), (submit(), submit()), lambda e: [msgspec.structs.replace(event, delivery_key="d") for event in e], Law.MESSAGE),
+    ("a sender over the rate is routed", plan(sender_rate=ONE), (submit(customer=BEA), submit()), change(ev.Queued, 1, message=Message(channel=Channel.VOICE, customer=BEA)), Law.ADMISSION),
+    ("a sender within the rate is refused", plan(), (submit(customer=BEA),), add(ev.Rejected(1, "i2", Message(channel=Channel.VOICE, customer=BEA), RejectReason.SENDER_RATE)), Law.ADMISSION),
+    ("customers are linked in secret", plan(), (submit(),), add(ev.CustomersLinked(1, "a", ("b", "c"))), Law.MESSAGE),
+    ("customers are linked twice", plan(), (submit(),), add(ev.CustomersLinked(1, "b", ("b", "c")), ev.CustomersLinked(1, "b", ("b", "c"))), Law.MESSAGE),
     # answers
     *[
         (f"a false {reason}", plan(), WORKING[:4], add(ev.CommandRejected(3, "any", subject, reason)), Law.ANSWER)
@@ -317,6 +337,8 @@ REPEATABLE = (
     ev.Rejected,
     ev.Duplicate,
     ev.MessageAppended,
+    ev.MessageEdited,
+    ev.UpdateNoted,
     ev.Reprioritized,
     ev.Moved,
     ev.AgentChanged,
@@ -439,6 +461,11 @@ class NoMemoryForMessages(NaiveEngine):
         return False
 
 
+class IgnoresTheRate(NaiveEngine):
+    def is_over_rate(self, message):
+        return False
+
+
 class NoMemoryForThreads(NaiveEngine):
     def open_thread(self, message):
         return None
@@ -477,6 +504,7 @@ WRONG = [
     (LosesTheOffered, Law.WORK),
     (NoMemoryForMessages, Law.MESSAGE),
     (NoMemoryForThreads, Law.MESSAGE),
+    (IgnoresTheRate, Law.ADMISSION),
 ]
 
 

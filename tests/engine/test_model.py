@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from engine.cases import COMMANDS, GAPS_MS, NAMES, draw_agent, draw_plan, walk
 from engine.naive import NaiveEngine
+from engine.naive_room import has_room
 from omniroute import events as ev
 from omniroute.engine import Engine, Verdict
 from omniroute.errors import UsageError
@@ -62,9 +63,7 @@ def verdict(naive: NaiveEngine, agent_id: str, interaction_id: str) -> Verdict:
         return Verdict.CHOSEN
     if not (naive.satisfies(person, item) and naive.has_access(person, item)):
         return Verdict.NOT_QUALIFIED
-    capacity, channel = naive.plan.capacities[person.agent.capacity], item.messages[0].channel
-    cost = capacity.cost(channel)
-    if cost is None or cost > capacity.budget or not capacity.maximum(channel):
+    if not has_room(naive.capacity(person), [], item.messages[0].channel):
         return Verdict.OTHER_CHANNELS
     if not person.ready:
         return Verdict.NOT_READY

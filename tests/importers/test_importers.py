@@ -7,7 +7,17 @@ import pytest
 
 from omniroute.errors import PlanError, UnknownNameError
 from omniroute.importers import KINDS, Loss, import_plan
-from omniroute.plan import OnExpiry, RefusalRule, Severity, Strategy, WrapUp, check, loads
+from omniroute.plan import (
+    Delivery,
+    NewestFirst,
+    OnExpiry,
+    RefusalRule,
+    Severity,
+    Strategy,
+    WrapUp,
+    check,
+    loads,
+)
 
 DATA = Path(__file__).parents[1] / "data" / "importers"
 FILES = {
@@ -155,6 +165,19 @@ def test_twilio_without_task_queues_members_are_groups():
     assert told(gaps, "WQ1", "not in the file", loss=Loss.CHANGED)
 
 
+def test_twilio_a_task_queue_brings_its_order_and_its_reservations():
+    document = workflow({"targets": [{"queue": "R"}]}, default=None)
+    document["task_queues"][1] |= {"task_order": "LIFO", "max_reserved_workers": 4}
+    plan, _ = imported("twilio", document)
+    assert plan.queues["R"].order == NewestFirst()
+    assert plan.queues["R"].offers == 4
+    document = workflow({"targets": [{"queue": "R", "timeout": 5}, {"queue": "Q"}]}, default=None)
+    document["task_queues"][1]["task_order"] = "LIFO"
+    plan, gaps = imported("twilio", document)
+    assert plan.queues[plan.triage[0].queue].order == NewestFirst()
+    assert told(gaps, "task_order", "those of the first", loss=Loss.CHANGED)
+
+
 # --- Azure ------------------------------------------------------------------------------
 
 
@@ -187,6 +210,16 @@ def azure(**parts):
 
 def policy(**parts):
     return azure(classificationPolicies=[{"id": "p", "fallbackQueueId": "q", **parts}])
+
+
+@pytest.mark.parametrize(("given", "offers"), [(1, 1), (7, 7), (60, 50)])
+def test_azure_offers_at_once(given, offers):
+    mode = {"kind": "roundRobin", "minConcurrentOffers": 1, "maxConcurrentOffers": given}
+    queues = [{"id": "q", "distributionPolicyId": "d"}]
+    policies = [{"id": "d", "mode": mode}]
+    plan, gaps = imported("azure", {"queues": queues, "distributionPolicies": policies})
+    assert plan.queues["q"].offers == offers
+    assert told(gaps, "60 offers at once") == (given == 60)
 
 
 def test_azure_queue_selectors_find_the_one_queue_by_labels():
@@ -265,12 +298,13 @@ def test_amazon_connect():
         (None, None),
     ]
     assert plan.queues["Sales"].max_waiting == 40
-    # A delay keeps the agents of a profile out until it is over.
-    assert steps(plan.queues["Support"]) == [('groups has "Experts"', 60), (None, None)]
-    assert plan.queues["Support"].tier < plan.queues["Later"].tier
-    (wait, end), _ = steps(plan.queues["Later"])
-    assert end == 30
-    assert "and not" in wait
+    # A row of a profile is a row of the queue's access.
+    assert [(str(r.agents), r.tier, r.after_ms) for r in plan.queues["Support"].access] == [
+        ('groups has "First line"', 1, 60_000),
+        ('groups has "Experts"', 1, 0),
+    ]
+    assert [(r.tier, r.after_ms) for r in plan.queues["Later"].access] == [(4, 30_000)]
+    assert plan.queues["Sales"].access == ()
     assert dict(plan.capacities["First line"].maxima) == {"voice": 1, "chat": 3}
     office = plan.hours[plan.queues["Sales"].hours]
     assert [str(i) for i in office.weekly["mon"]] == ["08:30-12:00", "13:00-24:00"]
@@ -278,7 +312,7 @@ def test_amazon_connect():
     assert not office.is_open(1_795_806_000_000)  # 14:00
     assert told(gaps, "TASK", loss=Loss.LEFT_OUT)
     assert told(gaps, "h-gone", loss=Loss.LEFT_OUT)
-    assert told(gaps, "priorities 1, 2 of Sales", loss=Loss.CHANGED)
+    assert told(gaps, "QueueConfigs[1]", "priority 2", "all channels", loss=Loss.CHANGED)
 
 
 def connect(*media):
@@ -308,6 +342,20 @@ def test_amazon_connect_a_full_channel_leaves_room_for_no_other():
         {"voice": 3, "chat": 1},
     )
     assert told(gaps, "MediaConcurrencies", loss=Loss.CHANGED)
+
+
+def test_amazon_connect_what_is_assigned_by_hand_is_pulled():
+    hand = [{"QueueReference": {"QueueId": q, "Channel": "TASK"}} for q in ("q", "r")]
+    pushed = [{"QueueReference": {"QueueId": "q"}, "Priority": 3, "Delay": 0}]
+    profiles = [
+        {"Name": "P", "QueueConfigs": pushed},
+        {"Name": "H", "ManualAssignmentQueueConfigs": hand},
+    ]
+    plan, gaps = imported("amazon_connect", {"RoutingProfiles": profiles})
+    assert plan.queues["q"].delivery is Delivery.PUSH_AND_PULL
+    assert plan.queues["r"].delivery is Delivery.PULL
+    assert plan.queues["q"].tier == 2
+    assert told(gaps, "only pick from q", loss=Loss.CHANGED)
 
 
 def test_amazon_connect_criteria_alone():
@@ -343,7 +391,8 @@ def test_asterisk():
     assert "retired" not in plan.queues
     assert "ours" not in plan.queues
     assert plan.queues["everybody"].on_expiry is OnExpiry.NOTHING
-    assert told(gaps, "line 41", "ringall", loss=Loss.CHANGED)
+    assert plan.queues["everybody"].offers == 50  # ringall
+    assert plan.limits.max_offers == 10_000  # it rings for ever
     assert told(gaps, "line 44", "#include", loss=Loss.LEFT_OUT)
     assert told(gaps, "joinempty", loss=Loss.LEFT_OUT)
     assert told(gaps, "extensions.conf", loss=Loss.LEFT_OUT)
@@ -380,6 +429,27 @@ def test_asterisk_one_penalty_is_a_group():
     assert plan.queues["a"].strategy is Strategy.ROUND_ROBIN
 
 
+STRATEGIES = [
+    ("ringall", "", Strategy.LONGEST_IDLE, 50, False),
+    ("ringall", ",1", Strategy.MOST_SKILLED, 50, True),
+    ("leastrecent", ",1", Strategy.MOST_SKILLED, 1, False),
+    ("rrmemory", "", Strategy.ROUND_ROBIN, 1, False),
+    ("fewestcalls", "", Strategy.WEIGHTED, 1, True),
+    ("random", "", Strategy.ROUND_ROBIN, 1, True),
+]
+
+
+@pytest.mark.parametrize(("word", "penalty", "strategy", "offers", "lost"), STRATEGIES)
+def test_asterisk_strategies(word, penalty, strategy, offers, lost):
+    text = f"[a]\nstrategy={word}\nmember=>X/1\nmember=>X/2{penalty}\n"
+    plan, gaps = imported("asterisk", text)
+    queue = plan.queues["a"]
+    assert (queue.strategy, queue.offers) == (strategy, offers)
+    assert told(gaps, f"strategy = {word}", loss=Loss.CHANGED) is lost
+    weighted = {agent.attributes.get("weight") for agent in plan.agents.values()}
+    assert weighted == ({1} if strategy is Strategy.WEIGHTED else {None})
+
+
 # --- FreeSWITCH -------------------------------------------------------------------------
 
 
@@ -392,6 +462,7 @@ def test_freeswitch():
     assert support.order.ms_per_point == 1000
     assert support.refusal.after_ms == 10_000
     assert plan.queues["sales@default"].strategy is Strategy.MOST_SKILLED
+    assert plan.queues["later@default"].offers == 50  # ring-all
     assert told(gaps, "gone@default", loss=Loss.LEFT_OUT)
     assert told(gaps, "wrap-up-time of 10, 25", loss=Loss.CHANGED)
     assert told(gaps, "line 10", "max-wait-time", loss=Loss.LEFT_OUT) is False

@@ -115,9 +115,30 @@ hours_tables = st.builds(
 channel_tables = st.dictionaries(
     st.sampled_from(["*", *(channel.value for channel in Channel)]), st.integers(0, 99), max_size=4
 )
-capacities = st.builds(
-    Capacity, name=names, budget=counts, costs=channel_tables, maxima=channel_tables
-)
+channel_names = st.sampled_from(["*", *(channel.value for channel in Channel)])
+
+
+@st.composite
+def capacities(draw):
+    costs, deferred = draw(channel_tables), draw(channel_tables)
+    deferred = {name: cost for name, cost in deferred.items() if name not in costs}
+    second = {
+        "interruptible_budget": draw(counts),
+        "interruptible_costs": deferred,
+        "interruptible_when_full": draw(st.booleans()),
+    }
+    return Capacity(
+        name=draw(names),
+        budget=draw(counts),
+        costs=costs,
+        maxima=draw(channel_tables),
+        interruptible_by=draw(
+            st.dictionaries(channel_names, st.lists(channel_names, max_size=3), max_size=3)
+        ),
+        **(second if deferred else {}),
+    )
+
+
 attribute_values = st.text(max_size=5) | st.integers() | st.booleans()
 attribute_values |= st.lists(st.text(max_size=5), max_size=3).map(tuple)
 
@@ -128,7 +149,7 @@ def plans(draw):
     opening = draw(st.lists(hours_tables, max_size=2, unique_by=lambda h: h.name))
     if opening:
         tables = [attrs.evolve(q, hours=opening[-1].name) for q in tables]
-    found = draw(st.lists(capacities, max_size=2, unique_by=lambda c: c.name))
+    found = draw(st.lists(capacities(), max_size=2, unique_by=lambda c: c.name))
     agent = st.builds(
         Agent,
         id=names,

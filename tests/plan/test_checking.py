@@ -40,6 +40,10 @@ ANY = TriageRule(queue="q")
 SKILLS = [Skill("billing"), Skill("tech"), Skill("lang:de"), Skill("lang:fr")]
 
 
+#: What comes with other findings where nothing fits or nobody is left.
+FOLLOWS = {Code.IDLE_AGENT, Code.USELESS_CAPACITY}
+
+
 def plan(**changes):
     given_ = {"queues": [Queue(name="q")], "agents": [ANNA], "triage": [ANY]}
     return Plan(**{**given_, **changes})
@@ -61,6 +65,11 @@ def rules(*found, **changes):
 
 def carries(**costs):
     return [Capacity(budget=10, costs=costs)]
+
+
+def joins(**changes):
+    """A capacity in which a call may join a chat."""
+    return [Capacity(budget=10, interruptible_by={"chat": ["voice"]}, **changes)]
 
 
 def wait(seconds, requirement=None, **changes):
@@ -419,6 +428,67 @@ CASES = [
         {"capacities": [Capacity(budget=10, costs={"*": 11, "email": 1})]},
         {"capacities": [Capacity(budget=11, costs={"*": 11, "email": 1})]},
     ),
+    (
+        Code.CHANNEL_NEVER_FITS,
+        ERROR,
+        "capacities.default.interruptible_costs.email",
+        "email costs 5 of a budget of 4",
+        {"capacities": [Capacity(interruptible_budget=4, interruptible_costs={"email": 5})]},
+        {"capacities": [Capacity(interruptible_budget=5, interruptible_costs={"email": 5})]},
+    ),
+    (
+        Code.USELESS_CAPACITY,
+        ERROR,
+        "capacities.spare",
+        "no channel ever fits",
+        {"capacities": [Capacity(), Capacity(name="spare", maxima={"*": 0})]},
+        {"capacities": [Capacity(), Capacity(name="spare", maxima={"*": 0, "sms": 1})]},
+    ),
+    (
+        Code.USELESS_INTERRUPTION,
+        WARNING,
+        "capacities.default.interruptible_by.chat",
+        "voice may interrupt chat, but together they cost 11 of a budget of 10",
+        {"capacities": joins(costs={"*": 1, "voice": 10})},
+        {"capacities": joins(costs={"*": 1, "voice": 9})},
+    ),
+    (
+        Code.USELESS_INTERRUPTION,
+        WARNING,
+        "capacities.default.interruptible_by.chat",
+        "but voice is never offered",
+        {"capacities": joins(maxima={"voice": 0})},
+        {"capacities": joins(maxima={"voice": 1})},
+    ),
+    (
+        Code.USELESS_INTERRUPTION,
+        WARNING,
+        "capacities.default.interruptible_by.chat",
+        "but chat is never offered",
+        {"capacities": joins(maxima={"chat": 0})},
+        {"capacities": joins(maxima={"chat": 1})},
+    ),
+    (
+        Code.USELESS_INTERRUPTION,
+        WARNING,
+        "capacities.default.interruptible_by.chat",
+        "voice may interrupt chat, but chat uses up the budget",
+        {
+            "capacities": joins(
+                costs={"*": 1, "chat": 10},
+                interruptible_budget=1,
+                interruptible_costs={"voice": 1},
+                interruptible_when_full=False,
+            )
+        },
+        {
+            "capacities": joins(
+                costs={"*": 1, "chat": 10},
+                interruptible_budget=1,
+                interruptible_costs={"voice": 1},
+            )
+        },
+    ),
     # what queues do to each other
     (
         Code.STARVING_PRIORITY,
@@ -564,7 +634,7 @@ CASES = [
     ids=[f"{number}-{case[0]}" for number, case in enumerate(CASES)],
 )
 def test_a_plan_has_exactly_this_finding(code, severity, where, message, changes, neighbour):
-    [found] = [f for f in check(plan(**changes)) if f.code is not Code.IDLE_AGENT or code is f.code]
+    [found] = [f for f in check(plan(**changes)) if f.code not in FOLLOWS or f.code is code]
     assert (found.code, found.severity, found.where) == (code, severity, where)
     assert message in found.message
     assert check(plan(**neighbour)) == ()
@@ -654,7 +724,8 @@ def test_any_plan_can_be_checked(found, whole, first, agents, costs):
         **queue(until(60, first), Step(drop=["*"]), members=whole),
     )
     for finding in check(made):
-        assert finding.where.split(".")[0].split("[")[0] in {"queues", "triage", "agents"}
+        table = finding.where.split(".")[0].split("[")[0]
+        assert table in {"queues", "triage", "agents", "capacities"}
         assert finding.message
 
 

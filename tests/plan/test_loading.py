@@ -58,6 +58,10 @@ max_dedupe_keys = 1000
 budget = 100
 costs = { voice = 100, "*" = 25 }
 maxima = { chat = 3 }
+interruptible_by = { voice = [], "*" = ["voice", "chat"] }
+interruptible_budget = 50
+interruptible_costs = { email = 10, sms = 5 }
+interruptible_when_full = false
 
 [queues.billing]
 members = "billing"
@@ -124,7 +128,16 @@ PLAN = Plan(
         max_dedupe_keys=1000,
     ),
     capacities=[
-        Capacity(name="blended", budget=100, costs={"voice": 100, "*": 25}, maxima={"chat": 3})
+        Capacity(
+            name="blended",
+            budget=100,
+            costs={"voice": 100, "*": 25},
+            maxima={"chat": 3},
+            interruptible_by={"voice": (), "*": ("voice", "chat")},
+            interruptible_budget=50,
+            interruptible_costs={"email": 10, "sms": 5},
+            interruptible_when_full=False,
+        )
     ],
     queues=[
         Queue(
@@ -345,6 +358,30 @@ FAULTS = [
     ),
     ("[capacities.a]\ncosts = {email = 'x'}", PlanError, "capacities.a.costs.email", "integer"),
     ("[capacities.a]\nmaxima = 3", PlanError, "capacities.a.maxima", "must be a table"),
+    (
+        "[capacities.a]\ninterruptible_by = ['voice']",
+        PlanError,
+        "capacities.a.interruptible_by",
+        "must be a table, got an array",
+    ),
+    (
+        "[capacities.a]\ninterruptible_by = {chat = 'voice'}",
+        PlanError,
+        "capacities.a.interruptible_by.chat",
+        "must be an array of strings",
+    ),
+    (
+        "[capacities.a]\ninterruptible_by = {chat = ['voce']}",
+        UnknownNameError,
+        "capacities.a.interruptible_by",
+        "did you mean 'voice'?",
+    ),
+    (
+        "[capacities.a]\ninterruptible_costs = {email = 1}",
+        PlanError,
+        "capacities.a",
+        "need an interruptible_budget",
+    ),
     ("[[agents]]\nname = 'x'", PlanError, "agents[0]", "the key 'id' is missing"),
     ("[[agents]]\nid = ''", PlanError, "agents[0].id", "must not be empty"),
     ("[[agents]]\nid = 'a'\n[[agents]]\nid = 'a'", PlanError, "agents[1].id", r"agents\[0\]"),

@@ -54,6 +54,43 @@ BAD_VALUES = [
     (lambda: TriageRule(queue="a", when="billing"), ExpressionError, "unknown field 'billing'"),
     (lambda: Capacity(costs={"emial": 1}), UnknownNameError, "did you mean 'email'?"),
     (lambda: Capacity(costs={"email": -1}), PlanError, "email: must be an integer of at least 0"),
+    (
+        lambda: Capacity(interruptible_by={"chat": ["voce"]}),
+        UnknownNameError,
+        "did you mean 'voice'?",
+    ),
+    (
+        lambda: Capacity(interruptible_by={"chat": "voice"}),
+        PlanError,
+        "chat: must be a sequence of channels, got the text 'voice'",
+    ),
+    (
+        lambda: Capacity(
+            costs={"email": 1}, interruptible_costs={"email": 1}, interruptible_budget=1
+        ),
+        PlanError,
+        "capacity 'default': 'email' is in costs and in interruptible_costs",
+    ),
+    (
+        lambda: Capacity(interruptible_costs={"*": 1}, interruptible_budget=1),
+        PlanError,
+        'give it one cost (costs is { "*" = 1 } unless given)',
+    ),
+    (
+        lambda: Capacity(interruptible_costs={"email": 1}),
+        PlanError,
+        "interruptible_costs need an interruptible_budget of at least 1",
+    ),
+    (
+        lambda: Capacity(interruptible_budget=1),
+        PlanError,
+        "an interruptible_budget needs interruptible_costs",
+    ),
+    (
+        lambda: Capacity(interruptible_when_full=False),
+        PlanError,
+        "interruptible_when_full needs interruptible_costs",
+    ),
     (lambda: Plan(queues=[], limits=None), PlanError, "must be a Limits"),
     (lambda: Plan(queues=[Queue(name="a")] * 2), PlanError, "queue 'a' is defined twice"),
 ]

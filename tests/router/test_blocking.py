@@ -49,7 +49,8 @@ def test_a_full_life_from_a_thread():
             assert [a.assignment_id for a in desk.assignments] == [assignment.assignment_id]
             assert assignment.wait_closed(0) is None
             assert assignment.complete("done")
-            assert not assignment.complete("done")
+            assert assignment.complete("done")  # the answer again
+            assert not assignment.complete("sold")
             assert assignment.wait_closed(LONG_MS) is InteractionState.COMPLETED
             assert assignment.next_message() is None
             assert assignment.code == "done"

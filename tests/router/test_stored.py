@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import live
-from omniroute import JournalError, MemoryJournal, Router, UsageError, wall_clock
+from omniroute import JournalError, MemoryJournal, Queue, Router, UsageError, wall_clock
 from omniroute.engine import Engine
 from omniroute.errors import (
     CorruptJournalError,
@@ -17,6 +17,7 @@ from omniroute.errors import (
     RouterClosedError,
     UnknownNameError,
 )
+from omniroute.events import Expired, Offered
 from omniroute.journal import (
     MemoryStore,
     Shelf,
@@ -211,6 +212,43 @@ async def test_metrics_behind_a_snapshot_show_what_stands_and_count_from_now(tmp
         for interaction in second.interactions():
             await second.cancel(interaction.id)
         assert not [key for key in gauges(registries[1]) if "agents" not in key[0]]
+
+
+# --- what changed while nothing ran -------------------------------------------------------
+
+
+@pytest.mark.parametrize("snapshots", [0, 1])
+async def test_an_offer_that_ran_out_while_nothing_ran_ends_at_its_own_deadline(snapshots):
+    async with StoreJournal(MemoryStore()) as journal:
+        async with router(journal) as first:
+            await first.sign_in("ann")
+            await first.submit(live.message(), queue="sales")
+            for _ in range(snapshots):
+                await take_snapshot(journal, first.plan)
+        async with router(journal, clock=lambda: 100_000_000) as second:
+            receipt = await second.submit(live.message(), queue="support")
+            assert receipt.outcome is Outcome.QUEUED
+            assert second.interaction("i1").state is InteractionState.WAITING
+        events = [event async for frame in journal.read() for event in frame.events]
+    (offered,) = [event for event in events if isinstance(event, Offered)]
+    (expired,) = [event for event in events if isinstance(event, Expired)]
+    assert expired.at_ms == offered.expires_at_ms == 1_000_000 + live.OFFER_MS
+
+
+@pytest.mark.parametrize("snapshots", [0, 1])
+async def test_work_outlives_the_plan_it_came_in_under(caplog, snapshots):
+    caplog.set_level("INFO", "omniroute")
+    async with StoreJournal(MemoryStore()) as journal:
+        async with router(journal) as first:
+            await a_morning(first)
+            for _ in range(snapshots):
+                await take_snapshot(journal, first.plan)
+            before = {each.id: each.state for each in first.interactions()}
+        plan = live.plan(queues=[Queue(name="support")], triage=[])
+        async with router(journal, plan=plan) as second:
+            assert {each.id: each.state for each in second.interactions()} == before
+    (_, started) = [r for r in caplog.records if r.msg == "router_started"]
+    assert started.plan_changed is bool(snapshots)
 
 
 # --- who writes ---------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def recorded(scenario, seed):
     return batches
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(SCENARIOS, st.integers(0, 3), st.data())
 def test_an_offer_that_was_not_made_is_found_at_once(scenario, seed, data):
     batches = recorded(scenario, seed)
@@ -44,7 +44,7 @@ def _last_is_offer(events):
     return bool(events) and isinstance(events[-1], ev.Offered)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(SCENARIOS, st.integers(0, 3), st.data())
 def test_whatever_is_lost_both_find_the_same(scenario, seed, data):
     batches = recorded(scenario, seed)

@@ -469,3 +469,23 @@ def test_a_long_run_takes_no_more_space_than_a_short_one():
     short, long = size(24), size(96)
     assert long[0] < 1.2 * short[0]
     assert long[1] == short[1]
+
+
+@settings(max_examples=15)
+@given(SCENARIOS, st.integers(0, 3))
+def test_groups_and_intervals_add_up_to_the_whole(scenario, seed):
+    outcome = simulate(scenario, seed=seed)
+    total = outcome.total
+    for name in ("accepted", "accepted_in_time", "wait_ms"):
+        by_groups = sum(getattr(group, name) for group in outcome.groups)
+        # who came before the end of the warm-up and is accepted after it counts for his agent
+        assert by_groups >= getattr(total, name), name
+        if not scenario.warm_up_ms:
+            assert by_groups == getattr(total, name), name
+    intervals = {wait.interval for wait in outcome.waits}
+    parts = [outcome.wait_histogram(interval=number) for number in intervals]
+    for number, row in outcome.by_interval().items():
+        waits = outcome.wait_histogram(interval=number)
+        assert sum(count for _, count in waits.accepted) == row.accepted
+        assert sum(count for _, count in waits.abandoned) == row.abandoned
+    assert type(parts[0]).total(parts) == outcome.wait_histogram() if parts else True

@@ -65,6 +65,8 @@ class FakeAsterisk(Exchange):
         self._end(self._leg(phone), 16)
 
     def heard(self, call):
+        if call in self.lines and self.lines[call].music:
+            return "music"
         for members in self.bridges.values():
             if call in members:
                 others = [self.lines[other].phone for other in members if other != call]

@@ -435,11 +435,26 @@ async def test_after_a_lost_connection_everything_is_compared(kind):
         await here.waits(1)
         await fake.hears(talks, ANA)
         assert here.total.abandoned == 1
+        await fake.until(lambda: leaves not in here.board._calls)
         await fake.put_down(ANA)
         await fake.hears(talks, None)
         await fake.until(lambda: assignment.state is InteractionState.COMPLETED)
         await fake.take_up(ANA)
         await fake.hears(stays, ANA)
+
+
+async def test_an_agent_who_hangs_up_unseen_has_completed(kind):
+    async with both(kind) as (fake, here), here.router.sign_in("ana"):
+        call = await fake.call()
+        await fake.take_up(ANA)
+        await fake.hears(call, ANA)
+        fake.is_down = True
+        await fake.drop()
+        await fake.until(lambda: not here.board.is_connected)
+        await fake.put_down(ANA)
+        fake.is_down = False
+        await fake.hears(call, None)
+        assert here.total.completed == 1
 
 
 async def test_a_phone_that_rings_for_nobody_after_a_lost_connection_is_stopped(kind):

@@ -52,7 +52,11 @@ def form_of(request: WebhookRequest) -> dict[str, str]:
             them was meant would be the reader's guess, and the signature covers both.
     """
     if request.method == "GET":
-        pairs = _pairs(urlsplit(request.url).query)
+        try:
+            query = urlsplit(request.url).query
+        except ValueError as error:
+            raise PayloadError(f"the URL is none: {error}") from None
+        pairs = _pairs(query)
     else:
         pairs = _body_pairs(request.body.strip())
     found: dict[str, str] = {}

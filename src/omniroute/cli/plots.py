@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import pathlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ..errors import MissingExtraError
 from ..simulation import Outcome, Report, WaitHistogram, summarize
 from ..simulation.erlang import erlang_c
 from ..simulation.outcome import bucket_top
+from ..simulation.report import clock
 
 __all__ = ["draw"]
 
@@ -27,28 +29,43 @@ def draw(folder: pathlib.Path, outcomes: Sequence[Outcome], compared: Sequence[O
     folder.mkdir(parents=True, exist_ok=True)
     runs = [outcomes, compared] if compared else [outcomes]
     reports = [summarize(run) for run in runs]
-    paints: dict[str, Callable[[Any], None]] = {
-        "service_level.png": lambda axes: _service_level(axes, reports),
-        "waits.png": lambda axes: _waits(axes, runs),
-        "occupancy.png": lambda axes: _occupancy(axes, outcomes),
-        "who_served_whom.png": lambda axes: _served(axes, reports[0]),
+    whole: list[_Paint] = [lambda axes: _service_level(axes, reports)]
+    paints: dict[str, list[_Paint]] = {
+        "service_level.png": whole,
+        "waits.png": [lambda axes: _waits(axes, runs)],
+        "occupancy.png": [partial(_occupancy, run=run) for run in runs],
+        "who_served_whom.png": [partial(_served, report=report) for report in reports],
     }
-    for name, paint in paints.items():
+    for name, parts in paints.items():
         figure: Any = Figure(figsize=(9, 4.5), layout="constrained")
-        paint(figure.subplots())
+        for axes, paint in zip(
+            figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True
+        ):
+            paint(axes)
         figure.savefig(folder / name, dpi=120)
 
 
+_Paint = Callable[[Any], None]
+
+
+def _labels(reports: Sequence[Report]) -> list[str]:
+    """What tells them apart: the plans, else the scenarios."""
+    plans = [report.plan for report in reports]
+    return plans if len(set(plans)) == len(plans) else [report.scenario for report in reports]
+
+
 def _service_level(axes: Any, reports: Sequence[Report]) -> None:
-    for report in reports:
+    names: dict[str, int] = {}
+    for report, label in zip(reports, _labels(reports), strict=True):
         lines = [line for line in report.lines if line.view == "interval"]
         found = [(line.name[:5], line.measures.get("service_level_offered")) for line in lines]
         known = [(name, value) for name, value in found if value is not None]
+        places = [names.setdefault(name, len(names)) for name, _ in known]
         errors = [100 * (value.half_width or 0) for _, value in known]
         means = [100 * value.mean for _, value in known]
-        axes.errorbar([n for n, _ in known], means, errors, capsize=2, label=report.plan)
+        axes.errorbar(places, means, errors, capsize=2, label=label)
     axes.set(title="Service level (accepted in time / accepted + abandoned)", ylabel="%")
-    axes.tick_params(axis="x", rotation=90)
+    axes.set_xticks(list(names.values()), list(names), rotation=90)
     axes.legend()
 
 
@@ -104,9 +121,16 @@ def _occupancy(axes: Any, run: Sequence[Outcome]) -> None:
             busy = sum(group.busy_ms[interval] for group in groups)
             row.append(100 * busy / staffed if staffed else math.nan)
         table.append(row)
-    image = axes.imshow(table, aspect="auto", vmin=0, vmax=100, cmap="viridis")
+    worked = [n for n in range(len(table[0])) if not all(math.isnan(row[n]) for row in table)]
+    first, last = (worked[0], worked[-1] + 1) if worked else (0, 1)
+    shown = [row[first:last] for row in table]
+    image = axes.imshow(shown, aspect="auto", vmin=0, vmax=100, cmap="viridis")
     axes.set_yticks(range(len(names)), names)
-    axes.set(title="Occupancy by group and interval, %", xlabel="interval of the cycle")
+    every = max(1, (last - first) // 12)
+    ticks = range(0, last - first, every)
+    clocks = [clock((first + n) * run[0].interval_ms)[:5] for n in ticks]
+    axes.set_xticks(list(ticks), clocks, rotation=90)
+    axes.set(title=f"Occupancy, %: {run[0].plan}")
     axes.figure.colorbar(image)
 
 
@@ -118,7 +142,9 @@ def _served(axes: Any, report: Report) -> None:
     axes.imshow(table or [[0]], aspect="auto", cmap="Blues")
     axes.set_xticks(range(len(queues)), queues)
     axes.set_yticks(range(len(groups)), groups)
+    most = max((value for row in table for value in row), default=0)
     for y, row in enumerate(table):
         for x, value in enumerate(row):
-            axes.text(x, y, f"{value:,.0f}", ha="center", va="center", color="tab:red")
-    axes.set(title="Who served whom: completed per run")
+            color = "white" if value > most / 2 else "black"
+            axes.text(x, y, f"{value:,.0f}", ha="center", va="center", color=color)
+    axes.set(title=f"Completed per run: {report.plan}")

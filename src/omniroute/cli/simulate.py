@@ -137,8 +137,15 @@ def _print(report: Report, other: Report | None, difference: dict[str, Estimate]
 _COLUMNS = {
     "queue": ["arrived", "service_level_offered", "asa_ms", "wait_p90_ms", "abandonment", "aht_ms"],
     "channel": ["arrived", "service_level_offered", "asa_ms", "abandonment", "aht_ms"],
-    "group": ["agents", "completed", "occupancy", "aht_ms"],
-    "interval": ["arrived", "service_level_offered", "asa_ms", "abandonment", "occupancy"],
+    "group": ["agents", "completed", "service_level_answered", "asa_ms", "occupancy", "aht_ms"],
+    "interval": [
+        "arrived",
+        "service_level_offered",
+        "asa_ms",
+        "wait_p90_ms",
+        "abandonment",
+        "occupancy",
+    ],
 }
 
 

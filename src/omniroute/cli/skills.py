@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from ..errors import CommandError
+from ..plan import load as load_plan
 from ..simulation import Estimate, Scenario, load, replicate, summarize
 from ..simulation.skillmix import Step, gains, improve, with_skills_each
 from .simulate import cell
@@ -24,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     group = parser.add_argument_group("by simulation, for any plan")
     group.add_argument("--scenario", metavar="SCENARIO", help="what one more agent or skill brings")
+    group.add_argument("--plan", metavar="PLAN", help="a plan in place of the scenario's")
     group.add_argument(
         "--skills-each",
         metavar="N",
@@ -50,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(f"--replications must be at least 2, got {args.replications}")
     if not args.skill_cost > 0:
         raise CommandError(f"--skill-cost must be more than 0, got {args.skill_cost:g}")
-    scenario = load(args.scenario)
+    plan = None if args.plan is None else load_plan(args.plan)
+    scenario = load(args.scenario, plan)
     if args.skills_each:
         _print_each(args, scenario)
     elif args.until is not None:

@@ -1,9 +1,11 @@
 """What an agent can still take: loads are interned states, taking work is a step.
 
-Whether one more chat fits is a pure function of (capacity, what the agent carries). There
-are few distinct loads, so each is made once: `Load.plus[channel]` is the load after taking
-one, `Load.minus[channel]` the load after giving one back. On the hot path capacity costs
-one dict look-up. ``open`` is a bit set over channels: what may still be offered.
+Whether one more chat fits is a pure function of (capacity, what the agent carries); the rules
+are in docs/explanation/semantics.md, "Room". There are few distinct loads, so each is made
+once: `Load.plus[channel]` is the load after taking one, `Load.minus[channel]` the load after
+giving one back. On the hot path capacity costs one dict look-up, whatever the rules are.
+``open`` is a bit set over channels: what may still be offered. A larger load has no channel
+open that a smaller one has closed, so only giving back and new rights make room.
 """
 
 from __future__ import annotations
@@ -22,25 +24,48 @@ CHANNEL_BIT: Mapping[Channel, int] = {channel: 1 << i for i, channel in enumerat
 class Load:
     """What one agent carries, by channel; shared by all agents who carry the same."""
 
-    __slots__ = ("capacity", "counts", "minus", "occupancy", "open", "plus", "used")
+    __slots__ = (
+        "capacity",
+        "counts",
+        "interruptible_used",
+        "minus",
+        "occupancy",
+        "open",
+        "plus",
+        "used",
+    )
 
     def __init__(self, capacity: Capacity, counts: tuple[tuple[Channel, int], ...]) -> None:
         self.capacity = capacity
         self.counts = counts
-        self.used = sum(count * (capacity.cost(channel) or 0) for channel, count in counts)
-        self.occupancy = Fraction(self.used, capacity.budget)
-        self.open = 0
+        #: spent of each of the two budgets
+        self.used = self.interruptible_used = 0
+        for channel, count in counts:
+            cost = count * (capacity.cost(channel) or 0)
+            if capacity.is_interruptible(channel):
+                self.interruptible_used += cost
+            else:
+                self.used += cost
+        self.occupancy = Fraction(
+            self.used + self.interruptible_used, capacity.budget + capacity.interruptible_budget
+        )
         held = dict(counts)
-        for channel, bit in CHANNEL_BIT.items():
-            cost = capacity.cost(channel)
-            if (
-                cost is not None
-                and self.used + cost <= capacity.budget
-                and held.get(channel, 0) < capacity.maximum(channel)
-            ):
-                self.open |= bit
+        self.open = sum(bit for channel, bit in CHANNEL_BIT.items() if self._fits(channel, held))
         self.plus: dict[Channel, Load] = {}
         self.minus: dict[Channel, Load] = {}
+
+    def _fits(self, channel: Channel, held: Mapping[Channel, int]) -> bool:
+        capacity = self.capacity
+        cost = capacity.cost(channel)
+        if cost is None or held.get(channel, 0) >= capacity.maximum(channel):
+            return False
+        if not all(capacity.may_interrupt(channel, carried) for carried in held):
+            return False
+        if not capacity.is_interruptible(channel):
+            return self.used + cost <= capacity.budget
+        if self.used >= capacity.budget and not capacity.interruptible_when_full:
+            return False
+        return self.interruptible_used + cost <= capacity.interruptible_budget
 
 
 class Loads:

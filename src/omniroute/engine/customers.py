@@ -72,9 +72,9 @@ class Customers:
 
     def link(self, message: Message) -> Link | None:
         """What the message adds to what is known, or None. O(keys of the customer)."""
-        own = own_key(message)
-        if not self._has_rules or not own:
+        if not self._has_rules or not message.customer.id:
             return None
+        own = own_key(message)
         keys = (own, *self._linked_keys(message))
         if len(keys) == 1:
             return None

@@ -69,7 +69,8 @@ def message_appended(state: State, event: ev.MessageAppended) -> None:
     record.append(event.message, state.plan.limits.max_messages)
     record.tally.messages += 1
     remember(state, event)
-    state.senders.count(event.message, event.at_ms)
+    message = event.message
+    state.senders.of(message.channel).count(message.customer.id, event.at_ms)
 
 
 def message_edited(state: State, event: ev.MessageEdited) -> None:

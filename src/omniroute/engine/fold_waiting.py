@@ -52,7 +52,7 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     if message.message_id is not None or event.delivery_key is not None:
         remember(state, event)
     if message.customer.id and event.kind is Kind.CUSTOMER:
-        state.senders.count(message, at_ms)
+        state.senders.of(message.channel).count(message.customer.id, at_ms)
     if event.parent_id is not None:
         _beside_parent(state, record, event)
     queue.waiting += 1

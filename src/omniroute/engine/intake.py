@@ -152,7 +152,7 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     if command.joins_only and state.thread(message) is None:
         return
     if message.customer.id:
-        if state.senders.is_over(message, at_ms):
+        if state.senders.of(message.channel).is_over(message.customer.id, at_ms):
             _over_rate(state, command, at_ms, out)
             return
         _link(state, message, at_ms, out)

@@ -10,44 +10,59 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from ..model import Channel, Message
+from ..model import Channel
 from ..plan import SenderRate
 
 __all__ = ["Senders"]
 
 
 class Senders:
-    """By channel and customer id, the earliest window first: when it began, how many came."""
+    """By channel, then customer id, the earliest window first: when it began, how many came."""
 
     def __init__(self, rate: SenderRate) -> None:
         self._rate = rate
-        self.windows: OrderedDict[tuple[Channel, str], tuple[int, int]] = OrderedDict()
+        self.channels: dict[Channel, _Windows] = {}
 
-    def is_over(self, message: Message, now_ms: int) -> bool:
-        """Whether one more message of its sender is over the rate. Nobody's is never."""
-        sender = message.customer.id
-        if not sender:
-            return False
-        found = self.windows.get((message.channel, sender))
-        if found is None or now_ms - found[0] >= self._rate.window_ms:
-            return False
-        return found[1] >= self._rate.maximum(message.channel) > 0
+    def of(self, channel: Channel) -> _Windows:
+        """The windows of one channel."""
+        found = self.channels.get(channel)
+        if found is None:
+            rate = self._rate
+            found = self.channels[channel] = _Windows(
+                rate.maximum(channel), rate.window_ms, rate.max_senders
+            )
+        return found
 
-    def count(self, message: Message, at_ms: int) -> None:
+
+class _Windows:
+    """The senders of one channel."""
+
+    __slots__ = ("_max_senders", "_maximum", "_window_ms", "rows")
+
+    def __init__(self, maximum: int, window_ms: int, max_senders: int) -> None:
+        self._maximum = maximum
+        self._window_ms = window_ms
+        self._max_senders = max_senders
+        self.rows: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def is_over(self, sender: str, now_ms: int) -> bool:
+        """Whether one more message of a sender is over the rate. Nobody's is never."""
+        found = self.rows.get(sender)
+        if found is None or now_ms - found[0] >= self._window_ms:
+            return False
+        return found[1] >= self._maximum
+
+    def count(self, sender: str, at_ms: int) -> None:
         """A message of this sender was routed. O(1) amortised."""
-        sender = message.customer.id
-        if not sender or not self._rate.maximum(message.channel):
+        if not sender or not self._maximum:
             return
-        windows, window_ms = self.windows, self._rate.window_ms
-        key = (message.channel, sender)
-        found = windows.get(key)
+        rows, window_ms = self.rows, self._window_ms
+        found = rows.get(sender)
         if found is not None and at_ms - found[0] < window_ms:
-            windows[key] = (found[0], found[1] + 1)
+            rows[sender] = (found[0], found[1] + 1)
             return
-        windows[key] = (at_ms, 1)
-        windows.move_to_end(key)
-        while (
-            len(windows) > self._rate.max_senders
-            or at_ms - next(iter(windows.values()))[0] >= window_ms
-        ):
-            windows.popitem(last=False)
+        rows[sender] = (at_ms, 1)
+        if found is not None:
+            rows.move_to_end(sender)
+        while len(rows) > self._max_senders or at_ms - next(iter(rows.values()))[0] >= window_ms:
+            rows.popitem(last=False)

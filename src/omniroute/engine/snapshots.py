@@ -99,7 +99,7 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
     tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
     over_rate: int
-    senders: tuple[tuple[Channel, str, int, int], ...]
+    senders: tuple[tuple[Channel, tuple[tuple[str, int, int], ...]], ...]
     customers: tuple[tuple[str, tuple[str, ...]], ...]
     last_agents: tuple[tuple[str, str, int], ...]
     last_callbacks: tuple[tuple[str, int], ...]
@@ -145,7 +145,11 @@ def dump(state: State) -> bytes:
             for channel, tally in sorted(queue.tallies.items())
         ),
         over_rate=state.over_rate,
-        senders=tuple((*key, *window) for key, window in state.senders.windows.items()),
+        senders=tuple(
+            (channel, tuple((sender, *window) for sender, window in windows.rows.items()))
+            for channel, windows in sorted(state.senders.channels.items())
+            if windows.rows
+        ),
         customers=tuple(state.customers.customers.items()),
         last_agents=tuple((who, agent, at) for who, (agent, at) in state.last_agents.items()),
         last_callbacks=tuple(
@@ -176,8 +180,9 @@ def load(state: State, data: bytes) -> None:
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     state.over_rate = picture.over_rate
-    for channel, sender, began_ms, count in picture.senders:
-        state.senders.windows[channel, sender] = (began_ms, count)
+    for channel, windows in picture.senders:
+        rows = state.senders.of(channel).rows
+        rows.update((sender, (began_ms, count)) for sender, began_ms, count in windows)
     state.customers.restore(picture.customers)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)

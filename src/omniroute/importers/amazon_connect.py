@@ -7,25 +7,25 @@ DescribeRoutingProfile, each with its ``QueueConfigs`` or
 criteria alone, will do. Names of keys are those of the API.
 
 How it maps: a routing profile is a group and a capacity. A queue's members are the groups
-of its profiles; its tier is the profiles' priority; a delay keeps a profile's agents out
-until it is over: a step. Proficiencies are skills named ``attribute:value``. When the steps
-of routing criteria are over, anybody of the queue may take it: the last step.
+of its profiles; a row of a profile, with its priority and delay, is a row of the queue's
+access. What agents pick by hand is delivered by pull. Proficiencies are skills named
+``attribute:value``. When the steps of routing criteria are over, anybody of the queue may
+take it: the last step.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator
 
 import attrs
 
 from ..errors import PlanError
-from ..plan import Capacity, Expression, Queue, Refusal, Scope, Step, has_skill
+from ..plan import Access, Capacity, Expression, Queue, Refusal, Scope, Step, has_skill
 from ..plan.syntax import Compare, Kind, Node, conjunction, disjunction, negation
 from .connect_hours import read_hours
 from .documents import Table, read_json
-from .draft import Draft, clean, impossible, in_group
+from .draft import FOR_EVER, Draft, clean, in_group
 from .language import Untranslatable
 from .report import Imported
 from .translation import expression_of, joined
@@ -57,9 +57,9 @@ class _Row:
     where: str
     profile: str
     queue: str
-    channel: str
     priority: int
     delay_s: int
+    by_hand: bool
 
 
 def import_amazon_connect(text: str) -> Imported:
@@ -67,7 +67,7 @@ def import_amazon_connect(text: str) -> Imported:
     document = read_json(text)
     if not isinstance(document, dict):
         raise PlanError("an Amazon Connect configuration is a JSON object")
-    draft = Draft("amazon_connect")
+    draft = Draft("amazon_connect", max_offers=FOR_EVER)
     top = Table(document, "", draft.notes)
     importer = _Importer(draft, top)
     importer.read()
@@ -125,31 +125,35 @@ class _Importer:
                 profile.at("AgentAvailabilityTimer"), timer,
                 "the longest idle is who ended his last interaction first",
             )  # fmt: skip
-        keys = ("QueueConfigs", "RoutingProfileQueueConfigSummaryList")
-        for table in profile.tables(*keys):
-            reference = table.table("QueueReference") or table
-            ident = reference.text("QueueId")
-            if ident is None:
-                self.notes.left_out(table.where, "a queue of the profile", "it has no QueueId")
-                continue
-            if label := table.text("QueueName"):
-                self.names.setdefault(ident, clean(label))
-            yield _Row(
-                table.where,
-                name,
-                ident,
-                reference.text("Channel") or "",
-                table.integer("Priority", 1, 99) or 1,
-                table.integer("Delay", 0, 9999) or 0,
-            )
-            table.ignore("QueueArn")
-            reference.ignore("QueueArn")
-            table.rest()
+        for table in profile.tables("QueueConfigs", "RoutingProfileQueueConfigSummaryList"):
+            yield from self.row(name, table, by_hand=False)
+        for table in profile.tables(
+            "ManualAssignmentQueueConfigs", "RoutingProfileManualAssignmentQueueConfigSummaryList"
+        ):
+            yield from self.row(name, table, by_hand=True)
         if profile is not self.top:
-            profile.ignore(*keys)
-            for table in profile.tables("ManualAssignmentQueueConfigs"):
-                self.notes.left_out(table.where, "a queue agents pick from", "work is offered")
+            profile.ignore("QueueConfigs", "RoutingProfileQueueConfigSummaryList")
             profile.rest()
+
+    def row(self, profile: str, table: Table, *, by_hand: bool) -> Iterator[_Row]:
+        reference = table.table("QueueReference") or table
+        ident = reference.text("QueueId")
+        if ident is None:
+            self.notes.left_out(table.where, "a queue of the profile", "it has no QueueId")
+            return
+        if label := table.text("QueueName"):
+            self.names.setdefault(ident, clean(label))
+        yield _Row(
+            table.where,
+            profile,
+            ident,
+            table.integer("Priority", 1, 99) or 1,
+            table.integer("Delay", 0, 9999) or 0,
+            by_hand,
+        )
+        reference.ignore("QueueArn", "Channel")
+        table.ignore("QueueArn", "Channel")
+        table.rest()
 
     def capacity(self, name: str, profile: Table) -> None:
         maxima: dict[str, int] = {}
@@ -192,12 +196,28 @@ class _Importer:
         table = self.settings.get(ident)
         name = self.names.get(ident, clean(ident))
         where = table.where if table else rows[0].where
-        members, ladder = self.members(name, rows, where)
+        profiles = list(dict.fromkeys(row.profile for row in rows)) or [name]
+        if not rows:
+            self.notes.changed(
+                where, f"the members of {name}", "no routing profile of the file has this queue",
+                f"here they are the agents of the group {name!r}",
+            )  # fmt: skip
+        pushed = [row for row in rows if not row.by_hand]
+        access = self.access(name, pushed)
+        alike = len({(row.tier, row.after_ms) for row in access}) < 2
+        by_hand = len(pushed) < len(rows)
+        if by_hand and {row.profile for row in rows if row.by_hand} - {r.profile for r in pushed}:
+            self.notes.changed(
+                where, f"profiles whose agents only pick from {name}",
+                "whether work is offered belongs to the queue, not to the agent",
+                "pull, or where another profile is offered it, both",
+            )  # fmt: skip
         queue = Queue(
             name=name,
-            members=members,
-            ladder=ladder,
-            tier=self.tier(name, rows),
+            members=_groups(profiles),
+            tier=access[0].tier if access else 0,
+            access=() if alike and not any(row.after_ms for row in access) else access,
+            delivery="pull" if not pushed and rows else "push_and_pull" if by_hand else "push",
             refusal=Refusal("at_once"),
         )
         if table is not None:
@@ -218,39 +238,22 @@ class _Importer:
             table.rest()
         self.names[ident] = self.draft.add_queue(queue, where)
 
-    def members(
-        self, name: str, rows: list[_Row], where: str
-    ) -> tuple[Expression, tuple[Step, ...]]:
-        if not rows:
-            self.notes.changed(
-                where, f"the members of {name}", "no routing profile of the file has this queue",
-                f"here they are the agents of the group {name!r}",
-            )  # fmt: skip
-            return in_group(name), ()
-        opens: dict[str, int] = {}
+    def access(self, name: str, rows: list[_Row]) -> tuple[Access, ...]:
+        """A row for each profile; none where all are alike."""
+        found: dict[str, tuple[int, int]] = {}
         for row in rows:
-            opens[row.profile] = min(row.delay_s, opens.get(row.profile, row.delay_s))
-        delays = {(row.profile, row.delay_s) for row in rows}
-        if len(delays) > len(opens):
-            self.notes.changed(
-                rows[0].where, f"delays of {name} that differ by channel",
-                "a step is the same for all channels", "the shortest one of a profile counts",
-            )  # fmt: skip
-        steps: list[Step] = []
-        for moment, until_s in itertools.pairwise(sorted({0, *opens.values()})):
-            allowed = [profile for profile, delay in opens.items() if delay <= moment]
-            wanted = _groups(allowed) if allowed else impossible(_groups(opens))
-            steps.append(Step(requirement=wanted, until_ms=until_s * 1000))
-        return _groups(opens), (*steps, Step()) if steps else ()
-
-    def tier(self, name: str, rows: list[_Row]) -> int:
-        found = sorted({row.priority for row in rows})
-        if len(found) > 1:
-            self.notes.changed(
-                rows[0].where, f"priorities {', '.join(map(str, found))} of {name}",
-                "a queue has one tier, for every agent and channel", f"tier {found[0] - 1}",
-            )  # fmt: skip
-        return found[0] - 1 if found else 0
+            tier, after_ms = row.priority - 1, row.delay_s * 1000
+            known = found.setdefault(row.profile, (tier, after_ms))
+            if known != (tier, after_ms):
+                self.notes.changed(
+                    row.where, f"priority {row.priority} and delay {row.delay_s} of {name}",
+                    "they are the same for all channels of a profile",
+                    f"priority {known[0] + 1} and delay {known[1] // 1000}, as the row before",
+                )  # fmt: skip
+        return tuple(
+            Access(agents=in_group(profile), tier=tier, after_ms=after_ms)
+            for profile, (tier, after_ms) in found.items()
+        )
 
     # --- routing criteria ---------------------------------------------------------------
 
@@ -288,7 +291,7 @@ class _Importer:
         queue = self.draft.queues[name]
         if len(queue.ladder) > 1:
             self.notes.left_out(table.where, "routing criteria",
-                                f"{name} has steps by the delays of its profiles")  # fmt: skip
+                                f"{name} has steps by other criteria")  # fmt: skip
             return
         self.draft.queues[name] = attrs.evolve(queue, ladder=ladder)
 

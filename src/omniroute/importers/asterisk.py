@@ -19,8 +19,8 @@ from ..errors import PlanError
 from ..model import Agent
 from ..plan import OnExpiry, Queue, Refusal, ServiceLevel, Strategy, Strict, WrapUp
 from .documents import Notes, checked_text
-from .draft import Draft, clean
-from .ranking import members_of
+from .draft import FOR_EVER, Draft, clean
+from .ranking import MAX_OFFERS, give_weights, members_of
 from .report import Imported
 
 __all__ = ["import_asterisk"]
@@ -39,11 +39,13 @@ _STRATEGIES = {
     "rrordered": (Strategy.ROUND_ROBIN, ""),
     "roundrobin": (Strategy.ROUND_ROBIN, ""),
     "linear": (Strategy.MOST_SKILLED, ""),
-    "ringall": (Strategy.LONGEST_IDLE, "one member is offered the call at a time"),
-    "fewestcalls": (Strategy.LONGEST_IDLE, "calls taken are not counted when choosing"),
-    "random": (Strategy.LONGEST_IDLE, "every decision is deterministic"),
-    "wrandom": (Strategy.LONGEST_IDLE, "every decision is deterministic"),
+    "ringall": (Strategy.LONGEST_IDLE, ""),  # with an offer to everybody at once
+    "fewestcalls": (Strategy.WEIGHTED, "offers since the sign-in count, not calls completed"),
+    "random": (Strategy.ROUND_ROBIN, "every decision is deterministic"),
+    "wrandom": (Strategy.ROUND_ROBIN, "every decision is deterministic"),
 }
+
+_BY_PENALTY = {"ringall": "members of every penalty ring at once"}
 
 _WHY = {
     "joinempty": "a queue takes work whether or not somebody is there",
@@ -82,7 +84,7 @@ class _Section:
 
 def import_asterisk(text: str) -> Imported:
     """The plan of a ``queues.conf``. Raises `PlanError` when it has no queue."""
-    draft = Draft("asterisk")
+    draft = Draft("asterisk", max_offers=FOR_EVER)
     sections = _sections(checked_text(text), draft.notes)
     general = [s for s in sections if s.name == "general"]
     queues = [s for s in sections if s.name != "general" and not s.is_template]
@@ -185,11 +187,13 @@ def _read_queue(draft: Draft, section: _Section, tier: int) -> None:
     ranks = _members(draft, section, in_order=word == "linear")
     members, ranked = members_of(draft, section.name, ranks)
     if ranked is not None and word not in ("linear", "leastrecent"):
-        lost = lost or "members of one penalty are chosen by idle time"
+        lost = lost or _BY_PENALTY.get(word, "members of one penalty are chosen by idle time")
         strategy = ranked
     if ranked is None and strategy is Strategy.MOST_SKILLED:
         strategy = Strategy.LONGEST_IDLE  # linear, with fewer than two members
     strategy = ranked or strategy
+    if strategy is Strategy.WEIGHTED:
+        give_weights(draft, ranks)
     if lost:
         notes.changed(f"line {line}", f"strategy = {word}", lost, f"strategy {strategy.value}")
     timeout_s = _number(notes, section, "timeout", 0)
@@ -201,6 +205,7 @@ def _read_queue(draft: Draft, section: _Section, tier: int) -> None:
         members=members,
         order=Strict(),
         strategy=strategy,
+        offers=MAX_OFFERS if word == "ringall" else 1,
         tier=tier,
         offer_timeout_ms=1000 * ((15 if timeout_s is None else timeout_s) or 20),
         on_expiry=_on_expiry(section, notes),

@@ -30,6 +30,7 @@ __all__ = ["import_azure"]
 _KINDS = (
     "distributionPolicies", "queues", "classificationPolicies", "exceptionPolicies", "workers",
 )  # fmt: skip
+_MAX_OFFERS = 50
 _STRATEGIES = {
     "longestIdle": (
         Strategy.LEAST_OCCUPIED,
@@ -49,6 +50,7 @@ class _Distribution:
 
     strategy: Strategy = Strategy.LONGEST_IDLE
     offer_timeout_ms: int = 60_000
+    offers: int = 1
 
 
 def import_azure(text: str) -> Imported:
@@ -91,17 +93,19 @@ def _listed(document: dict[str, Any], kind: str, notes: Notes) -> Iterator[Table
 def _distribution(table: Table) -> _Distribution:
     seconds = table.number("offerExpiresAfterSeconds")
     mode = table.table("mode")
-    strategy = Strategy.LONGEST_IDLE
+    strategy, offers = Strategy.LONGEST_IDLE, 1
     if mode is not None:
         kind = mode.text("kind") or ""
         strategy, lost = _STRATEGIES.get(kind, (strategy, "this mode is not known"))
         if lost:
             table.notes.changed(mode.at("kind"), kind, lost, f"strategy {strategy.value}")
-        if (mode.integer("maxConcurrentOffers", 1, 10**6) or 1) > 1:
-            mode.notes.left_out(
-                mode.at("maxConcurrentOffers"), "several offers at once",
-                "one offer is open at a time",
+        offers = mode.integer("maxConcurrentOffers", 1, 10**6) or 1
+        if offers > _MAX_OFFERS:
+            mode.notes.changed(
+                mode.at("maxConcurrentOffers"), f"{offers} offers at once",
+                f"at most {_MAX_OFFERS} are open at once", f"{_MAX_OFFERS}",
             )  # fmt: skip
+            offers = _MAX_OFFERS
         mode.ignore("minConcurrentOffers")
         if mode.flag("bypassSelectors"):
             mode.notes.left_out(
@@ -111,7 +115,7 @@ def _distribution(table: Table) -> _Distribution:
         mode.rest("agents are scored by strategies only")
     table.ignore("id", "name", "etag")
     table.rest()
-    return _Distribution(strategy, max(1, round((seconds or 60) * 1000)))
+    return _Distribution(strategy, max(1, round((seconds or 60) * 1000)), offers)
 
 
 def _exceptions(table: Table) -> int | None:
@@ -156,6 +160,7 @@ def _read_queue(
         members=in_group(clean(ident)),
         order=Strict(),
         strategy=distribution.strategy,
+        offers=distribution.offers,
         offer_timeout_ms=distribution.offer_timeout_ms,
         on_expiry=OnExpiry.SIGN_OUT,
     )

@@ -38,12 +38,16 @@ from ..plan.syntax import conjunction, negation, quoted
 from .documents import Notes
 from .report import Imported
 
-__all__ = ["Draft", "clean", "impossible", "in_group"]
+__all__ = ["FOR_EVER", "Draft", "clean", "impossible", "in_group"]
 
 _MAX_REPAIRS = 10_000
 _MAX_NAME = 200
 _TOO_LARGE = "it is larger than an expression may be"
 _INDEX = re.compile(r"^triage\[(?P<rule>\d+)\]|\.ladder\[(?P<step>\d+)\]")
+
+
+#: Offers of one interaction where the other router goes on for ever.
+FOR_EVER = 10_000
 
 
 def clean(name: str) -> str:
@@ -76,6 +80,7 @@ class Draft:
     hours: dict[str, Hours] = attrs.field(factory=dict)
     sources: dict[str, str] = attrs.field(factory=dict)
     unlisted: list[Agent] = attrs.field(factory=list)
+    max_offers: int = Limits().max_offers
 
     def free_name(self, wanted: str, taken: Collection[str] | None = None) -> str:
         """``wanted``, or with a number where a queue has that name already."""
@@ -116,7 +121,9 @@ class Draft:
             agents=list(self.agents.values()),
             triage=self.rules,
             hours=list(self.hours.values()),
-            limits=Limits(max_priority=max(Limits().max_priority, *used)),
+            limits=Limits(
+                max_priority=max(Limits().max_priority, *used), max_offers=self.max_offers
+            ),
         )
 
     def _written(self, plan: Plan) -> str:

@@ -30,8 +30,8 @@ from ..plan import (
     has_skill,
 )
 from .documents import Notes
-from .draft import Draft, clean, impossible
-from .ranking import members_of
+from .draft import FOR_EVER, Draft, clean, impossible
+from .ranking import MAX_OFFERS, give_weights, members_of
 from .report import Imported
 from .xml_tree import Element, read_xml
 
@@ -47,12 +47,16 @@ _STRATEGIES = {
     "round-robin": (Strategy.ROUND_ROBIN, ""),
     "top-down": (Strategy.MOST_SKILLED, ""),
     "sequentially-by-agent-order": (Strategy.MOST_SKILLED, ""),
-    "ring-all": (Strategy.LONGEST_IDLE, "one agent is offered the call at a time"),
-    "ring-progressively": (Strategy.LONGEST_IDLE, "one agent is offered the call at a time"),
+    "ring-all": (Strategy.LONGEST_IDLE, ""),  # with an offer to everybody at once
+    "ring-progressively": (Strategy.LONGEST_IDLE, "all agents ring at once, not one after another"),
     "agent-with-least-talk-time": (Strategy.LONGEST_IDLE, "talk time is not counted in choosing"),
-    "agent-with-fewest-calls": (Strategy.LONGEST_IDLE, "calls taken are not counted in choosing"),
-    "random": (Strategy.LONGEST_IDLE, "every decision is deterministic"),
+    "agent-with-fewest-calls": (
+        Strategy.WEIGHTED,
+        "offers since the sign-in count, not calls answered",
+    ),
+    "random": (Strategy.ROUND_ROBIN, "every decision is deterministic"),
 }
+_ALL_AT_ONCE = frozenset({"ring-all", "ring-progressively"})
 _BY_POSITION = frozenset({"top-down", "sequentially-by-agent-order"})
 
 _WHY = {
@@ -96,7 +100,7 @@ class _Habits:
 
 def import_freeswitch(text: str) -> Imported:
     """The plan of a ``callcenter.conf.xml``. Raises `PlanError` when it has no queue."""
-    draft = Draft("freeswitch")
+    draft = Draft("freeswitch", max_offers=FOR_EVER)
     top = read_xml(text)
     queues = list(top.all("queue"))
     if not queues:
@@ -196,9 +200,11 @@ def _read_queue(
     members, ranked = members_of(draft, name, ranks)
     if ranked is None and strategy is Strategy.MOST_SKILLED:
         strategy = Strategy.LONGEST_IDLE  # one position for all: nothing to go by
-    if ranked is not None and strategy is Strategy.ROUND_ROBIN:
+    if ranked is not None and strategy in (Strategy.ROUND_ROBIN, Strategy.WEIGHTED):
         lost = "agents of one level are chosen by idle time"
     strategy = ranked or strategy
+    if strategy is Strategy.WEIGHTED:
+        give_weights(draft, ranks)
     if lost:
         notes.changed(where, f"strategy = {word}", lost, f"strategy {strategy.value}")
     if value.get("time-base-score") == "system":
@@ -210,6 +216,7 @@ def _read_queue(
         members=members,
         order=HeadStart(1000),
         strategy=strategy,
+        offers=MAX_OFFERS if word in _ALL_AT_ONCE else 1,
         max_waiting=_UNLIMITED,
     )
     if timed and mine:

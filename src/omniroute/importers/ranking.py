@@ -7,7 +7,7 @@ idle. A queue whose members are all of one rank needs neither, only a group.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +15,10 @@ import msgspec
 from ..plan import Expression, Strategy, has_skill
 from .draft import Draft, in_group
 
-__all__ = ["members_of"]
+__all__ = ["MAX_OFFERS", "give_weights", "members_of"]
+
+#: To how many agents an interaction can be offered at once.
+MAX_OFFERS = 50
 
 
 def members_of(
@@ -40,3 +43,11 @@ def members_of(
         draft.agents[ident] = msgspec.structs.replace(agent, skills=skills)
     draft.skills[skill] = max(10, len(levels))
     return has_skill(skill), Strategy.MOST_SKILLED
+
+
+def give_weights(draft: Draft, idents: Iterable[str]) -> None:
+    """Let the strategy `weighted` count all of these agents alike."""
+    for ident in idents:
+        agent = draft.agents[ident]
+        attributes = {**agent.attributes, "weight": 1}
+        draft.agents[ident] = msgspec.structs.replace(agent, attributes=attributes)

@@ -168,7 +168,7 @@ class _Translator:
             raise Untranslatable(
                 relation.position,
                 "two attributes cannot be compared with each other",
-                "give the requirement with the message, from what your application knows",
+                "submit the work with a step or a requirement of its own",
             )
         if isinstance(left, Key):
             value = _constant(right)

@@ -20,7 +20,18 @@ from collections.abc import Iterator
 import attrs
 
 from ..errors import PlanError
-from ..plan import Expression, Queue, Scope, Step, Strategy, Strict, TriageRule, all_of, has_skill
+from ..plan import (
+    Expression,
+    NewestFirst,
+    Queue,
+    Scope,
+    Step,
+    Strategy,
+    Strict,
+    TriageRule,
+    all_of,
+    has_skill,
+)
 from ..plan.syntax import Kind
 from .documents import Table, read_json
 from .draft import Draft, clean, in_group
@@ -173,7 +184,7 @@ class _Importer:
                 self.notes.left_out(
                     target.where, f"the known worker {known}",
                     "who it is stands in the task, and a step is the same for all work",
-                    "submit the work with the requirement agent == that worker's id",
+                    "submit the work with a step of its own: agent == that worker's id",
                 )  # fmt: skip
                 before_s += target.integer("timeout", 1, _MAX_SECONDS) or 0
                 target.ignore("expression", "priority", "skip_if", "order_by")
@@ -266,7 +277,8 @@ class _Importer:
             )  # fmt: skip
         steps[-1] = attrs.evolve(steps[-1], until_ms=None, skip_if_nobody=False)
         queue = Queue(name=clean(name or where), members=members, ladder=steps)
-        return self.draft.add_queue(self.dressed(queue, first.queue, targets), where)
+        references = [target.queue for target in targets if target.queue]
+        return self.draft.add_queue(self.dressed(queue, references, targets), where)
 
     def plain_queue(self, reference: str, where: str) -> str:
         table = self.task_queues.get(reference)
@@ -274,22 +286,37 @@ class _Importer:
         if key not in self.plain:
             label = (table.text("friendly_name") if table else None) or reference
             queue = Queue(name=clean(label), members=self.members(reference, where))
-            self.plain[key] = self.draft.add_queue(self.dressed(queue, reference, []), where)
+            self.plain[key] = self.draft.add_queue(self.dressed(queue, [reference], []), where)
         return self.plain[key]
 
-    def dressed(self, queue: Queue, reference: str, targets: list[_Target]) -> Queue:
+    def dressed(self, queue: Queue, references: list[str], targets: list[_Target]) -> Queue:
         """The queue with what does not depend on its ladder."""
+        found = {ref: self.task_queues[ref] for ref in references if ref in self.task_queues}
+        kinds = {
+            (table.text("task_order") or "FIFO", table.integer("max_reserved_workers", 1, 50) or 1)
+            for table in found.values()
+        }
+        if len(kinds) > 1:
+            self.notes.changed(
+                self.draft.sources.get(queue.name, targets[0].where),
+                f"task_order and max_reserved_workers of {queue.name}",
+                "its task queues differ in them, and here they belong to one queue",
+                "those of the first task queue",
+            )  # fmt: skip
+        first = found.get(references[0])
+        lifo = first is not None and first.text("task_order") == "LIFO"
         queue = attrs.evolve(
             queue,
-            order=Strict(),
+            order=NewestFirst() if lifo else Strict(),
+            offers=(first.integer("max_reserved_workers", 1, 50) if first else None) or 1,
             offer_timeout_ms=self.offer_timeout_ms,
             refusal=attrs.evolve(queue.refusal, rule="at_once"),
         )
         orders = {target.order_by for target in targets}
         if orders == {None} or not targets:
             return queue
-        found = _BY_LEVEL.fullmatch(next(iter(orders)) or "") if len(orders) == 1 else None
-        if found is None:
+        level = _BY_LEVEL.fullmatch(next(iter(orders)) or "") if len(orders) == 1 else None
+        if level is None:
             self.notes.left_out(
                 targets[0].where, f"order_by {' / '.join(sorted(filter(None, orders)))}",
                 "agents are not ordered by attributes",
@@ -297,11 +324,11 @@ class _Importer:
             )  # fmt: skip
             return queue
         self.notes.changed(
-            targets[0].where, f"order_by {found[0].strip()}",
+            targets[0].where, f"order_by {level[0].strip()}",
             "most_skilled adds up the levels of all skills that are required",
-            f"the level of {found[1]} counts; so do those of other skills that are asked for",
+            f"the level of {level[1]} counts; so do those of other skills that are asked for",
         )  # fmt: skip
-        counts = all_of(queue.members, has_skill(found[1], 0))
+        counts = all_of(queue.members, has_skill(level[1], 0))
         return attrs.evolve(queue, strategy=Strategy.MOST_SKILLED, members=counts)
 
     def members(self, reference: str, where: str) -> Expression | None:
@@ -333,14 +360,8 @@ class _Importer:
         return None if found is True else found
 
     def rest_of_queue(self, table: Table) -> None:
-        if (table.integer("max_reserved_workers", 1, 50) or 1) > 1:
-            self.notes.left_out(
-                table.at("max_reserved_workers"), "several reservations at once",
-                "one offer is open at a time",
-            )  # fmt: skip
-        if table.text("task_order") == "LIFO":
-            self.notes.left_out(table.at("task_order"), "LIFO", "the oldest goes first")
         table.ignore(*_OF_RESOURCES, "friendly_name", "target_workers")
+        table.ignore("max_reserved_workers", "task_order")
         table.ignore("reservation_activity_sid", "reservation_activity_name")
         table.ignore("assignment_activity_sid", "assignment_activity_name")
         table.rest()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from .codec import Codec, subject_of
 from .memory import MemoryJournal, MemoryStore, NullJournal, Shelf
 from .opening import open_journal
+from .postgres import PostgresStore
 from .protocol import Entry, Frame, ImmediateJournal, Journal, Roomy, Snapshot, Store, Vault
 from .record import Chain, Header, Kind
 from .sqlite import SqliteStore
@@ -27,6 +28,7 @@ __all__ = [
     "MemoryJournal",
     "MemoryStore",
     "NullJournal",
+    "PostgresStore",
     "Roomy",
     "Shelf",
     "Snapshot",

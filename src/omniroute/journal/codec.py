@@ -4,7 +4,7 @@ Three ideas:
 
 - **Written once.** The message of a `Submit` or `Quarantine` is nearly always repeated in
   the event that it caused (`Queued`, `MessageAppended`, `Rejected`, `Quarantined`). Such a
-  command goes out without its message and gets it back from the event when read.
+  command goes out with the channel in place of it, and gets it back from the event when read.
 - **Sealed apart.** With a `Vault`, what is personal in a message (who, and what they said)
   leaves it and is sealed with the customer's key; routing facts stay readable. Whose key
   was destroyed reads as a message without them. Replay folds the same facts either way.
@@ -34,7 +34,7 @@ from ..events import (
     Submit,
     Update,
 )
-from ..model import Attachment, Customer, Message
+from ..model import Attachment, Channel, Customer, Message
 from .protocol import Entry, Frame, Vault
 from .record import Header, Kind
 
@@ -47,7 +47,9 @@ FORMAT = 1
 #: format's. A pair that is missing changed nothing for that kind.
 UPCASTERS: dict[tuple[Kind, int], Callable[[Any], Any]] = {}
 
+_BRINGS_MESSAGE = (Submit, Quarantine, Update)
 _WITH_MESSAGE = (Queued, MessageAppended, MessageEdited, Rejected, Quarantined)
+_STUBS = {channel: Message(channel=channel) for channel in Channel}
 _T = TypeVar("_T")
 #: Stands for the command where a place in an entry is told: events count from 0.
 _COMMAND = -1
@@ -59,34 +61,17 @@ class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
     writer: str = ""
 
 
-class _Submit(msgspec.Struct, frozen=True, tag="submit", omit_defaults=True):
-    """A `Submit` whose message stands in the event of that index."""
-
-    message_in: int
-    queue: str | None = None
-    priority: int | None = None
-    requirement: str | None = None
-    interaction_id: str | None = None
-    delivery_key: str | None = None
-    joins_only: bool = False
-
-
-class _Quarantine(msgspec.Struct, frozen=True, tag="quarantine", omit_defaults=True):
-    """A `Quarantine` whose message stands in the event of that index."""
-
-    message_in: int
-    reason: str
-    interaction_id: str | None = None
-    delivery_key: str | None = None
-
-
 class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An `Entry` on the wire; exactly one of ``command`` and ``slim`` is there."""
+    """An `Entry` on the wire.
+
+    With ``message_in``, the command's message is that of the event of this index; what stands
+    in the command is then only its channel.
+    """
 
     now_ms: int
     events: tuple[Event, ...]
-    command: Command | None = None
-    slim: _Submit | _Quarantine | None = None
+    command: Command
+    message_in: int | None = None
 
 
 class _Skipped(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -283,35 +268,22 @@ def _read(kind: Kind, form: int, body: bytes | memoryview, shape: type[_T]) -> _
 
 def _to_wire(entry: Entry) -> _Entry:
     command = entry.command
-    if isinstance(command, Submit | Quarantine):
+    if isinstance(command, _BRINGS_MESSAGE):
+        message = command.message
         for index, event in enumerate(entry.events):
-            if isinstance(event, _WITH_MESSAGE) and event.message == command.message:
-                return _Entry(entry.now_ms, entry.events, slim=_slim(command, index))
+            if isinstance(event, _WITH_MESSAGE) and event.message == message:
+                without = msgspec.structs.replace(command, message=_STUBS[message.channel])
+                return _Entry(entry.now_ms, entry.events, without, index)
     return _Entry(entry.now_ms, entry.events, command)
-
-
-def _slim(command: Submit | Quarantine, index: int) -> _Submit | _Quarantine:
-    slim = _Quarantine if isinstance(command, Quarantine) else _Submit
-    return slim(index, **_without_message(command))
-
-
-def _without_message(value: msgspec.Struct) -> dict[str, Any]:
-    """Its fields, but for the message or where that stands."""
-    fields = msgspec.structs.asdict(value)
-    return {name: fields[name] for name in fields if name not in ("message", "message_in")}
 
 
 def _from_wire(wire: _Entry) -> Entry:
     command = wire.command
-    slim = wire.slim
-    if slim is not None:
-        event = wire.events[slim.message_in]
-        if not isinstance(event, _WITH_MESSAGE):
+    if wire.message_in is not None:
+        event = wire.events[wire.message_in]
+        if not isinstance(event, _WITH_MESSAGE) or not isinstance(command, _BRINGS_MESSAGE):
             raise msgspec.DecodeError("a command points to an event without a message")
-        whole = Quarantine if isinstance(slim, _Quarantine) else Submit
-        command = whole(event.message, **_without_message(slim))
-    if command is None:
-        raise msgspec.DecodeError("an entry without a command")
+        command = msgspec.structs.replace(command, message=event.message)
     return Entry(command, wire.now_ms, wire.events)
 
 
@@ -324,7 +296,7 @@ def _context(first_seq: int, entry: int, event: int) -> bytes:
 
 def _places(entry: _Entry) -> Iterator[tuple[int, Message]]:
     """Where an entry has messages: the index of the event, or `_COMMAND`."""
-    if isinstance(entry.command, Submit | Quarantine | Update):
+    if isinstance(entry.command, _BRINGS_MESSAGE) and entry.message_in is None:
         yield _COMMAND, entry.command.message
     for index, event in enumerate(entry.events):
         if isinstance(event, _WITH_MESSAGE):
@@ -353,9 +325,8 @@ def _message(entry: _Entry, place: int) -> Message:
 
 def _with_message(entry: _Entry, place: int, message: Message) -> _Entry:
     replace = msgspec.structs.replace
-    command = entry.command
-    if place == _COMMAND and command is not None:
-        return replace(entry, command=replace(command, message=message))
+    if place == _COMMAND:
+        return replace(entry, command=replace(entry.command, message=message))
     events = list(entry.events)
     events[place] = replace(events[place], message=message)
     return replace(entry, events=tuple(events))

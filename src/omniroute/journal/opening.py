@@ -3,6 +3,7 @@
 memory:                      in this process, gone with it
 sqlite:///router.db          a file, relative to the working directory
 sqlite:////var/lib/r.db      a file, absolute
+postgresql://db/contact?journal=north    a database, as libpq takes it
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import UnknownNameError, UsageError
 from .memory import MemoryJournal
+from .postgres import PostgresStore
 from .protocol import Store, Vault
 from .sqlite import SqliteStore
 from .stored import StoreJournal
@@ -33,6 +35,8 @@ def _sqlite(url: str) -> Store:
 #: and `MissingExtraError` when the driver is not installed.
 STORES: dict[str, Callable[[str], Store]] = {
     "sqlite": _sqlite,
+    "postgresql": PostgresStore,
+    "postgres": PostgresStore,
 }
 
 

@@ -56,6 +56,7 @@ class StoreJournal:
     def __init__(self, store: Store, *, vault: Vault | None = None, writer: str = "") -> None:
         self.store = store
         self.writer = writer or f"{socket.gethostname()}:{os.getpid()}"
+        self._roomy = store if isinstance(store, Roomy) else None
         self.vault = vault
         self._codec = Codec(vault)
         self._chain: Chain | None = None
@@ -96,7 +97,7 @@ class StoreJournal:
     @property
     def is_low(self) -> bool:
         """Whether the store runs out of room: new work should be refused."""
-        return isinstance(self.store, Roomy) and self.store.is_low
+        return self._roomy is not None and self._roomy.is_low
 
     @property
     def epoch(self) -> int:

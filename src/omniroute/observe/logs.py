@@ -120,9 +120,14 @@ class EventLog:
                 fields = {name: _field(event, name) for name in described.fields}
                 self._log.log(described.level, described.name, at_ms=event.at_ms, **fields)
 
-    def started(self, plan: str, recovered_events: int) -> None:
-        """The router is open."""
-        self._log.info("router_started", plan=plan, recovered_events=recovered_events)
+    def started(self, plan: str, recovered_events: int, *, plan_changed: bool) -> None:
+        """The router is open; ``plan_changed`` since the snapshot that it began with."""
+        self._log.info(
+            "router_started",
+            plan=plan,
+            recovered_events=recovered_events,
+            plan_changed=plan_changed,
+        )
 
     def snapshot_taken(self, position: int, size_bytes: int) -> None:
         """A recovery may begin behind this record of the journal."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import nearest
+from .checking_capacity import check_capacities
 from .checking_queues import (
     check_ladders,
     check_mixed_order,
@@ -113,18 +114,6 @@ def _near_skill(survey: Survey, name: str) -> str:
     return f"; did you mean {close!r}?" if close else ""
 
 
-def _check_capacities(survey: Survey) -> Iterator[Finding]:
-    for capacity in survey.plan.capacities.values():
-        for channel, cost in capacity.costs.items():
-            if cost > capacity.budget:
-                shown = "any other channel" if channel == "*" else channel
-                yield error(
-                    Code.CHANNEL_NEVER_FITS,
-                    f"capacities.{quoted_key(capacity.name)}.costs.{quoted_key(channel)}",
-                    f"{shown} costs {cost} of a budget of {capacity.budget}, so it never fits",
-                )
-
-
 def _check_limits(survey: Survey) -> Iterator[Finding]:
     whole = survey.plan.limits.max_waiting
     for queue in survey.plan.queues.values():
@@ -163,6 +152,6 @@ _CHECKS: tuple[Callable[[Survey], Iterator[Finding]], ...] = (
     check_routes,
     check_channels,
     check_requirements,
-    _check_capacities,
+    check_capacities,
     _check_agents,
 )

@@ -106,7 +106,7 @@ def check_channels(survey: Survey) -> Iterator[Finding]:
     for number in survey.live_rules:
         rule = survey.plan.triage[number]
         capacities = _capacities(survey, rule)
-        refused = [c for c in Channel if not any(_carries(one, c) for one in capacities)]
+        refused = [c for c in Channel if not any(one.admits(c) for one in capacities)]
         if not refused or not capacities:
             continue
         sent = _channels(alike, rule.when, conditions[:number])
@@ -130,11 +130,6 @@ def _capacities(survey: Survey, rule: TriageRule) -> list[Capacity]:
     steps = [survey.requirement_at(queue, step, rule.requirement) for step in queue.ladder]
     names = {agent.capacity for agent in survey.members(steps)}
     return [capacity for name, capacity in known.items() if name in names]
-
-
-def _carries(capacity: Capacity, channel: Channel) -> bool:
-    cost = capacity.cost(channel)
-    return cost is not None and cost <= capacity.budget and capacity.maximum(channel) > 0
 
 
 def check_requirements(survey: Survey) -> Iterator[Finding]:

@@ -32,6 +32,8 @@ class Code(enum.StrEnum):
     NO_LANGUAGE_SKILL = "no_language_skill"  #: `match_language`, but no skill ``lang:..``
     UNSERVED_CHANNEL = "unserved_channel"  #: a channel that no member's capacity can carry
     CHANNEL_NEVER_FITS = "channel_never_fits"  #: a cost above the whole budget
+    USELESS_CAPACITY = "useless_capacity"  #: a capacity with which nothing is ever offered
+    USELESS_INTERRUPTION = "useless_interruption"  #: allowed, but the two never fit together
     STARVING_PRIORITY = "starving_priority"  #: strict bands: the lower wait while the higher come
     STARVING_TIER = "starving_tier"  #: every agent of the queue serves an earlier tier first
     MIXED_ORDER = "mixed_order"  #: strict and head start for the same agents in one tier

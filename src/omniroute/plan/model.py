@@ -14,11 +14,12 @@ from typing import Any
 import attrs
 
 from ..errors import PlanError, UnknownNameError
-from ..model import Agent, Channel, Inbound, Interaction
+from ..model import Agent, Inbound, Interaction
 from . import choices
+from .capacity import Capacity
 from .choices import Delivery, OnExpiry, OnRequeue, RefusalRule, Strategy, WrapUpKind
 from .expression import Expression, Scope, parse
-from .fields import at_least, between, is_integer, name_text, one_of
+from .fields import at_least, between, name_text, one_of
 from .hours import Hours
 from .inbound import DispositionPolicy, Identity, SenderRate, disposition_name, disposition_table
 from .resolve import faults_of_choices, faults_of_ladder, faults_of_plan, joined
@@ -280,41 +281,6 @@ class TriageRule:
     )
     requirement: Expression | None = attrs.field(default=None, converter=_agents)
     match_language: bool = attrs.field(default=False, validator=one_of(bool))
-
-
-def _channel_table(table: Mapping[str, int]) -> dict[str, int]:
-    known = {"*", *(channel.value for channel in Channel)}
-    for name, value in table.items():
-        if name not in known:
-            raise UnknownNameError("channel", str(name), known, where="a capacity")
-        if not is_integer(value) or value < 0:
-            raise PlanError(f"{name}: must be an integer of at least 0, got {value!r}")
-    return {str(name): value for name, value in table.items()}
-
-
-@attrs.frozen(kw_only=True)
-class Capacity:
-    """What an agent can carry at once, over all channels.
-
-    Work of a channel costs ``costs[channel]`` (``"*"``: any other channel) of ``budget``,
-    and at most ``maxima[channel]`` of it fit at once. A channel without a cost is never
-    offered. Open offers and wrap-up hold capacity.
-    """
-
-    name: str = attrs.field(default="default", validator=name_text)
-    budget: int = attrs.field(default=1, validator=at_least(1))
-    costs: Mapping[str, int] = attrs.field(factory=lambda: {"*": 1}, converter=_channel_table)
-    maxima: Mapping[str, int] = attrs.field(factory=dict, converter=_channel_table)
-
-    def cost(self, channel: Channel) -> int | None:
-        """What one interaction of ``channel`` costs, or None when it is never offered."""
-        found = self.costs.get(channel)
-        return self.costs.get("*") if found is None else found
-
-    def maximum(self, channel: Channel) -> int:
-        """How many interactions of ``channel`` fit at once."""
-        found = self.maxima.get(channel, self.maxima.get("*"))
-        return self.budget if found is None else found
 
 
 @attrs.frozen(kw_only=True)

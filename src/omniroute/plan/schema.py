@@ -145,6 +145,18 @@ def _integers(value: object, place: Place) -> dict[str, int]:
     return value
 
 
+def _text_lists(value: object, place: Place) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        raise PlanError(f"must be a table, got {kind_of(value)}")
+    found: dict[str, tuple[str, ...]] = {}
+    for name, given in value.items():
+        try:
+            found[name] = _texts(given, place)
+        except PlanError as error:
+            place.at(name).add(error)
+    return found
+
+
 # --- writing them back ------------------------------------------------------------------
 
 
@@ -376,6 +388,10 @@ CAPACITY = {
     "budget": Key("budget", *_INTEGER),
     "costs": Key("costs", _integers, _same),
     "maxima": Key("maxima", _integers, _same),
+    "interruptible_by": Key("interruptible_by", _text_lists, _same),
+    "interruptible_budget": Key("interruptible_budget", *_INTEGER),
+    "interruptible_costs": Key("interruptible_costs", _integers, _same),
+    "interruptible_when_full": Key("interruptible_when_full", *_BOOLEAN),
 }
 
 LIMITS = {

@@ -94,6 +94,7 @@ class Ledger:
     ) -> None:
         self.engine = engine
         self._journal = journal
+        self._stored = journal if isinstance(journal, StoreJournal) else None
         self._append_nowait = (
             journal.append_nowait if isinstance(journal, ImmediateJournal) else None
         )
@@ -191,7 +192,7 @@ class Ledger:
     @property
     def is_low(self) -> bool:
         """Whether the journal runs out of room: new work should be refused."""
-        return isinstance(self._journal, StoreJournal) and self._journal.is_low
+        return self._stored is not None and self._stored.is_low
 
     async def acquire(self) -> None:
         """Wait for a place in the inbox. Cancelled: nothing has happened."""

@@ -124,8 +124,12 @@ class Offer(_Closing):
         return self.assignment
 
     async def decline(self, reason: str = "") -> bool:
-        """Refuse it; the queue's refusal policy says for how long. False: it was over."""
-        return done(await self._send(Decline(self.offer_id, reason)))
+        """Refuse it; the queue's refusal policy says for how long. False: it was over.
+
+        Declining twice gives the same answer, so it can be repeated.
+        """
+        answer = done(await self._send(Decline(self.offer_id, reason)))
+        return answer or self.closed is OfferClosed.DECLINED
 
     async def wait_closed(self) -> OfferClosed:
         """Wait until the offer is over, for whatever reason."""
@@ -214,6 +218,7 @@ class Messages:
             self._changed.set()
 
 
+_COMPLETED = frozenset({InteractionState.WRAP_UP, InteractionState.COMPLETED})
 _OVER = frozenset(
     {InteractionState.COMPLETED, InteractionState.CANCELLED, InteractionState.WAITING}
 )
@@ -258,9 +263,11 @@ class Assignment(_Closing):
     async def complete(self, code: str = "") -> bool:
         """The conversation is over; wrap-up follows where the queue has one.
 
-        False: it was over already (the customer left, or it was cancelled).
+        False: it was over already (the customer left, or it was cancelled). Completing twice
+        with the same code gives the same answer, so it can be repeated.
         """
-        return done(await self._send(Complete(self.assignment_id, code)))
+        answer = done(await self._send(Complete(self.assignment_id, code)))
+        return answer or (self.state in _COMPLETED and self.code == code)
 
     async def hold(self) -> bool:
         """Put the customer on hold. False: it was not engaged."""
@@ -271,8 +278,12 @@ class Assignment(_Closing):
         return done(await self._send(Resume(self.assignment_id)))
 
     async def requeue(self, reason: str = "") -> bool:
-        """Give it back to its queue; it keeps its age. False: it was over already."""
-        return done(await self._send(Requeue(self.assignment_id, reason)))
+        """Give it back to its queue; it keeps its age. False: it was over already.
+
+        Giving it back twice gives the same answer, so it can be repeated.
+        """
+        answer = done(await self._send(Requeue(self.assignment_id, reason)))
+        return answer or self.state is InteractionState.WAITING
 
     async def finish_wrap_up(self) -> bool:
         """The after-contact work is done. False: there is none, or it ends by time only."""

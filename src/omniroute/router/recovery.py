@@ -30,6 +30,7 @@ class Recovered(NamedTuple):
     ``whole`` is True when every event since the beginning was folded, without a snapshot;
     ``snapshot_seq`` is the number of the first event behind the snapshot (1 without one);
     ``not_ready`` has the reasons of agents who are not ready, as far back as was folded.
+    ``plan_changed``: the snapshot was folded under another plan. What was decided stays.
     """
 
     engine: Engine
@@ -37,6 +38,7 @@ class Recovered(NamedTuple):
     whole: bool
     snapshot_seq: int
     not_ready: dict[str, str]
+    plan_changed: bool
 
 
 async def recover(
@@ -67,7 +69,9 @@ async def recover(
     finally:
         if isinstance(frames, AsyncGenerator):
             await frames.aclose()
-    return Recovered(engine, next_seq, whole=True, snapshot_seq=1, not_ready=reasons)
+    return Recovered(
+        engine, next_seq, whole=True, snapshot_seq=1, not_ready=reasons, plan_changed=False
+    )
 
 
 async def _recover_stored(
@@ -95,7 +99,8 @@ async def _recover_stored(
     finally:
         await records.aclose()
     first = 1 if snapshot is None else snapshot.next_seq
-    return Recovered(engine, chain.next_seq, snapshot is None, first, reasons)
+    changed = snapshot is not None and snapshot.plan != fingerprint(plan)
+    return Recovered(engine, chain.next_seq, snapshot is None, first, reasons, changed)
 
 
 def _fold(engine: Engine, events: Iterable[Event], reasons: dict[str, str]) -> None:

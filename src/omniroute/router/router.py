@@ -234,7 +234,7 @@ class Router:
             metrics.resume(engine.interactions(), ready, since)
         self._keeper.published(found.next_seq - found.snapshot_seq)
         ledger.open()
-        self._log.started(self.plan.name, found.next_seq - 1)
+        self._log.started(self.plan.name, found.next_seq - 1, plan_changed=found.plan_changed)
 
     async def _write(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -25,7 +25,7 @@ class InboundBook:
         self._limits = plan.limits
         self._rate = plan.sender_rate
         self._seen: dict[str, dict[str, tuple[int, str]]] = {}
-        self._windows: dict[tuple[str, str], tuple[int, int]] = {}
+        self._windows: dict[str, dict[str, tuple[int, int]]] = {}
         #: key -> customer id
         self.customers: dict[str, str] = {}
 
@@ -63,22 +63,23 @@ class InboundBook:
     def is_over_rate(self, message: Message, now_ms: int) -> bool:
         """Whether one more message of its sender is too much."""
         most = self._rate.maximum(message.channel)
-        began_ms, count = self._windows.get((message.channel, message.customer.id), (0, 0))
+        began_ms, count = self._windows.get(message.channel, {}).get(message.customer.id, (0, 0))
         return 0 < most <= count and now_ms - began_ms < self._rate.window_ms
 
     def count_sender(self, message: Message, at_ms: int) -> None:
         """A message was routed."""
-        key = (message.channel, message.customer.id)
-        if not message.customer.id:
+        sender = message.customer.id
+        if not sender:
             return
-        began_ms, count = self._windows.get(key, (0, 0))
+        windows = self._windows.setdefault(message.channel, {})
+        began_ms, count = windows.get(sender, (0, 0))
         if count and at_ms - began_ms < self._rate.window_ms:
-            self._windows[key] = (began_ms, count + 1)
+            windows[sender] = (began_ms, count + 1)
             return
-        self._windows.pop(key, None)
-        self._windows[key] = (at_ms, 1)
-        if len(self._windows) > self._rate.max_senders:
-            del self._windows[next(iter(self._windows))]
+        windows.pop(sender, None)
+        windows[sender] = (at_ms, 1)
+        if len(windows) > self._rate.max_senders:
+            del windows[next(iter(windows))]
 
     # --- customers ------------------------------------------------------------------------
 

@@ -145,10 +145,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class WaitHistogram(msgspec.Struct, frozen=True, kw_only=True):
-    """How long waits were, for one queue and channel: (bucket, count) in growing order."""
+    """How long waits were, by queue, channel and interval: (bucket, count) in growing order."""
 
     queue: str
     channel: str
+    interval: int = 0
     accepted: tuple[tuple[int, int], ...] = ()
     abandoned: tuple[tuple[int, int], ...] = ()
 
@@ -184,11 +185,14 @@ class GroupTime(msgspec.Struct, frozen=True, kw_only=True):
     """What the agents of a group did, by interval of the cycle.
 
     ``busy_ms`` is agents' time with any work in hand, wrap-up included; ``staffed_ms`` the time
-    they were signed in.
+    they were signed in. ``accepted``, ``accepted_in_time`` and ``wait_ms`` count what they took.
     """
 
     group: str
     agents: int
+    accepted: int = 0
+    accepted_in_time: int = 0
+    wait_ms: int = 0
     busy_ms: tuple[int, ...]
     staffed_ms: tuple[int, ...]
 
@@ -196,6 +200,16 @@ class GroupTime(msgspec.Struct, frozen=True, kw_only=True):
     def occupancy(self) -> float | None:
         """Busy time / signed-in time."""
         return _ratio(sum(self.busy_ms), sum(self.staffed_ms))
+
+    @property
+    def service_level_answered(self) -> float | None:
+        """Accepted in time / accepted, by them."""
+        return _ratio(self.accepted_in_time, self.accepted)
+
+    @property
+    def asa_ms(self) -> float | None:
+        """The mean wait of what they accepted."""
+        return _ratio(self.wait_ms, self.accepted)
 
     def occupancy_at(self, interval: int) -> float | None:
         """The same for one interval."""
@@ -275,6 +289,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
                 return group
         raise KeyError(name)
 
-    def wait_histogram(self, queue: str | None = None) -> WaitHistogram:
-        """The waits of one queue, or of all."""
-        return WaitHistogram.total(w for w in self.waits if queue is None or w.queue == queue)
+    def wait_histogram(
+        self, queue: str | None = None, *, channel: str | None = None, interval: int | None = None
+    ) -> WaitHistogram:
+        """The waits of one queue, channel, interval of arrival, or of all (None)."""
+        return WaitHistogram.total(
+            w
+            for w in self.waits
+            if (queue is None or w.queue == queue)
+            and (channel is None or w.channel == channel)
+            and (interval is None or w.interval == interval)
+        )

@@ -294,10 +294,13 @@ class Play:
         customer.agent_id = event.agent_id
         customer.accepted_ms = at_ms
         cell = customer.cell
+        group = desk.habits.tally
         cell.accepted += 1
+        group.accepted += 1
         waited_ms = at_ms - customer.enqueued_ms
         if waited_ms:
             cell.wait_ms += waited_ms
+            group.wait_ms += waited_ms
             cell.wait2 += waited_ms * waited_ms
             number = bucket(waited_ms)
             cell.waits[number] = cell.waits.get(number, 0) + 1
@@ -307,6 +310,7 @@ class Play:
             self._waits_no_more(at_ms, customer)
         if waited_ms <= cell.target_ms:
             cell.accepted_in_time += 1
+            group.accepted_in_time += 1
         if not desk.load:
             desk.begin(at_ms, self.tally)
         desk.load += 1

@@ -20,7 +20,7 @@ from .outcome import Outcome, Row, Served, WaitHistogram
 from .run import simulate
 from .scenario import Scenario
 
-__all__ = ["MEASURES", "Line", "Precision", "Report", "compare", "replicate", "summarize"]
+__all__ = ["MEASURES", "Line", "Precision", "Report", "clock", "compare", "replicate", "summarize"]
 
 #: What is counted over interactions: name -> figure of a row.
 MEASURES: dict[str, Callable[[Row], float | None]] = {
@@ -138,11 +138,9 @@ def _estimates(tables: Sequence[_Figures], confidence: float) -> dict[str, Estim
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _figures(row: Row, waits: WaitHistogram | None) -> _Figures:
+def _figures(row: Row, waits: WaitHistogram) -> _Figures:
     found: _Figures = {name: measure(row) for name, measure in MEASURES.items()}
-    if waits is not None:
-        found |= {name: waits.quantile_ms(share) for name, share in _QUANTILES.items()}
-    return found
+    return found | {name: waits.quantile_ms(share) for name, share in _QUANTILES.items()}
 
 
 def _all(outcome: Outcome) -> _Figures:
@@ -159,8 +157,7 @@ def _views(outcome: Outcome) -> Iterator[tuple[tuple[str, str], _Figures]]:
     for queue, row in outcome.by_queue().items():
         yield ("queue", queue), _figures(row, outcome.wait_histogram(queue))
     for channel, row in outcome.by_channel().items():
-        waits = WaitHistogram.total(w for w in outcome.waits if w.channel == channel)
-        yield ("channel", channel), _figures(row, waits)
+        yield ("channel", channel), _figures(row, outcome.wait_histogram(channel=channel))
     for group in outcome.groups:
         served = [one for one in outcome.served if one.group == group.group]
         count = sum(one.count for one in served)
@@ -169,7 +166,10 @@ def _views(outcome: Outcome) -> Iterator[tuple[tuple[str, str], _Figures]]:
             ("group", group.group),
             {
                 "agents": group.agents,
+                "accepted": group.accepted,
                 "completed": count,
+                "service_level_answered": group.service_level_answered,
+                "asa_ms": group.asa_ms,
                 "occupancy": group.occupancy,
                 "aht_ms": handle_ms / count if count else None,
             },
@@ -179,12 +179,13 @@ def _views(outcome: Outcome) -> Iterator[tuple[tuple[str, str], _Figures]]:
         busy = sum(group.busy_ms[number] for group in outcome.groups)
         staffed = sum(group.staffed_ms[number] for group in outcome.groups)
         if number in rows or staffed:
-            figures = _figures(rows.get(number, Row()), None)
+            waits = outcome.wait_histogram(interval=number)
+            figures = _figures(rows.get(number, Row()), waits)
             figures["occupancy"] = busy / staffed if staffed else None
-            yield ("interval", _clock(number * outcome.interval_ms)), figures
+            yield ("interval", clock(number * outcome.interval_ms)), figures
 
 
-def _clock(ms: int) -> str:
+def clock(ms: int) -> str:
     """A moment of the cycle as ``HH:MM:SS``."""
     seconds = ms // 1000
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

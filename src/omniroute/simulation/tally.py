@@ -22,13 +22,12 @@ _Counts = dict[int, int]
 class Cell:
     """The counts of a `Row` while they grow.
 
-    ``waits`` and ``abandon_waits`` (bucket -> count) are shared by all cells of a queue and
-    channel; waits of 0 are only in ``at_once``.
+    ``waits`` and ``abandon_waits`` are bucket -> count; waits of 0 are only in ``at_once``.
     """
 
     target_ms: int
-    waits: _Counts
-    abandon_waits: _Counts
+    waits: _Counts = attrs.field(factory=dict)
+    abandon_waits: _Counts = attrs.field(factory=dict)
     arrived: int = 0
     retried: int = 0
     rejected: int = 0
@@ -56,6 +55,9 @@ class GroupTally:
     agents: int
     busy_ms: list[int]
     staffed_ms: list[int]
+    accepted: int = 0
+    accepted_in_time: int = 0
+    wait_ms: int = 0
     #: queue -> [count, handle_ms]
     served: dict[str, list[int]] = attrs.field(factory=dict)
 
@@ -87,7 +89,6 @@ class Tally:
 
     __slots__ = (
         "_cells",
-        "_channels",
         "_plan",
         "frame",
         "from_ms",
@@ -111,12 +112,12 @@ class Tally:
         """Count from here on only; what waits and is served stays."""
         self.from_ms = self.last_ms = at_ms
         self._cells: dict[tuple[str, str, int], Cell] = {}
-        self._channels: dict[tuple[str, str], tuple[_Counts, _Counts]] = {}
         self.waiting_area = self.waiting2_area = self.serving_area = 0
         self.most_waiting = self.waiting
         for group in self.groups.values():
             group.busy_ms = [0] * self.frame.intervals
             group.staffed_ms = [0] * self.frame.intervals
+            group.accepted = group.accepted_in_time = group.wait_ms = 0
             group.served = {}
 
     def group(self, name: str, agents: int) -> GroupTally:
@@ -130,10 +131,9 @@ class Tally:
         key = (queue, channel, self.frame.number(at_ms))
         found = self._cells.get(key)
         if found is None:
-            waits, abandon_waits = self._channels.setdefault((queue, channel), ({}, {}))
             known = self._plan.queues.get(queue)
             target_ms = known.service_level.target_ms if known is not None else 0
-            found = self._cells[key] = Cell(target_ms, waits, abandon_waits)
+            found = self._cells[key] = Cell(target_ms)
         return found
 
     def pass_time(self, at_ms: int) -> None:
@@ -158,11 +158,6 @@ class Tally:
         """Add a span to intervals, less what lies before the measured time."""
         self.frame.spread(into, max(from_ms, self.from_ms), to_ms)
 
-    def _with_zero(self, queue: str, channel: str, waits: _Counts) -> tuple[tuple[int, int], ...]:
-        here = [cell for key, cell in self._cells.items() if key[:2] == (queue, channel)]
-        at_once = sum(cell.at_once for cell in here)
-        return (((0, at_once),) if at_once else ()) + tuple(sorted(waits.items()))
-
     def outcome(self, **header: str | int) -> Outcome:
         """All of it as a value, up to the moment that time was last brought to."""
         rows = [
@@ -186,15 +181,24 @@ class Tally:
                 WaitHistogram(
                     queue=queue,
                     channel=channel,
-                    accepted=self._with_zero(queue, channel, waits),
-                    abandoned=tuple(sorted(abandoned.items())),
+                    interval=interval,
+                    accepted=(
+                        *(((0, cell.at_once),) if cell.at_once else ()),
+                        *sorted(cell.waits.items()),
+                    ),
+                    abandoned=tuple(sorted(cell.abandon_waits.items())),
                 )
-                for (queue, channel), (waits, abandoned) in sorted(self._channels.items())
+                for (queue, channel, interval), cell in sorted(
+                    self._cells.items(), key=lambda item: item[0]
+                )
             ),
             groups=tuple(
                 GroupTime(
                     group=group.name,
                     agents=group.agents,
+                    accepted=group.accepted,
+                    accepted_in_time=group.accepted_in_time,
+                    wait_ms=group.wait_ms,
                     busy_ms=tuple(group.busy_ms),
                     staffed_ms=tuple(group.staffed_ms),
                 )

@@ -212,12 +212,22 @@ class Desk:
 
     def has_room(self, channel: Channel) -> bool:
         """Whether one more of ``channel`` fits. O(what he carries)."""
-        cost = self.capacity.cost(channel)
-        if cost is None:
+        capacity = self.capacity
+        carried = [work.channel for work in self.work.values()]
+        cost, spent = capacity.cost(channel), {False: 0, True: 0}
+        if cost is None or carried.count(channel) >= capacity.maximum(channel):
             return False
-        used = sum(self.capacity.cost(w.channel) or 0 for w in self.work.values())
-        same = sum(w.channel == channel for w in self.work.values())
-        return used + cost <= self.capacity.budget and same < self.capacity.maximum(channel)
+        for other in carried:
+            allowed = capacity.interruptible_by
+            to_others = allowed.get(other, allowed.get("*"))
+            if other != channel and to_others is not None and not {channel, "*"} & {*to_others}:
+                return False
+            spent[capacity.is_interruptible(other)] += capacity.cost(other) or 0
+        interruptible = capacity.is_interruptible(channel)
+        is_shut = spent[False] >= capacity.budget and not capacity.interruptible_when_full
+        if interruptible and is_shut:
+            return False
+        return spent[interruptible] + cost <= capacity.budget_of(channel)
 
 
 class Lanes:
