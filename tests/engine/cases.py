@@ -123,8 +123,11 @@ _SCORERS = {"skill": _by_skill, "room": _by_room}
 def draw_plan(choose: Choose) -> Plan:
     """A plan of one to three queues in which anything may be set."""
     count = choose((1, 2, 2, 3))
+    queues = [_draw_queue(choose, f"q{number}") for number in range(count)]
+    # How openings divide lanes is no part of the definition that the model could read.
+    one_opening = not any(row.after_ms for queue in queues for row in queue.access)
     return Plan(
-        queues=[_draw_queue(choose, f"q{number}") for number in range(count)],
+        queues=queues,
         skills=choose(((), [Skill(name, 3) for name in _SKILLS])),
         capacities=[
             Capacity(),
@@ -152,7 +155,7 @@ def draw_plan(choose: Choose) -> Plan:
             max_offers=choose((50, 3, 2, 1)),
             max_messages=choose((1_000, 3, 2, 1)),
             max_agents=choose((12, 12, 3, 2)),
-            max_lanes=choose((_BIG, _BIG, 3)),
+            max_lanes=choose((_BIG, 3)) if one_opening else _BIG,
             dedupe_ms=choose((_BIG, 20, 1)),
             max_dedupe_keys=choose((_BIG, 2)),
             max_set_aside=choose((_BIG, _BIG, 2, 1)),

@@ -104,7 +104,7 @@ class Item:
     kind: Kind = Kind.CUSTOMER
     parent_id: str | None = None
     front: bool = False
-    thread: str = ""  # what names the conversation where no customer does
+    conversation_id: str = ""  # of what was opened from another: its, as it was then
     id: str = ""
     seq: int = 0
     state: InteractionState = WAITING
@@ -120,7 +120,7 @@ class Item:
     until_ms: int = 0  # of the wrap-up
     extended_ms: int = 0
     owner: str | None = None  # of parked work
-    confers_with: Item | None = None
+    confers: tuple[Item, int] | None = None  # with which consult, as which assignment
     is_callback: bool = False
     attempts: int = 0
 
@@ -303,7 +303,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         )
         lanes = {self.lane(i) for i in self.items.values() if self.may_be_offered(i)}
         is_new = self.lane(item) not in lanes
-        if is_new and len(lanes) >= limits.max_lanes:
+        if start_at_ms is None and is_new and len(lanes) >= limits.max_lanes:
             self.reject(command, "lanes_exhausted", queue.name)
             return
         item.id = self.number(command.interaction_id, always=True)
@@ -327,14 +327,11 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         return item
 
     def tell_queued(self, item: Item, **fields: Any) -> None:
-        first = item.messages[0]
-        if not item.thread:
-            item.thread = f"{first.channel}#{first.thread_id}" if first.thread_id else item.id
         self.tell(
             ev.Queued,
             interaction_id=item.id,
             seq=item.seq,
-            message=first,
+            message=item.messages[0],
             queue=item.queue.name,
             priority=item.priority,
             requirement=None if item.requirement is None else str(item.requirement),
@@ -721,8 +718,6 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
 
     def forget(self, item: Item) -> None:
         """It has ended."""
-        if item.confers_with is not None:
-            item.confers_with.confers_with = None
         del self.items[item.id]
         item.state = ENDED
         self.timers = {what: when for what, when in self.timers.items() if what[1] is not item}
@@ -1123,14 +1118,22 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             arrived_at_ms=item.arrived_at_ms,
             step=item.step,
             requirement=None if item.requirement is None else str(item.requirement),
-            agent_id=item.owner if item.state is PARKED else self.whose(item),
+            agent_id=self.whose(item),
             parent_id=item.parent_id,
             is_callback=item.is_callback,
-            in_conference=item.confers_with is not None,
+            in_conference=self.confers(item),
             customer_id=self.customer(item),
             conversation_id=self.conversation(item),
         )
 
+    def confers(self, item: Item) -> bool:
+        if item.confers is None or item.agent_id is None:
+            return False
+        consult, assignment_id = item.confers
+        return consult.state is not ENDED and item.assignment_id == assignment_id
+
     def whose(self, item: Item) -> str | None:
-        """Who has it, or has the oldest open offer of it."""
+        """Who has it, has the oldest open offer of it, or parked it."""
+        if item.state is PARKED:
+            return item.owner
         return item.asked[min(item.asked)] if item.asked else item.agent_id

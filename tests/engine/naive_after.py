@@ -5,14 +5,11 @@ docs/explanation/semantics.md: what is set aside and comes back, what agents giv
 the step to another channel, callbacks and last agents.
 
 Where the page leaves something open, this is the reading:
-- what is set aside forgets refusals and the count of offers; so it has no timer but its own;
 - a park until a moment that has passed ends at the next call, with the moment of the park;
 - an interaction has an open consult until that has ended, whatever its state;
 - a consult that ends with its parent does so right before the parent's event, and its agents are
   matched with the others;
-- a hand-over touches the colleague twice (his consult ended, he accepted), then the agent; its
-  offer number counts for nothing else;
-- a conference is over when one of the two has ended;
+- a hand-over's offer number counts for nothing else;
 - a callback counts its failures over its whole life; only `Started` counts for the pace;
 - a code is looked at by the queue of the assignment before any timer fires; an engine's is free.
 """
@@ -69,7 +66,7 @@ class NaiveAfter:
         return len(aside) >= self.plan.limits.max_set_aside
 
     def schedule(self, item: Any, start_at_ms: int) -> None:
-        item.state, item.agent_id, item.offers = SCHEDULED, None, 0
+        item.state, item.agent_id = SCHEDULED, None
         self.stop_clocks(item)
         self.forget_refusals(item)
         self.set_timer(("start", item), start_at_ms)
@@ -91,7 +88,7 @@ class NaiveAfter:
 
     def begin(self, item: Any) -> None:
         """It waits from now on, at the start of its ladder."""
-        item.state, item.arrived_at_ms = WAITING, self.now_ms
+        item.state, item.arrived_at_ms, item.offers = WAITING, self.now_ms, 0
         item.step, item.step_began_ms, item.opening = 0, self.now_ms, 0
         self.set_clocks(item)
         self.set_time_to_live(item)
@@ -222,6 +219,7 @@ class NaiveAfter:
     def open_further(self, parent: Any, message: Message, **fields: Any) -> None:
         """An interaction that an agent opens from another: it passes no door."""
         item = self.item(messages=[message], parent_id=parent.id, **fields)
+        item.conversation_id = self.conversation(parent)
         item.id = self.number(None)
         item.seq = self.last_seq
         self.items[item.id] = item
@@ -277,15 +275,14 @@ class NaiveAfter:
         )
         item.agent_id, item.assignment_id = colleague.agent.id, self.last_offer
         item.state = ENGAGED
-        self.touch(colleague)
         self.touch(person)
-        self.match(people=[person])
-        self.match(people=[colleague, *freed])
+        for people in ([person], [colleague], freed):
+            self.match(people=people)
 
     def on_confer(self, command: Any) -> None:
         if (pair := self.with_consult(command)) is not None:
             item, consult = pair
-            item.confers_with, consult.confers_with = consult, item
+            item.confers = consult, item.assignment_id
             self.tell(ev.Conferenced, **self.about(item), consult_id=consult.id)
 
     # --- Escalation to another channel ----------------------------------------------------
@@ -314,7 +311,6 @@ class NaiveAfter:
             requirement=None,
             own_steps=(self.alone(item.agent_id, queue),),
             front=True,
-            thread=item.thread,
         )
 
     # --- Callback -------------------------------------------------------------------------
@@ -328,15 +324,16 @@ class NaiveAfter:
             self.refuse(command, command.interaction_id, "illegal_state")
             return
         due_at_ms = command.due_at_ms
-        is_later = due_at_ms is not None and due_at_ms > self.now_ms
-        if is_later and self.is_set_aside_full():
+        if due_at_ms is not None and due_at_ms <= self.now_ms:
+            due_at_ms = None
+        if due_at_ms is not None and self.is_set_aside_full():
             self.refuse(command, command.interaction_id, "set_aside_full")
             return
         people = self.revoke_all(item, RevokeReason.CUSTOMER_LEFT)
         item.is_callback = True
         about = {"interaction_id": item.id, "address": command.address}
         self.tell(ev.CallbackRequested, **about, due_at_ms=due_at_ms)
-        if is_later:
+        if due_at_ms is not None:
             self.tell(ev.Scheduled, interaction_id=item.id, starts_at_ms=due_at_ms)
             self.schedule(item, due_at_ms)
         self.match(people=people, items=[item])
@@ -378,15 +375,11 @@ class NaiveAfter:
             del self.last_agents[next(iter(self.last_agents))]
 
     def merge_last_agents(self, kept: str, merged: list[str]) -> None:
-        """The newest of them is the kept customer's, at its place in the order of service."""
-        same = [who for who in self.last_agents if who in (kept, *merged)]
+        """The newest of them is the kept customer's, and is forgotten last."""
+        same = [who for who in (kept, *merged) if who in self.last_agents]
         if same:
-            newest = same[-1]
-            self.last_agents = {
-                kept if who == newest else who: found
-                for who, found in self.last_agents.items()
-                if who not in same or who == newest
-            }
+            newest = max((self.last_agents.pop(who) for who in same), key=lambda found: found[1])
+            self.last_agents[kept] = newest
 
     def on_extend_wrap_up(self, command: Any) -> None:
         if (item := self.assigned(command, WRAP_UP)) is None:

@@ -114,7 +114,9 @@ class NaiveDoor:
         return next((known.id for known in self.customers if own in known.keys), own)
 
     def conversation(self, item: Any) -> str:
-        return self.customer(item) or item.thread
+        first = item.messages[0]
+        thread = f"{first.channel}#{first.thread_id}" if first.thread_id else item.id
+        return item.conversation_id or self.customer(item) or thread
 
     def customer(self, item: Any) -> str:
         named = [m for m in item.messages if m.customer.id]
