@@ -22,11 +22,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ..events import Event
+from ..events import Event, HandedOver
 from ..model import Channel
 from ..plan import Plan
 from .books import OPEN, SUBJECTS, AuditError, Books, Law
-from .laws import HANDLERS, is_refused_by_all
+from .laws import HANDLERS
+from .laws_ladder import is_refused_by_all
 from .laws_offers import candidates
 from .works import Desk
 
@@ -84,6 +85,8 @@ class Auditor:
             work = self._books.works.get(interaction_id)
             if work is not None and work.agent_id:
                 self._agents[work.agent_id] = None
+        if isinstance(event, HandedOver):
+            self._agents[event.to_agent_id] = None
         agent_id = getattr(event, "agent_id", None)
         if agent_id is None and hasattr(event, "agent"):
             agent_id = event.agent.id
@@ -164,7 +167,8 @@ class Auditor:
 
     def _check_count(self) -> None:
         books = self._books
-        is_open = len(books.lanes) + len(books.offered) + len(books.assignments)
+        in_line = len(books.lanes) + len(books.offered)
+        is_open = in_line + len(books.assignments) + len(books.aside)
         right = books.admitted == is_open + books.ended and is_open == len(books.works)
         books.require(
             right, Law.COUNT, f"admitted {books.admitted}, open {is_open}, ended {books.ended}"

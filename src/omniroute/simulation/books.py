@@ -72,10 +72,15 @@ OPEN: Final = frozenset(
         InteractionState.ENGAGED,
         InteractionState.HELD,
         InteractionState.WRAP_UP,
+        InteractionState.SCHEDULED,
+        InteractionState.PARKED,
     }
 )
 IN_LINE: Final = frozenset({InteractionState.WAITING, InteractionState.OFFERED})
 TAKEN: Final = frozenset({InteractionState.ENGAGED, InteractionState.HELD})
+ASIDE: Final = frozenset({InteractionState.SCHEDULED, InteractionState.PARKED})
+_WAITING: Final = frozenset({InteractionState.WAITING})
+_SCHEDULED: Final = frozenset({InteractionState.SCHEDULED})
 
 #: From which states an event may come, and which state it leads to (None: the same).
 MOVES: Final[dict[type, tuple[frozenset[InteractionState], InteractionState | None]]] = {
@@ -90,14 +95,25 @@ MOVES: Final[dict[type, tuple[frozenset[InteractionState], InteractionState | No
     ev.WrapUpStarted: (TAKEN, InteractionState.WRAP_UP),
     ev.Completed: (TAKEN | {InteractionState.WRAP_UP}, InteractionState.COMPLETED),
     ev.Moved: (frozenset({InteractionState.WAITING}), InteractionState.WAITING),
-    ev.Abandoned: (frozenset({InteractionState.WAITING}), InteractionState.ABANDONED),
+    ev.Abandoned: (_WAITING | _SCHEDULED, InteractionState.ABANDONED),
     ev.Cancelled: (OPEN - {InteractionState.OFFERED}, InteractionState.CANCELLED),
     ev.StepReached: (IN_LINE, None),
     ev.RefusalsReset: (IN_LINE, None),
-    ev.MessageAppended: (IN_LINE | TAKEN, None),
+    ev.MessageAppended: (IN_LINE | TAKEN | ASIDE, None),
     ev.MessageEdited: (OPEN, None),
     ev.MessageRedacted: (OPEN, None),
-    ev.Reprioritized: (IN_LINE | TAKEN, None),
+    ev.Reprioritized: (IN_LINE | TAKEN | ASIDE, None),
+    ev.CallbackRequested: (_WAITING, None),
+    ev.Scheduled: (_WAITING, InteractionState.SCHEDULED),
+    ev.Started: (_SCHEDULED, InteractionState.WAITING),
+    ev.Postponed: (_SCHEDULED, None),
+    ev.Parked: (TAKEN, InteractionState.PARKED),
+    ev.Unparked: (frozenset({InteractionState.PARKED}), InteractionState.WAITING),
+    ev.Transferred: (TAKEN, InteractionState.WAITING),
+    ev.HandedOver: (TAKEN, InteractionState.ENGAGED),
+    ev.Conferenced: (TAKEN, None),
+    ev.CallbackFailed: (TAKEN, InteractionState.SCHEDULED),
+    ev.WrapUpExtended: (frozenset({InteractionState.WRAP_UP}), None),
     ev.AccessWidened: (IN_LINE, None),
 }
 
@@ -108,6 +124,9 @@ SUBJECTS: Final[dict[type, str]] = {
     ev.StepReached: "interaction_id",
     ev.AccessWidened: "interaction_id",
     ev.Moved: "interaction_id",
+    ev.Scheduled: "interaction_id",
+    ev.Unparked: "interaction_id",
+    ev.HandedOver: "interaction_id",
     ev.Accepted: "offer_id",
     ev.BecameNotReady: "agent_id",
     ev.SignedOut: "agent_id",
@@ -149,6 +168,10 @@ class Books:
         self.offers: dict[int, Work] = {}
         self.offered: set[str] = set()
         self.assignments: dict[int, Work] = {}
+        self.aside: set[str] = set()
+        self.consults: dict[str, Work] = {}
+        self.handing: dict[str, str] = {}
+        self.starts: dict[str, int] = {}
         self.lanes = Lanes()
         self.held_out = Lanes()
         self.touched: set[str] = set()
@@ -157,7 +180,7 @@ class Books:
         self.refused: dict[str, Work] = {}
         self.threads: dict[tuple[str, str], Work] = {}
         self.inbound = InboundBook(plan)
-        self.owed: dict[tuple[type, object], None] = {}
+        self.owed: dict[tuple[type, object], Law] = {}
         self.last_seq = self.last_offer = self.admitted = self.ended = 0
         self.figures = Figures()
         self._known: dict[object, Known] = {}
@@ -178,14 +201,14 @@ class Books:
         if not holds:
             self.fail(law, detail)
 
-    def owe(self, kind: type, subject: object) -> None:
+    def owe(self, kind: type, subject: object, law: Law = Law.DUTY) -> None:
         """An event of ``kind`` about ``subject`` must follow in this batch."""
-        self.owed[kind, subject] = None
+        self.owed[kind, subject] = law
 
     def check_duties(self) -> None:
         """What was owed must have followed."""
-        for kind, subject in self.owed:
-            self.fail(Law.DUTY, f"{kind.__name__} of {subject!r} did not follow")
+        for (kind, subject), law in self.owed.items():
+            self.fail(law, f"{kind.__name__} of {subject!r} did not follow")
 
     def pass_time(self, now_ms: int) -> None:
         """Go on to ``now_ms``; every deadline before it must have been noticed."""
@@ -197,6 +220,8 @@ class Books:
                 "wrap_up": work.state is InteractionState.WRAP_UP and work.until_ms == at_ms,
                 "step": work.state in IN_LINE and work.step_end_ms == at_ms,
                 "opening": work.state in IN_LINE and work.opening_end_ms == at_ms,
+                "life": work.state in IN_LINE and work.life_end_ms == at_ms,
+                "aside": work.state in ASIDE and work.until_ms == at_ms,
                 "refusal": work.state in IN_LINE and work.barred.get(str(subject)) == at_ms,
             }[kind]
             if stands:
@@ -225,14 +250,19 @@ class Books:
             self.desks[work.agent_id].work.pop(work.assignment_id, None)
             self.assignments.pop(work.assignment_id, None)
             work.agent_id = ""
+        self.aside.discard(work.id)
+        if state in ASIDE:
+            self.aside.add(work.id)
         if state not in OPEN:
             del self.works[work.id]
+            if self.consults.get(work.parent_id or "") is work:
+                del self.consults[work.parent_id or ""]
             self.refused.pop(work.id, None)
             self.ended += 1
         self.touched.add(work.id)
         self.put(work)
         key = (work.channel, work.thread_id or "")
-        if state not in IN_LINE | TAKEN and self.threads.get(key) is work:
+        if state not in IN_LINE | TAKEN | ASIDE and self.threads.get(key) is work:
             del self.threads[key]
 
     def put(self, work: Work) -> None:
@@ -243,6 +273,10 @@ class Books:
             self.lanes.add(work)
         elif work.is_open(self.plan.limits.max_offers):
             self.held_out.add(work)
+
+    def is_aside_full(self) -> bool:
+        """Whether nothing more may be set aside."""
+        return len(self.aside) >= self.plan.limits.max_set_aside
 
     def close_offer(self, work: Work, offer_id: int) -> None:
         """It is open no more."""

@@ -27,11 +27,23 @@ _COUNTED: Final[dict[type, str]] = {
     ev.Expired: "expired",
     ev.Revoked: "revoked",
     ev.Requeued: "requeued",
+    ev.Transferred: "transferred",
+    ev.HandedOver: "transferred",
+    ev.Parked: "parked",
+    ev.CallbackFailed: "callbacks_failed",
     ev.Completed: "completed",
     ev.Abandoned: "abandoned",
     ev.Cancelled: "cancelled",
     ev.MessageAppended: "messages",
 }
+_HANDLED: Final = (
+    ev.Completed,
+    ev.Requeued,
+    ev.Transferred,
+    ev.HandedOver,
+    ev.Parked,
+    ev.CallbackFailed,
+)
 _OTHERS: Final = (
     "rejected",
     "accepted_in_time",
@@ -87,12 +99,12 @@ class Figures:
             row["accepted_in_time"] += in_time
         elif isinstance(event, ev.Abandoned):
             row["abandoned_in_time"] += in_time
-        elif isinstance(event, ev.Completed | ev.Requeued):
+        elif isinstance(event, _HANDLED):
             row["handle_ms"] += event.at_ms - work.accepted_at_ms
 
     def totals(self, plan: Plan, in_line: Mapping[str, int]) -> dict[str, Any]:
         """All of them; ``in_line`` says how many wait or are offered in each queue."""
-        names = (*_COUNTED.values(), *_OTHERS)
+        names = {*_COUNTED.values(), *_OTHERS}
         queues = {
             name: {
                 "queue": name,

@@ -1,7 +1,8 @@
 """The laws, one function per event: what must be true when it comes, and what it changes.
 
 Each takes the `Books` and the event, requires, then writes down. `HANDLERS` says which event
-is whose. The laws of offers and assignments are in `laws_offers`.
+is whose. The laws of messages are in `laws_messages`, those of waiting in `laws_ladder`, of offers
+and assignments in `laws_offers`, of what follows an acceptance in `laws_aside`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .. import events as ev
-from ..events import RejectReason
-from ..plan import Delivery, RefusalRule, Step, parse
+from ..events import Kind, RejectReason
+from ..plan import Delivery, parse
+from . import laws_aside, laws_ladder, laws_offers
 from . import laws_messages as messages
-from . import laws_offers
-from .books import Books, Law
+from .books import TAKEN, Books, Law
+from .laws_ladder import start
 from .laws_messages import is_full, read_message, read_sender
-from .works import Desk, Work, openings
+from .works import Desk, Work
 
-__all__ = ["HANDLERS", "is_refused_by_all"]
+__all__ = ["HANDLERS"]
 
 
 # --- messages -------------------------------------------------------------------------
@@ -30,9 +32,9 @@ def _queued(books: Books, event: ev.Queued) -> None:
         books.fail(Law.ADMISSION, f"unknown queue {event.queue!r}")
     books.require(event.interaction_id not in books.works, Law.STATE, "it is open already")
     books.require(event.seq > books.last_seq, Law.STATE, f"seq was {books.last_seq}")
-    books.require(not is_full(books, event.queue), Law.ADMISSION, "the queue is full")
     _check_priority(books, event.priority)
     read_message(books, event)
+    laws_aside.check_parent(books, event)
     work = Work(
         id=event.interaction_id,
         seq=event.seq,
@@ -44,25 +46,29 @@ def _queued(books: Books, event: ev.Queued) -> None:
         arrived_at_ms=event.at_ms,
         enqueued_at_ms=event.at_ms,
         step_began_ms=event.at_ms,
-        own_steps=tuple(
-            Step(step.requirement, for_ms=step.for_ms, skip_if_nobody=step.skip_if_nobody)
-            for step in event.steps
-        ),
+        max_wait_ms=event.max_wait_ms,
+        kind=event.kind,
+        parent_id=event.parent_id,
+        front=event.front,
     )
+    work.enter(queue, event.steps)
     work.known = books.known(work)
     books.last_seq = event.seq
     books.admitted += 1
     books.works[work.id] = work
-    read_sender(books, event.message, work)
+    if event.kind is Kind.CUSTOMER:
+        read_sender(books, event.message, work)
+        if is_full(books, event.queue):
+            books.owe(ev.Scheduled, work.id, Law.ADMISSION)
+    elif event.kind is Kind.CONSULT:
+        books.consults[event.parent_id or ""] = work
     books.in_line[queue.name] += 1
     books.touched.add(work.id)
     books.put(work)
     books.figures.count(event, work)
     if work.thread_id:
         books.threads[work.channel, work.thread_id] = work
-    if _is_passed(books, work, 0):
-        books.owe(ev.StepReached, work.id)
-    laws_offers.set_clocks(books, work)
+    start(books, work)
 
 
 def _check_priority(books: Books, priority: int) -> None:
@@ -86,80 +92,21 @@ def _moved(books: Books, event: ev.Moved) -> None:
     books.figures.move(work, queue.name)
     books.in_line[work.queue.name] -= 1
     books.in_line[queue.name] += 1
-    work.queue, work.priority, work.own_steps = queue, event.priority, ()
+    work.enter(queue, ())
+    work.priority = event.priority
     work.requirement = None if event.requirement is None else parse(event.requirement)
     work.step, work.step_began_ms, work.opening, work.offered = 0, event.at_ms, 0, 0
     work.known = books.known(work)
     work.barred.clear()
     books.refused.pop(work.id, None)
     books.move(work, event)
-    if _is_passed(books, work, 0):
-        books.owe(ev.StepReached, work.id)
-    laws_offers.follow_up(books, work)
-
-
-# --- ladder and refusals --------------------------------------------------------------
-
-
-def _is_passed(books: Books, work: Work, step: int) -> bool:
-    """Whether a step that is entered now is passed over at once."""
-    rung = work.ladder[step]
-    if step == len(work.ladder) - 1:
-        return False
-    if rung.until_ms is not None and work.arrived_at_ms + rung.until_ms <= books.now_ms:
-        return True
-    desks = books.desks.values()
-    return rung.skip_if_nobody and not any(work.admits(d.agent, step) for d in desks)
-
-
-def _step_reached(books: Books, event: ev.StepReached) -> None:
-    work = books.work(event)
-    between = range(work.step + 1, event.step)
-    right = work.step < event.step < len(work.ladder)
-    right = right and all(_is_passed(books, work, step) for step in between)
-    books.require(right, Law.LADDER, f"it was at {work.step}")
-    end_ms, is_new = work.step_end_ms, work.step_began_ms == event.at_ms
-    over = end_ms is not None and end_ms <= event.at_ms
-    over = over or (is_new and _is_passed(books, work, work.step))
-    books.require(over, Law.LADDER, f"step {work.step} ends at {end_ms}")
-    books.require(not _is_passed(books, work, event.step), Law.LADDER, "it is passed over")
-    work.step, work.step_began_ms = event.step, event.at_ms
-    books.move(work, event)
-    laws_offers.set_clocks(books, work)
-
-
-def _access_widened(books: Books, event: ev.AccessWidened) -> None:
-    work = books.work(event)
-    passed = work.passed(event.at_ms)
-    right = work.opening < event.opening <= len(openings(work.queue))
-    right = right and event.opening == passed
-    books.require(right, Law.ACCESS, f"it was at {work.opening}, {passed} have passed")
-    work.opening = event.opening
-    books.move(work, event)
-    laws_offers.set_clocks(books, work)
-
-
-def is_refused_by_all(books: Books, work: Work) -> bool:
-    """Whether a memory of `RefusalRule.ALL_DECLINED` is due to be cleared."""
-    if work.queue.refusal.rule is not RefusalRule.ALL_DECLINED or not work.barred:
-        return False
-    able = (desk for desk in books.desks.values() if work.admits(desk.agent))
-    return all(desk.agent.id in work.barred for desk in able)
-
-
-def _refusals_reset(books: Books, event: ev.RefusalsReset) -> None:
-    work = books.work(event)
-    books.touched.add(work.id)
-    if event.agent_id is None:
-        books.require(is_refused_by_all(books, work), Law.REFUSAL, "not all have refused")
-        work.barred.clear()
-    else:
-        until_ms = work.barred.pop(event.agent_id, None)
-        books.require(until_ms == event.at_ms, Law.REFUSAL, f"barred until {until_ms}")
+    start(books, work)
 
 
 def _taken_out(books: Books, event: ev.Abandoned | ev.Cancelled) -> None:
     work = books.work(event)
+    if work.state in TAKEN:
+        laws_aside.leave(books, work)
     books.figures.count(event, work)
     books.move(work, event)
 
@@ -226,6 +173,7 @@ def _command_rejected(books: Books, event: ev.CommandRejected) -> None:
         RejectReason.NOT_SIGNED_IN: subject not in books.desks,
         RejectReason.ALREADY_SIGNED_IN: subject in books.desks,
         RejectReason.AGENTS_EXHAUSTED: full and subject not in books.desks,
+        RejectReason.SET_ASIDE_FULL: books.is_aside_full(),
         RejectReason.NOT_PULLED: work and work.queue.delivery is Delivery.PUSH,
     }.get(reason, True)
     books.require(true, Law.ANSWER, f"{reason.value} is not so")
@@ -241,11 +189,8 @@ HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.MessageRedacted: messages.changed,
     ev.UpdateNoted: messages.noted,
     ev.CustomersLinked: messages.linked,
-    ev.StepReached: _step_reached,
-    ev.AccessWidened: _access_widened,
     ev.Reprioritized: _reprioritized,
     ev.Moved: _moved,
-    ev.RefusalsReset: _refusals_reset,
     ev.Abandoned: _taken_out,
     ev.Cancelled: _taken_out,
     ev.SignedIn: _signed_in,
@@ -254,5 +199,7 @@ HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.BecameNotReady: _became_not_ready,
     ev.AgentChanged: _agent_changed,
     ev.CommandRejected: _command_rejected,
+    **laws_ladder.HANDLERS,
     **laws_offers.HANDLERS,
+    **laws_aside.HANDLERS,
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import events as ev
 from ..events import RejectReason
-from ..model import Message
+from ..model import InteractionState, Message
 from .books import Books, Law
 from .inbound_book import message_key
 from .works import Work
@@ -69,6 +69,8 @@ def rejected(books: Books, event: ev.Rejected) -> None:
     if event.reason is RejectReason.QUEUE_FULL:
         full = event.queue is not None and is_full(books, event.queue)
         books.require(full, Law.ADMISSION, "the queue is not full")
+    if event.reason is RejectReason.SET_ASIDE_FULL:
+        books.require(books.is_aside_full(), Law.ADMISSION, "there is room aside")
     if event.reason is RejectReason.SENDER_RATE:
         over = books.inbound.is_over_rate(event.message, event.at_ms)
         books.require(over, Law.ADMISSION, "its sender is not over the rate")
@@ -101,6 +103,8 @@ def appended(books: Books, event: ev.MessageAppended) -> None:
     read_sender(books, event.message, work)
     books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
     books.figures.count(event, work)
+    if work.state is InteractionState.PARKED:
+        books.owe(ev.Unparked, work.id)
 
 
 def changed(books: Books, event: ev.MessageEdited | ev.MessageRedacted) -> None:

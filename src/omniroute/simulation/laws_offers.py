@@ -13,28 +13,16 @@ from typing import Any, Final
 from .. import events as ev
 from ..events import OfferKind, RevokeReason
 from ..model import Agent, Channel, InteractionState
-from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, RefusalRule, WrapUpKind
-from .books import Books, Law
+from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, WrapUpKind
+from .books import TAKEN, Books, Law
+from .laws_aside import assigned, completed_consult, leave
+from .laws_ladder import bar, follow_up
 from .works import Desk, Offer, Work, access_of
 
-__all__ = ["HANDLERS", "candidates", "follow_up", "set_clocks"]
+__all__ = ["HANDLERS", "candidates"]
 
-
-def set_clocks(books: Books, work: Work) -> None:
-    """Note when its step and its opening end."""
-    if work.step_end_ms is not None:
-        books.deadlines.add(work.step_end_ms, "step", work)
-    if work.opening_end_ms is not None:
-        books.deadlines.add(work.opening_end_ms, "opening", work)
-
-
-def follow_up(books: Books, work: Work) -> None:
-    """What is over by its age when it waits anew must be said at once."""
-    if work.passed(books.now_ms) > work.opening:
-        books.owe(ev.AccessWidened, work.id)
-    if work.step_end_ms is not None and work.step_end_ms <= books.now_ms:
-        books.owe(ev.StepReached, work.id)
-    set_clocks(books, work)
+#: Codes that the engine completes with, whatever a queue's are.
+_ENGINES = frozenset({"customer_left", "handed_over", "callback_failed"})
 
 
 # --- who gets what --------------------------------------------------------------------
@@ -110,7 +98,9 @@ def _check_match(books: Books, work: Work, desk: Desk) -> None:
     queue, limits = work.queue, books.plan.limits
     books.require(queue.delivery is not Delivery.PULL, Law.OFFER, "agents pick from there")
     books.require(len(work.offers) < queue.offers, Law.OFFER, "enough offers of it are open")
-    books.require(work.offered < limits.max_offers, Law.OFFER, "offered too often")
+    once_more = work.is_callback and work.state is InteractionState.WAITING
+    often = work.offered >= limits.max_offers and not once_more
+    books.require(not often, Law.OFFER, "offered too often")
     books.require(desk.agent.id not in work.barred, Law.REFUSAL, "he is barred")
 
 
@@ -175,7 +165,7 @@ def _answered(books: Books, event: ev.Accepted | ev.Declined | ev.Expired | ev.R
     books.move(work, event)
     books.figures.count(event, work)
     if isinstance(event, ev.Declined | ev.Revoked):
-        _bar(books, work, offer.agent_id, event)
+        bar(books, work, offer.agent_id, event)
     if not isinstance(event, ev.Accepted):
         _owe_after_offer(books, work, offer.agent_id, event)
 
@@ -183,7 +173,7 @@ def _answered(books: Books, event: ev.Accepted | ev.Declined | ev.Expired | ev.R
 def _assign(books: Books, work: Work, event: ev.Accepted) -> None:
     """The first acceptance wins; the other offers are taken back."""
     work.assignment_id, work.agent_id = event.offer_id, event.agent_id
-    work.accepted_at_ms, work.offered = event.at_ms, 0
+    work.accepted_at_ms, work.offered, work.front = event.at_ms, 0, False
     books.offered.discard(work.id)
     books.assignments[event.offer_id] = books.desks[event.agent_id].work[event.offer_id] = work
     work.barred.clear()
@@ -211,45 +201,16 @@ def _owe_after_offer(
         books.owe(ev.SignedOut, agent_id)
 
 
-def _bar(books: Books, work: Work, agent_id: str, event: Any) -> None:
-    refusal = work.queue.refusal
-    again_at_ms: int | None = -1
-    if refusal.rule is RefusalRule.AT_ONCE:
-        again_at_ms = None
-    elif refusal.rule is RefusalRule.AFTER:
-        again_at_ms = event.at_ms + refusal.after_ms
-    if isinstance(event, ev.Revoked) and event.reason is not RevokeReason.WITHDRAWN:
-        again_at_ms = None
-    elif isinstance(event, ev.Requeued) and event.again_at_ms is None and again_at_ms:
-        books.owe(ev.SignedOut, agent_id)
-        again_at_ms = None
-    books.require(event.again_at_ms == again_at_ms, Law.REFUSAL, f"not {again_at_ms}")
-    if again_at_ms is not None:
-        work.barred[agent_id] = again_at_ms
-        books.refused[work.id] = work
-        if again_at_ms >= 0:
-            books.deadlines.add(again_at_ms, "refusal", work, agent_id)
-
-
 # --- assignments ----------------------------------------------------------------------
 
 
-def _assigned(books: Books, event: Any) -> Work:
-    work = books.assignments.get(event.assignment_id)
-    if work is None:
-        books.fail(Law.STATE, f"no assignment {event.assignment_id}")
-    agent_id = getattr(event, "agent_id", work.agent_id)
-    same = (work.id, work.agent_id) == (event.interaction_id, agent_id)
-    books.require(same, Law.STATE, f"it is {work.agent_id!r}'s and about {work.id!r}")
-    return books.work(event)
-
-
 def _held_or_resumed(books: Books, event: ev.Held | ev.Resumed) -> None:
-    books.move(_assigned(books, event), event)
+    books.move(assigned(books, event), event)
 
 
 def _requeued(books: Books, event: ev.Requeued) -> None:
-    work = _assigned(books, event)
+    work = assigned(books, event)
+    leave(books, work)
     books.figures.count(event, work)
     if event.enqueued_at_ms is not None:
         joins = work.queue.on_requeue is OnRequeue.JOIN_END
@@ -259,27 +220,34 @@ def _requeued(books: Books, event: ev.Requeued) -> None:
     elif work.queue.on_requeue is OnRequeue.JOIN_END:
         books.owe(ev.SignedOut, event.agent_id)
     books.move(work, event)
-    _bar(books, work, event.agent_id, event)
+    bar(books, work, event.agent_id, event)
     follow_up(books, work)
 
 
 def _wrap_up_started(books: Books, event: ev.WrapUpStarted) -> None:
-    work, until_ms = _assigned(books, event), None
+    work, until_ms = assigned(books, event), None
+    leave(books, work)
     wrap_up = work.queue.wrap_up
     books.require(wrap_up.kind is not WrapUpKind.NONE, Law.STATE, "the queue has none")
     if wrap_up.kind is not WrapUpKind.OPTIONAL:
         until_ms = event.at_ms + wrap_up.duration_ms
         books.deadlines.add(until_ms, "wrap_up", work)
     books.require(event.until_ms == until_ms, Law.DEADLINE, f"not {until_ms}")
-    work.until_ms = until_ms
+    work.until_ms, work.extended_ms = until_ms, 0
     books.move(work, event)
 
 
 def _completed(books: Books, event: ev.Completed) -> None:
-    work = _assigned(books, event)
-    kind = work.queue.wrap_up.kind
-    if work.state is not InteractionState.WRAP_UP:
-        books.require(kind is WrapUpKind.NONE, Law.STATE, "it owes a wrap-up")
+    work = assigned(books, event)
+    kind, codes = work.queue.wrap_up.kind, work.queue.codes
+    known = not codes or event.code in codes or event.code in _ENGINES
+    books.require(known, Law.STATE, f"{event.code!r} is no code of the queue")
+    handed_over = completed_consult(books, work, event.code)
+    if work.state in TAKEN:
+        leave(books, work)
+    if work.state in TAKEN and kind is not WrapUpKind.NONE:
+        books.require(handed_over, Law.STATE, "it owes a wrap-up")
+        books.owe(ev.HandedOver, work.parent_id)
     elif kind is WrapUpKind.FORCED and event.at_ms < (work.until_ms or 0):
         books.owe(ev.SignedOut, event.agent_id)
     books.figures.count(event, work)

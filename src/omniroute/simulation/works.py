@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import attrs
 
+from ..events import Kind, OwnStep
 from ..model import Agent, Channel, InteractionState
 from ..plan import (
     Accelerating,
@@ -25,12 +26,24 @@ from ..plan import (
     Queue,
     Step,
     all_of,
+    parse,
 )
 
-__all__ = ["Desk", "Key", "Known", "Lane", "Lanes", "Offer", "Work", "access_of", "openings"]
+__all__ = [
+    "Desk",
+    "Key",
+    "Known",
+    "Lane",
+    "Lanes",
+    "Offer",
+    "Work",
+    "access_of",
+    "alone",
+    "openings",
+]
 
 #: The order among the waiting of one queue: smaller first. Ends in `seq`, so no two are equal.
-Key = tuple[int, int, int]
+Key = tuple[int, int, int, int]
 
 #: What interactions of one lane share: queue, step, effective requirement, channel.
 Lane = tuple[str, int, str, Channel]
@@ -60,13 +73,19 @@ def access_of(agent: Agent, queue: Queue) -> Access:
     return next(rows, Access(tier=queue.tier))
 
 
+def alone(agent_id: str, queue: Queue, *, skip_if_nobody: bool = False) -> OwnStep:
+    """The own step of what is for one agent first, because he had it or was asked for."""
+    return OwnStep(f'agent == "{agent_id}"', queue.return_ms, skip_if_nobody, direct=True)
+
+
 @attrs.define(eq=False)
 class Work:
     """An open interaction.
 
     ``offers`` are its open offers by id, ``offered`` how many there were since the last
-    acceptance. ``assignment_id`` and ``agent_id`` are of the agent who has it, ``until_ms`` is
-    when its wrap-up ends, ``place`` where it waits. ``own_steps`` come before the queue's.
+    acceptance. ``assignment_id`` and ``agent_id`` are of the agent who has it, ``owner`` parked
+    it. ``until_ms`` is when its wrap-up or its time aside ends, ``place`` where it waits,
+    ``ladder`` its ``own_steps`` and the queue's.
     """
 
     id: str
@@ -79,7 +98,12 @@ class Work:
     arrived_at_ms: int
     enqueued_at_ms: int
     step_began_ms: int
-    own_steps: tuple[Step, ...] = ()
+    max_wait_ms: int | None = None
+    kind: Kind = Kind.CUSTOMER
+    parent_id: str | None = None
+    front: bool = False
+    own_steps: tuple[OwnStep, ...] = ()
+    ladder: tuple[Step, ...] = ()
     state: InteractionState = InteractionState.WAITING
     step: int = 0
     opening: int = 0
@@ -89,6 +113,10 @@ class Work:
     agent_id: str = ""
     until_ms: int | None = None
     accepted_at_ms: int = 0
+    owner: str = ""
+    extended_ms: int = 0
+    is_callback: bool = False
+    attempts: int = 0
     barred: dict[str, int] = attrs.field(factory=dict)
     #: ids of its messages; False: redacted
     texts: dict[str, bool] = attrs.field(factory=dict)
@@ -102,17 +130,18 @@ class Work:
 
         For `Accelerating` that is the order below the cap; `key_at` has the true one.
         """
-        order = self.queue.order
+        order, behind = self.queue.order, 0 if self.front else 1
         if isinstance(order, HeadStart):
-            return 0, self.enqueued_at_ms - self.priority * order.ms_per_point, self.seq
+            time_ms = self.enqueued_at_ms - self.priority * order.ms_per_point
+            return behind, 0, time_ms, self.seq
         if isinstance(order, Accelerating):
             head_start = self.priority * order.ms_per_point * 100
-            return 0, self.enqueued_at_ms * order.rate_percent - head_start, self.seq
+            return behind, 0, self.enqueued_at_ms * order.rate_percent - head_start, self.seq
         if isinstance(order, NewestFirst):
-            return -self.priority, -self.enqueued_at_ms, -self.seq
-        return -self.priority, self.enqueued_at_ms, self.seq
+            return behind, -self.priority, -self.enqueued_at_ms, -self.seq
+        return behind, -self.priority, self.enqueued_at_ms, self.seq
 
-    def key_at(self, now_ms: int) -> tuple[int, int | Fraction, int]:
+    def key_at(self, now_ms: int) -> tuple[int, int, int | Fraction, int]:
         """Its place in the order among the waiting of any queue."""
         order = self.queue.order
         if not isinstance(order, Accelerating):
@@ -121,7 +150,7 @@ class Work:
         age_ms = self.priority * order.ms_per_point + waited_ms
         if order.max_points is not None:
             age_ms = min(age_ms, Fraction(order.max_points * order.ms_per_point))
-        return 0, now_ms - age_ms, self.seq
+        return 0 if self.front else 1, 0, now_ms - age_ms, self.seq
 
     @property
     def lane(self) -> Lane:
@@ -130,13 +159,16 @@ class Work:
 
     @property
     def whose(self) -> str:
-        """The agent who has it, or else has the oldest open offer of it."""
+        """The agent who has it, has the oldest open offer of it, or parked it."""
+        if self.state is InteractionState.PARKED:
+            return self.owner
         return self.offers[min(self.offers)].agent_id if self.offers else self.agent_id
 
-    @property
-    def ladder(self) -> tuple[Step, ...]:
-        """Its own steps, then those of its queue."""
-        return (*self.own_steps, *self.queue.ladder)
+    def enter(self, queue: Queue, own_steps: tuple[OwnStep, ...]) -> None:
+        """Stand before the first of these steps."""
+        self.queue, self.own_steps = queue, own_steps
+        before = (Step(s.requirement, s.for_ms, None, (), s.skip_if_nobody) for s in own_steps)
+        self.ladder = (*before, *queue.ladder)
 
     @property
     def step_end_ms(self) -> int | None:
@@ -145,6 +177,11 @@ class Work:
         if step.for_ms is not None:
             return self.step_began_ms + step.for_ms
         return None if step.until_ms is None else self.arrived_at_ms + step.until_ms
+
+    @property
+    def life_end_ms(self) -> int | None:
+        """When it has waited too long, None when it never has."""
+        return None if self.max_wait_ms is None else self.arrived_at_ms + self.max_wait_ms
 
     @property
     def opening_end_ms(self) -> int | None:
@@ -166,6 +203,8 @@ class Work:
             rung = self.ladder[step]
             own = None if self.requirement is None else self.requirement.without(rung.drop)
             wanted = all_of(self.queue.members, rung.requirement, own)
+            if step < len(self.own_steps) and self.own_steps[step].direct:
+                wanted = parse(self.own_steps[step].requirement)
             lane = (self.queue.name, step, str(wanted), self.channel)
             found = self.known[step] = (wanted, lane)
         return found
@@ -282,5 +321,5 @@ class Lanes:
             other_key = other.key_at(now_ms)
             if other_key < true_key:
                 yield other
-            elif other_key[:2] > true_key[:2]:
+            elif other_key[:-1] > true_key[:-1]:
                 return
