@@ -31,6 +31,7 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "ChangeAgent",
+    "CloseAll",
     "Command",
     "CommandRejected",
     "Complete",
@@ -41,6 +42,7 @@ __all__ = [
     "CustomersLinked",
     "Decline",
     "Declined",
+    "Drain",
     "Duplicate",
     "Escalate",
     "Event",
@@ -53,10 +55,12 @@ __all__ = [
     "Held",
     "Hold",
     "Kind",
+    "LeaseRenewed",
     "MessageAppended",
     "MessageEdited",
     "MessageRedacted",
     "Move",
+    "MoveAll",
     "Moved",
     "NotApplied",
     "OfferKind",
@@ -68,10 +72,14 @@ __all__ = [
     "Postponed",
     "Quarantine",
     "Quarantined",
+    "QueueDrained",
+    "QueueReopened",
     "Queued",
     "RefusalsReset",
     "RejectReason",
     "Rejected",
+    "Renew",
+    "Reopen",
     "Reprioritize",
     "Reprioritized",
     "RequestCallback",
@@ -121,6 +129,8 @@ class RejectReason(enum.StrEnum):
     ALREADY_SIGNED_IN = "already_signed_in"
     ILLEGAL_STATE = "illegal_state"
     SET_ASIDE_FULL = "set_aside_full"
+    OVERFLOW = "overflow"
+    QUEUE_DRAINING = "queue_draining"
     NOT_PULLED = "not_pulled"
     NOT_READY = "not_ready"
     NOT_ELIGIBLE = "not_eligible"
@@ -245,6 +255,7 @@ class Cancel(_Wire, frozen=True, tag="cancel"):
 
     interaction_id: str
     reason: str = ""
+    actor: str = ""
 
 
 class Reprioritize(_Wire, frozen=True, tag="reprioritize"):
@@ -273,6 +284,36 @@ class Move(_Wire, frozen=True, tag="move"):
     actor: str = ""
 
 
+class MoveAll(_Wire, frozen=True, tag="move_all"):
+    """Put everything that waits or is offered in a queue into another."""
+
+    queue: str
+    to: str
+    actor: str = ""
+
+
+class CloseAll(_Wire, frozen=True, tag="close_all"):
+    """Take everything out that waits or is offered in a queue."""
+
+    queue: str
+    reason: str = ""
+    actor: str = ""
+
+
+class Drain(_Wire, frozen=True, tag="drain"):
+    """Let a queue take nothing new; what waits in it goes on."""
+
+    queue: str
+    actor: str = ""
+
+
+class Reopen(_Wire, frozen=True, tag="reopen"):
+    """Let a drained queue take work again."""
+
+    queue: str
+    actor: str = ""
+
+
 class Assign(_Wire, frozen=True, tag="assign"):
     """Give a waiting or offered interaction to an agent, whatever rules and room say."""
 
@@ -289,10 +330,20 @@ class Pick(_Wire, frozen=True, tag="pick"):
 
 
 class SignIn(_Wire, frozen=True, tag="sign_in"):
-    """An agent begins to work; ``ready`` False signs in as not ready."""
+    """An agent begins to work; ``ready`` False signs in as not ready.
+
+    With ``lease_ms`` he is signed out when he is not heard of (`Renew`) for so long.
+    """
 
     agent: Agent
     ready: bool = True
+    lease_ms: int | None = None
+
+
+class Renew(_Wire, frozen=True, tag="renew"):
+    """The agent's desktop is alive."""
+
+    agent_id: str
 
 
 class SignOut(_Wire, frozen=True, tag="sign_out"):
@@ -300,6 +351,7 @@ class SignOut(_Wire, frozen=True, tag="sign_out"):
 
     agent_id: str
     reason: str = ""
+    actor: str = ""
 
 
 class SetReady(_Wire, frozen=True, tag="set_ready"):
@@ -338,6 +390,7 @@ class Revoke(_Wire, frozen=True, tag="revoke"):
     """Take an open offer back; the interaction waits again at its old place."""
 
     offer_id: int
+    actor: str = ""
 
 
 class Hold(_Wire, frozen=True, tag="hold"):
@@ -474,6 +527,11 @@ Command = (
     | Cancel
     | Reprioritize
     | Move
+    | MoveAll
+    | CloseAll
+    | Drain
+    | Reopen
+    | Renew
     | Assign
     | Pick
     | SignIn
@@ -521,6 +579,8 @@ class Queued(_Wire, frozen=True, tag="queued"):
     kind: Kind = Kind.CUSTOMER
     parent_id: str | None = None
     front: bool = False
+    via: tuple[str, ...] = ()
+    hint: str = ""
 
 
 class Scheduled(_Wire, frozen=True, tag="scheduled"):
@@ -554,6 +614,8 @@ class Rejected(_Wire, frozen=True, tag="rejected"):
     message: Message
     reason: RejectReason
     queue: str | None = None
+    text: str = ""
+    hint: str = ""
 
 
 class Quarantined(_Wire, frozen=True, tag="quarantined"):
@@ -888,11 +950,34 @@ class Completed(_Wire, frozen=True, tag="completed"):
     code: str = ""
 
 
+class QueueDrained(_Wire, frozen=True, tag="queue_drained"):
+    """A queue takes nothing new."""
+
+    at_ms: int
+    queue: str
+
+
+class QueueReopened(_Wire, frozen=True, tag="queue_reopened"):
+    """A drained queue takes work again."""
+
+    at_ms: int
+    queue: str
+
+
+class LeaseRenewed(_Wire, frozen=True, tag="lease_renewed"):
+    """The agent was heard of; he is signed out at ``until_ms`` if not before then again."""
+
+    at_ms: int
+    agent_id: str
+    until_ms: int
+
+
 class SignedIn(_Wire, frozen=True, tag="signed_in"):
     """An agent began to work, not ready yet; carries his skills, groups and capacity."""
 
     at_ms: int
     agent: Agent
+    lease_ms: int | None = None
 
 
 class SignedOut(_Wire, frozen=True, tag="signed_out"):
@@ -972,6 +1057,9 @@ Event = (
     | WrapUpStarted
     | WrapUpExtended
     | Completed
+    | QueueDrained
+    | QueueReopened
+    | LeaseRenewed
     | SignedIn
     | SignedOut
     | BecameReady

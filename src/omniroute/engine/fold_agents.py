@@ -1,4 +1,4 @@
-"""Folding: agents come and go, and change."""
+"""Folding: agents come and go, and change; queues close and open."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from .. import events as ev
 from .lifecycle import PRESENCE
 from .records import AgentRecord
 from .state import State
+from .timers import TimerKind
 
 __all__ = [
     "agent_changed",
+    "drained",
+    "lease_renewed",
     "presence_changed",
     "signed_in",
     "signed_out",
@@ -24,6 +27,22 @@ def signed_in(state: State, event: ev.SignedIn) -> None:
     state.agents[agent.id] = record
     state.market.enter(record)
     state.touch(record)
+    record.lease_ms = event.lease_ms
+    if event.lease_ms is not None:
+        until_ms = event.at_ms + event.lease_ms
+        record.lease_timer = state.timers.at(TimerKind.LEASE, until_ms, record)
+
+
+def drained(state: State, event: ev.QueueDrained | ev.QueueReopened) -> None:
+    """A queue takes nothing new, or takes work again."""
+    state.queue(event.queue).is_draining = isinstance(event, ev.QueueDrained)
+
+
+def lease_renewed(state: State, event: ev.LeaseRenewed) -> None:
+    """He was heard of."""
+    record = state.agents[event.agent_id]
+    state.timers.cancel(record.lease_timer)
+    record.lease_timer = state.timers.at(TimerKind.LEASE, event.until_ms, record)
 
 
 def signed_out(state: State, event: ev.SignedOut) -> None:
@@ -31,6 +50,7 @@ def signed_out(state: State, event: ev.SignedOut) -> None:
     record = state.agents.pop(event.agent_id)
     record.presence = PRESENCE[ev.SignedOut][record.presence]
     assert not record.work, "an agent signed out with work"
+    state.timers.cancel(record.lease_timer)
     for refused in list(record.barred.values()):
         state.unbar(refused, record.id)
     state.market.leave(record)

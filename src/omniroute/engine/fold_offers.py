@@ -78,6 +78,7 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.accepted_at_ms = at_ms
     queue = record.queue
     queue.waiting -= 1
+    queue.accepted_at_ms.append(at_ms)
     state.waiting -= 1
     state.touch(offer.agent)
     waited_ms = at_ms - record.arrived_at_ms

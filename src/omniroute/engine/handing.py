@@ -54,7 +54,8 @@ _NOT_YET_ACCEPTED = (InteractionState.WAITING, InteractionState.OFFERED)
 
 def check_target(state: State, command: Transfer | Consult) -> None:
     """Find a caller's mistakes before anything changes."""
-    if command.queue is None and command.agent_id is None:
+    to_nobody = command.queue is None and command.agent_id is None
+    if to_nobody and isinstance(command, Transfer):
         raise CommandError("a queue, an agent, or both are needed")
     if command.queue is not None:
         intake.check_queue(state, command.queue, "transfer")

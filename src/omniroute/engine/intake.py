@@ -28,13 +28,15 @@ from ..plan import (
     Plan,
     Queue,
     Scope,
+    TriageRule,
     all_of,
     has_skill,
     is_agent,
     parse,
 )
-from . import apply, aside, fold_messages, ladder, lookup
+from . import apply, aside, fold_messages, ladder, lookup, overflow
 from .matching import Events, place
+from .overflow import Wanted
 from .seen import message_key
 from .state import State
 
@@ -55,6 +57,9 @@ __all__ = [
 #: How many steps of its own an interaction may have.
 _MAX_STEPS = 100
 
+
+#: 2**64 divided by the golden ratio.
+_GOLDEN = 11_400_714_819_323_198_485
 
 #: A language tag is at most 35 characters (RFC 5646, 4.4.1). It comes from outside: whatever
 #: else stands there says nothing about languages.
@@ -83,7 +88,7 @@ def check_submit(state: State, command: Submit) -> None:
     if len(command.steps) > _MAX_STEPS:
         raise CommandError(f"at most {_MAX_STEPS} own steps, got {len(command.steps)}")
     if own is not None and command.queue is None:
-        joined = _triage(state.plan, command)[2]
+        joined = _triage(state, command)[2]
         if joined is not None:
             parse(joined, Scope.AGENT)
 
@@ -168,34 +173,45 @@ def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> No
 
 
 def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
-    """Triage, admission, queued."""
+    """Triage, overflow, admission, queued."""
     message = command.message
     interaction_id = _new_id(state, command, at_ms, out)
     if interaction_id is None:
         return
     queue, priority, requirement = command.queue, command.priority, command.requirement
     if queue is None:
-        queue, priority, requirement = _triage(state.plan, command)
-    reason = _refused_at_door(state, command, queue, requirement, at_ms)
-    if queue is None or reason is not None:
-        reason = reason or RejectReason.NO_QUEUE
-        _reject(state, Rejected(at_ms, interaction_id, message, reason, queue), out)
+        queue, priority, requirement = _triage(state, command)
+    if queue is None:
+        no_queue = Rejected(at_ms, interaction_id, message, RejectReason.NO_QUEUE)
+        _reject(state, no_queue, out)
         return
-    plan = state.queues[queue].plan
-    if priority is None:
-        priority = plan.priority
-    sticky = _back_to_last_agent(state, plan, message, at_ms)
+    wanted = Wanted(queue, priority, requirement, command.steps)
+    refusal = None
+    if state.queues[queue].is_guarded:
+        refusal = overflow.at_the_door(state, wanted)
+    plan = state.queues[wanted.queue].plan
+    steps = (*_back_to_last_agent(state, plan, message, at_ms), *command.steps)
+    if refusal is None:
+        refusal = _refused_at_door(state, command, wanted, steps, at_ms)
+    if refusal is not None:
+        rejected = Rejected(
+            at_ms, interaction_id, message, refusal, wanted.queue, wanted.text, wanted.hint
+        )
+        _reject(state, rejected, out)
+        return
     event = Queued(
         at_ms,
         interaction_id,
         state.seq + 1,
         message,
-        queue,
-        priority,
-        requirement,
-        (*sticky, *command.steps),
+        wanted.queue,
+        plan.priority if wanted.priority is None else wanted.priority,
+        wanted.requirement,
+        steps,
         command.delivery_key,
         plan.max_wait_ms if command.max_wait_ms is None else command.max_wait_ms,
+        via=tuple(wanted.via),
+        hint=wanted.hint,
     )
     record = apply.queued(state, event)
     out.append(event)
@@ -203,6 +219,8 @@ def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
         assert command.start_at_ms is not None
         aside.schedule(state, record, command.start_at_ms, at_ms, out)
         return
+    if wanted.open_access:
+        ladder.open_access(state, record, at_ms, out)
     ladder.begin(state, record, at_ms, out)
     place(state, record, at_ms, out)
 
@@ -311,9 +329,9 @@ def _new_id(state: State, command: Submit | Quarantine, at_ms: int, out: Events)
     return interaction_id
 
 
-def _triage(plan: Plan, command: Submit) -> tuple[str | None, int | None, str | None]:
+def _triage(state: State, command: Submit) -> tuple[str | None, int | None, str | None]:
     """Queue, priority and requirement by the first rule that holds."""
-    message = command.message
+    message, plan = command.message, state.plan
     for rule in plan.triage:
         if rule.when is not None and not rule.when.matches(message):
             continue
@@ -324,8 +342,24 @@ def _triage(plan: Plan, command: Submit) -> tuple[str | None, int | None, str | 
             if not plan.skills or skill in plan.skills:
                 joined = _with_skill(joined, skill)
         priority = rule.priority if command.priority is None else command.priority
-        return rule.queue, priority, None if joined is None else str(joined)
+        queue = _by_percent(rule, state.seq + 1) if rule.split else rule.queue
+        return queue, priority, None if joined is None else str(joined)
     return None, None, None
+
+
+def _by_percent(rule: TriageRule, seq: int) -> str:
+    """The queue whose turn it is.
+
+    Multiples of the golden ratio split any run of numbers evenly (Knuth, The Art of Computer
+    Programming 3, 6.4, on Fibonacci hashing), so no counter is needed.
+    """
+    point = (seq * _GOLDEN % (1 << 64)) * 100 >> 64
+    bound = 0
+    for queue, percent in rule.split.items():
+        bound += percent
+        if point < bound:
+            return queue
+    return rule.queue
 
 
 def _with_skill(requirement: Expression | None, skill: str) -> Expression | None:
@@ -339,11 +373,9 @@ def _with_skill(requirement: Expression | None, skill: str) -> Expression | None
 
 
 def _refused_at_door(
-    state: State, command: Submit, queue_name: str | None, requirement: str | None, at_ms: int
+    state: State, command: Submit, wanted: Wanted, steps: tuple[OwnStep, ...], at_ms: int
 ) -> RejectReason | None:
-    if queue_name is None:
-        return RejectReason.NO_QUEUE
-    queue = state.queues[queue_name]
+    queue = state.queues[wanted.queue]
     limits = state.plan.limits
     if _begins_later(command, at_ms):
         is_full = state.set_aside >= limits.max_set_aside
@@ -352,8 +384,9 @@ def _refused_at_door(
         return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
         used = state.lanes_in_use()
-        wanted = state.effective(queue, command.steps, 0, requirement)
-        key = (queue_name, all_of(wanted, queue.closed(0)), command.message.channel)
+        effective = state.effective(queue, steps, 0, wanted.requirement)
+        opening = len(queue.delays) if wanted.open_access else 0
+        key = (queue.name, all_of(effective, queue.closed(opening)), command.message.channel)
         if len(used) >= limits.max_lanes and state.market.lanes.get(key) not in used:
             return RejectReason.LANES_EXHAUSTED
     return None

@@ -5,13 +5,22 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from ..events import AccessWidened, RefusalsReset, StepReached
-from . import apply
+from . import apply, overflow
 from .matching import Events, lift, place
 from .records import InteractionRecord
 from .state import State
 from .timers import Timer
 
-__all__ = ["access_opens", "begin", "catch_up", "refusal_over", "step", "step_ended", "widen"]
+__all__ = [
+    "access_opens",
+    "begin",
+    "catch_up",
+    "open_access",
+    "refusal_over",
+    "step",
+    "step_ended",
+    "widen",
+]
 
 
 def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: Events) -> None:
@@ -24,6 +33,8 @@ def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: 
         apply.step_reached(state, event)
         out.append(event)
         lift(state, record, at_ms, out)
+        if record.ladder[number].overflow is not None:
+            overflow.on_step(state, record, at_ms, out)
 
 
 def _is_passed_over(state: State, record: InteractionRecord, number: int, at_ms: int) -> bool:
@@ -31,7 +42,9 @@ def _is_passed_over(state: State, record: InteractionRecord, number: int, at_ms:
     entered = record.ladder[number]
     if entered.until_ms is not None and record.arrived_at_ms + entered.until_ms <= at_ms:
         return True
-    return entered.skip_if_nobody and not state.need_at(record, number).profiles
+    if entered.skip_if_nobody and not state.need_at(record, number).profiles:
+        return True
+    return entered.only_if is not None and not overflow.holds(state, record, entered.only_if)
 
 
 def widen(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
@@ -45,6 +58,14 @@ def widen(state: State, record: InteractionRecord, at_ms: int, out: Events) -> N
             out.append(event)
 
 
+def open_access(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
+    """Let everybody in who has access at all, whatever his delay."""
+    if record.queue.delays:
+        event = AccessWidened(at_ms, record.id, len(record.queue.delays))
+        apply.access_widened(state, event)
+        out.append(event)
+
+
 def access_opens(state: State, timer: Timer, out: Events) -> None:
     """A delay of the queue has passed."""
     widen(state, timer.record, timer.deadline_ms, out)
@@ -53,7 +74,8 @@ def access_opens(state: State, timer: Timer, out: Events) -> None:
 
 def begin(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
     """It has begun to wait at its first step, which may be one to pass over."""
-    if record.ladder[0].skip_if_nobody or record.ladder[0].until_ms is not None:
+    first = record.ladder[0]
+    if first.skip_if_nobody or first.until_ms is not None or first.only_if is not None:
         step(state, record, 0, at_ms, out)
 
 

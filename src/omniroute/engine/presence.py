@@ -9,7 +9,9 @@ from ..events import (
     BecameReady,
     ChangeAgent,
     Completed,
+    LeaseRenewed,
     RejectReason,
+    Renew,
     Requeued,
     RevokeReason,
     SetNotReady,
@@ -24,12 +26,16 @@ from . import apply, aside, handing, intake, ladder, lookup
 from .matching import Events, exhausted, feed, lift_everywhere, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
+from .timers import Timer
 
 __all__ = [
     "become_not_ready",
     "change_agent",
     "check_agent",
+    "check_sign_in",
+    "lease_over",
     "let_go",
+    "renew",
     "set_not_ready",
     "set_ready",
     "sign_in",
@@ -60,11 +66,39 @@ def sign_in(state: State, command: SignIn, at_ms: int, out: Events) -> None:
     if len(state.agents) >= state.plan.limits.max_agents:
         lookup.reject(command, agent.id, RejectReason.AGENTS_EXHAUSTED, at_ms, out)
         return
-    event = SignedIn(at_ms, agent)
+    event = SignedIn(at_ms, agent, command.lease_ms)
     apply.signed_in(state, event)
     out.append(event)
     if command.ready:
         _become_ready(state, state.agents[agent.id], at_ms, out)
+
+
+def check_sign_in(state: State, command: SignIn) -> None:
+    """Find a caller's mistakes before anything changes."""
+    check_agent(state, command)
+    lease_ms = command.lease_ms
+    if lease_ms is not None and (type(lease_ms) is not int or lease_ms < 1):
+        raise CommandError(f"lease_ms must be an integer above 0, got {lease_ms!r}")
+
+
+def renew(state: State, command: Renew, at_ms: int, out: Events) -> None:
+    """His desktop is alive."""
+    agent = lookup.signed_in(state, command, command.agent_id, at_ms, out)
+    if agent is None:
+        return
+    if agent.lease_ms is None:
+        lookup.reject(command, agent.id, RejectReason.ILLEGAL_STATE, at_ms, out)
+        return
+    event = LeaseRenewed(at_ms, agent.id, at_ms + agent.lease_ms)
+    apply.lease_renewed(state, event)
+    out.append(event)
+
+
+def lease_over(state: State, timer: Timer, out: Events) -> None:
+    """He was not heard of for too long."""
+    at_ms = timer.deadline_ms
+    agents, records = let_go(state, timer.agent, "lease_expired", at_ms, out)
+    rematch(state, at_ms, out, agents=agents, records=records)
 
 
 def sign_out(state: State, command: SignOut, at_ms: int, out: Events) -> None:
@@ -86,6 +120,8 @@ def let_go(
     others: list[AgentRecord] = []
     for offer_id, offer in sorted(agent.work.items()):
         record = offer.record
+        if offer_id not in agent.work:  # it went with the parent that he left
+            continue
         if record.state is InteractionState.OFFERED:
             revoke(state, offer, RevokeReason.SIGNED_OUT, at_ms, out)
             exhausted(state, record, at_ms, out)

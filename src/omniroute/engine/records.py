@@ -7,11 +7,13 @@ event. They are plain slotted classes: a million of them must fit in memory.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
+from .estimates import SAMPLES
 from .order import FRONT, key_of
 from .side import Side
 from .timers import Fifo
@@ -101,9 +103,11 @@ class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
     __slots__ = (
+        "accepted_at_ms",
         "access",
         "counts_taken",
         "delays",
+        "is_draining",
         "key",
         "lanes",
         "last_callback_ms",
@@ -123,6 +127,10 @@ class QueueRecord:
         self.waiting = 0
         #: when a callback of it started last
         self.last_callback_ms: int | None = None
+        #: when its last interactions were accepted
+        self.accepted_at_ms: deque[int] = deque(maxlen=SAMPLES)
+        #: whether it takes nothing new
+        self.is_draining = False
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
         #: the rows of access that can be reached: nothing follows one for everybody
@@ -134,6 +142,11 @@ class QueueRecord:
         self.tallies: dict[Channel, Tally] = {}
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether there is anything to read at its door."""
+        return self.is_draining or bool(self.plan.overflow)
 
     def tier_for(self, agent: Agent) -> int:
         """The place of this queue among the queues of an agent."""
@@ -281,6 +294,7 @@ class InteractionRecord:
         self.own_steps = own_steps
         self.ladder = ladder_of(own_steps, self.queue.plan)
         self.step = self.opening = self.offers = 0
+        self.step_ends_at_ms = None
 
     def rank(self) -> None:
         """Its place by its queue, priority and age."""
@@ -371,6 +385,8 @@ class AgentRecord:
         "id",
         "idle",
         "last_offer",
+        "lease_ms",
+        "lease_timer",
         "load",
         "presence",
         "profile",
@@ -389,6 +405,9 @@ class AgentRecord:
         #: grows at every touch: the longest idle agent has the smallest
         self.idle = 0
         self.last_offer = 0
+        #: how long he may be silent (None: for ever), and the timer that ends that; 0: none
+        self.lease_ms: int | None = None
+        self.lease_timer = 0
         #: by queue: how many offers of it he got, where that is counted
         self.taken: dict[str, int] = {}
         #: open offers and assignments by offer id

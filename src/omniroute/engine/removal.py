@@ -6,20 +6,39 @@ from ..events import (
     Abandon,
     Abandoned,
     Cancel,
+    CloseAll,
+    Drain,
     Move,
+    MoveAll,
     Moved,
+    QueueDrained,
+    QueueReopened,
     RejectReason,
+    Reopen,
     Reprioritize,
     Reprioritized,
     RevokeReason,
 )
 from ..model import InteractionState
-from . import apply, conduct, handing, ladder, lookup, matching
+from . import apply, conduct, handing, intake, ladder, lookup, matching
 from .matching import Events
+from .records import AgentRecord, InteractionRecord
 from .state import State
 
-__all__ = ["abandon", "cancel", "move", "reprioritize"]
+__all__ = [
+    "abandon",
+    "cancel",
+    "check_queue",
+    "close_all",
+    "drain",
+    "move",
+    "move_all",
+    "put_into",
+    "reopen",
+    "reprioritize",
+]
 
+_IN_LINE = (InteractionState.WAITING, InteractionState.OFFERED)
 #: States in which no agent has the customer yet.
 _TO_COME = (InteractionState.SCHEDULED, InteractionState.WAITING, InteractionState.OFFERED)
 
@@ -82,12 +101,27 @@ def move(state: State, command: Move, at_ms: int, out: Events) -> None:
     record = lookup.to_be_moved(state, command, command.interaction_id, at_ms, out)
     if record is None:
         return
+    freed = put_into(
+        state, record, command.queue, command.priority, command.requirement, at_ms, out
+    )
+    matching.rematch(state, at_ms, out, agents=freed, records=[record])
+
+
+def put_into(
+    state: State,
+    record: InteractionRecord,
+    queue: str,
+    priority: int | None,
+    requirement: str | None,
+    at_ms: int,
+    out: Events,
+) -> list[AgentRecord]:
+    """Move one that waits or is offered, unmatched yet; returns the agents who had offers."""
     freed = matching.revoke_all(state, record, RevokeReason.MOVED, at_ms, out)
-    priority, requirement = command.priority, command.requirement
     event = Moved(
         at_ms,
         record.id,
-        command.queue,
+        queue,
         record.priority if priority is None else priority,
         record.requirement if requirement is None else requirement,
     )
@@ -95,4 +129,58 @@ def move(state: State, command: Move, at_ms: int, out: Events) -> None:
     out.append(event)
     ladder.widen(state, record, at_ms, out)
     ladder.step(state, record, 0, at_ms, out)
-    matching.rematch(state, at_ms, out, agents=freed, records=[record])
+    return freed
+
+
+# --- whole queues -------------------------------------------------------------------------
+
+
+def check_queue(state: State, command: MoveAll | CloseAll | Drain | Reopen) -> None:
+    """Find a caller's mistakes before anything changes."""
+    intake.check_queue(state, command.queue, "a queue")
+    if isinstance(command, MoveAll):
+        intake.check_queue(state, command.to, "move_all")
+
+
+def _in_line(state: State, queue: str, at_ms: int) -> list[InteractionRecord]:
+    """What waits or is offered in a queue, in order of place."""
+    found = [
+        record
+        for record in state.interactions.values()
+        if record.queue.name == queue and record.state in _IN_LINE
+    ]
+    return sorted(found, key=lambda record: state.market.place(record, at_ms))
+
+
+def move_all(state: State, command: MoveAll, at_ms: int, out: Events) -> None:
+    """Everything that is in line goes to another queue."""
+    freed: list[AgentRecord] = []
+    records = _in_line(state, command.queue, at_ms)
+    for record in records:
+        freed += put_into(state, record, command.to, None, None, at_ms, out)
+    matching.rematch(state, at_ms, out, agents=dict.fromkeys(freed), records=records)
+
+
+def close_all(state: State, command: CloseAll, at_ms: int, out: Events) -> None:
+    """Everything that is in line is taken out."""
+    freed: list[AgentRecord] = []
+    for record in _in_line(state, command.queue, at_ms):
+        freed += matching.revoke_all(state, record, RevokeReason.CANCELLED, at_ms, out)
+        matching.cancel(state, record, command.reason, at_ms, out)
+    matching.rematch(state, at_ms, out, agents=dict.fromkeys(freed))
+
+
+def drain(state: State, command: Drain, at_ms: int, out: Events) -> None:
+    """The queue takes nothing new."""
+    if not state.queues[command.queue].is_draining:
+        event = QueueDrained(at_ms, command.queue)
+        apply.drained(state, event)
+        out.append(event)
+
+
+def reopen(state: State, command: Reopen, at_ms: int, out: Events) -> None:
+    """The queue takes work again."""
+    if state.queues[command.queue].is_draining:
+        event = QueueReopened(at_ms, command.queue)
+        apply.drained(state, event)
+        out.append(event)

@@ -23,6 +23,8 @@ class Side:
         "attempts",
         "consult",
         "conversation_id",
+        "hops",
+        "hops_at_ms",
         "in_conference",
         "is_callback",
         "kind",
@@ -45,6 +47,9 @@ class Side:
         self.is_callback = False
         #: calls that nobody answered
         self.attempts = 0
+        #: how often its ladders moved it on, and when; not kept: it is about one moment
+        self.hops = 0
+        self.hops_at_ms = -1
         #: when the wrap-up ends, and when at the latest it may
         self.wrap_up_until_ms = 0
         self.wrap_up_limit_ms = 0

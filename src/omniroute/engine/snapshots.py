@@ -73,13 +73,15 @@ class _Agent(msgspec.Struct, frozen=True, array_like=True):
     idle: int
     last_offer: int
     taken: tuple[tuple[str, int], ...]
+    lease_ms: int | None
+    lease_timer: int
 
 
 class _Timer(msgspec.Struct, frozen=True, array_like=True):
     deadline_ms: int
     number: int
     kind: TimerKind
-    interaction_id: str
+    subject_id: str
     agent_id: str | None
 
 
@@ -103,6 +105,8 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     customers: tuple[tuple[str, tuple[str, ...]], ...]
     last_agents: tuple[tuple[str, str, int], ...]
     last_callbacks: tuple[tuple[str, int], ...]
+    draining: tuple[str, ...]
+    accepted_at: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 def dump(state: State) -> bytes:
@@ -128,11 +132,13 @@ def dump(state: State) -> bytes:
                 record.idle,
                 record.last_offer,
                 tuple(sorted(record.taken.items())),
+                record.lease_ms,
+                record.lease_timer,
             )
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
         timers=tuple(
-            _Timer(t.deadline_ms, t.number, t.kind, t.record.id, t.agent_id)
+            _Timer(t.deadline_ms, t.number, t.kind, t.subject.id, t.agent_id)
             for t in state.timers.live()
         ),
         seen=tuple(
@@ -157,6 +163,10 @@ def dump(state: State) -> bytes:
             for name, queue in sorted(state.queues.items())
             if queue.last_callback_ms is not None
         ),
+        accepted_at=tuple(
+            (name, tuple(queue.accepted_at_ms)) for name, queue in sorted(state.queues.items())
+        ),
+        draining=tuple(sorted(name for name, q in state.queues.items() if q.is_draining)),
     )
     return msgspec.msgpack.encode(picture)
 
@@ -197,13 +207,22 @@ def load(state: State, data: bytes) -> None:
     state.last_agents.update((who, (agent, at)) for who, agent, at in picture.last_agents)
     for name, at_ms in picture.last_callbacks:
         state.queue(name).last_callback_ms = at_ms
+    for name, moments in picture.accepted_at:
+        state.queue(name).accepted_at_ms.extend(moments)
+    for name in picture.draining:
+        state.queue(name).is_draining = True
     state.timers.restore(
         [
-            Timer(t.deadline_ms, t.number, t.kind, state.interactions[t.interaction_id], t.agent_id)
+            Timer(t.deadline_ms, t.number, t.kind, _subject(state, t), t.agent_id)
             for t in picture.timers
         ],
         picture.timer_count,
     )
+
+
+def _subject(state: State, timer: _Timer) -> InteractionRecord | AgentRecord:
+    of_agent = timer.kind is TimerKind.LEASE
+    return (state.agents if of_agent else state.interactions)[timer.subject_id]
 
 
 def _interaction(record: InteractionRecord) -> _Interaction:
@@ -276,6 +295,8 @@ def _restore_agent(state: State, saved: _Agent) -> None:
     record.idle = saved.idle
     record.last_offer = saved.last_offer
     record.taken = dict(saved.taken)
+    record.lease_ms = saved.lease_ms
+    record.lease_timer = saved.lease_timer
     state.agents[record.id] = record
     state.market.enter(record)
 

@@ -57,6 +57,7 @@ from .model import (
     WrapUp,
     WrapUpKind,
 )
+from .overflow import Overflow
 from .writing import dumps
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "OnExpiry",
     "OnRequeue",
     "Order",
+    "Overflow",
     "Plan",
     "Queue",
     "Refusal",

@@ -54,7 +54,11 @@ def check_routes(survey: Survey) -> Iterator[Finding]:
             f"messages that match no rule are rejected, on {_some(open_channels)};"
             " a last rule without a condition takes them",
         )
-    fed = {survey.plan.triage[number].queue for number in survey.live_rules}
+    live = [survey.plan.triage[number] for number in survey.live_rules]
+    fed = {name for rule in live for name in (rule.queue, *rule.split)}
+    for queue in survey.plan.queues.values():
+        rules = [*queue.overflow, *(step.overflow for step in queue.ladder)]
+        fed.update(rule.queue for rule in rules if rule is not None and rule.queue is not None)
     for queue in survey.plan.queues.values():
         if queue.name not in fed:
             yield warning(

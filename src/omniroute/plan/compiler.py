@@ -6,7 +6,7 @@ are tried in order until the answer is known.
 
 The rules for what is missing, stated once here:
 - a skill that is not there has level 0;
-- an attribute, language or thread that is not there makes every comparison false, except
+- an attribute, language, thread or number that is not there makes every comparison false, except
   ``!=`` and ``not in``, which are true (they are the exact opposites of ``==`` and ``in``);
 - a value of another type counts as different: ``attr.age == 5`` is false for ``"5"`` and
   ``true``, and no order holds between them.
@@ -25,7 +25,7 @@ from .syntax import And, Compare, Kind, Literal, Node, Not, Scope
 
 __all__ = ["Predicate", "compiled"]
 
-#: Takes a `model.Agent` or a `model.Message`, by scope.
+#: Takes a `model.Agent`, a `model.Message` or what is known of a queue, by scope.
 Predicate = Callable[[Any], bool]
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -83,6 +83,17 @@ def _level(node: Compare, scope: Scope) -> Predicate:
         return lambda agent: bool(agent.skills.get(name, 0) >= level)
     compare = _ORDER[node.operator]
     return lambda agent: compare(agent.skills.get(name, 0), level)
+
+
+def _number(node: Compare, scope: Scope) -> Predicate:
+    get, operator, value = operators.attrgetter(node.name), node.operator, node.value
+    compare = _ORDER[operator]
+
+    def compared(subject: Any) -> bool:
+        found = get(subject)
+        return operator == "!=" if found is None else bool(compare(found, value))
+
+    return compared
 
 
 def _groups(node: Compare, scope: Scope) -> Predicate:
@@ -147,6 +158,9 @@ _FLAGS: dict[str, Predicate] = {
 
 
 def _flag(node: Compare, scope: Scope) -> Predicate:
+    if scope is Scope.QUEUE:
+        get, wanted = operators.attrgetter(node.name), node.value is (node.operator == "==")
+        return lambda subject: get(subject) is wanted
     return _FLAGS[node.name]
 
 
@@ -211,6 +225,7 @@ def _attribute_has(name: str, value: str, *, fold: bool) -> Predicate:
 
 _COMPILERS: dict[Kind, Callable[[Compare, Scope], Predicate]] = {
     Kind.LEVEL: _level,
+    Kind.NUMBER: _number,
     Kind.NAMES: _groups,
     Kind.CHANNEL: _channel,
     Kind.IDENTIFIER: _identifier,

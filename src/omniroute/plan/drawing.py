@@ -10,11 +10,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .expression import Expression
-from .model import Plan, Queue, Step, Strict, TriageRule
+from .model import (
+    Accelerating,
+    HeadStart,
+    NewestFirst,
+    Plan,
+    Queue,
+    Step,
+    Strict,
+    TriageRule,
+)
 from .survey import Survey
 
 __all__ = ["draw"]
 
+_ORDERS = {
+    HeadStart: "head_start",
+    Strict: "strict",
+    NewestFirst: "newest_first",
+    Accelerating: "accelerating",
+}
 _HARMLESS = frozenset(" _-.:,=!()[]/+*'")
 _LONGEST = 120
 _NAMED = 4
@@ -72,6 +87,8 @@ class _Drawing:
                 yield f"{node}{{{{{label(str(rule.when))}}}}}"
             edges.append(f"{before} --> {node}" if number == 0 else f"{before} -->|no| {node}")
             edges.append(f"{node} -->{self.given(rule)} {self.queue_ids[rule.queue]}")
+            for name, percent in rule.split.items():
+                edges.append(f"{node} -->|{label(f'{percent} %')}| {self.queue_ids[name]}")
             before = node
             if rule.when is None:
                 return
@@ -91,7 +108,7 @@ class _Drawing:
 
     def queue(self, number: int, queue: Queue, edges: list[str]) -> Iterator[str]:
         node = self.queue_ids[queue.name]
-        order = "strict" if isinstance(queue.order, Strict) else "head_start"
+        order = _ORDERS[type(queue.order)]
         lines = [queue.name, f"{order}, {queue.strategy}"]
         if queue.members is not None:
             lines.append(f"members: {queue.members}")

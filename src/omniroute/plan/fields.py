@@ -8,7 +8,7 @@ import attrs
 
 from ..errors import PlanError
 
-__all__ = ["MAX_INTEGER", "at_least", "between", "is_integer", "name_text", "one_of"]
+__all__ = ["MAX_INTEGER", "at_least", "between", "is_integer", "name_text", "one_of", "percents"]
 
 #: The largest integer that every journal and every JSON reader keeps exactly.
 MAX_INTEGER = 2**53 - 1
@@ -45,6 +45,16 @@ def name_text(instance: object, attribute: attrs.Attribute[str], value: object) 
             f"must be a text that is not empty, got {value!r}",
             where=f"{type(instance).__name__}.{attribute.name}",
         )
+
+
+def percents(instance: object, attribute: attrs.Attribute[Any], value: dict[str, int]) -> None:
+    """A validator: percents by name, from 1, that sum to at most 100."""
+    where = f"{type(instance).__name__}.{attribute.name}"
+    for name, percent in value.items():
+        if not is_integer(percent) or percent < 1:
+            raise PlanError(f"{name}: must be an integer from 1, got {percent!r}", where=where)
+    if sum(value.values()) > 100:
+        raise PlanError(f"the percents sum to {sum(value.values())}, over 100", where=where)
 
 
 def one_of(*kinds: type) -> Any:

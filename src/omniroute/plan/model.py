@@ -15,13 +15,14 @@ import attrs
 
 from ..errors import PlanError, UnknownNameError
 from ..model import Agent, Inbound, Interaction
-from . import choices
+from . import choices, conditions
 from .capacity import Capacity
 from .choices import Delivery, OnExpiry, OnRequeue, RefusalRule, Strategy, WrapUpKind
-from .expression import Expression, Scope, parse
-from .fields import at_least, between, name_text, one_of
+from .expression import Expression
+from .fields import at_least, between, name_text, one_of, percents
 from .hours import Hours
 from .inbound import DispositionPolicy, Identity, SenderRate, disposition_name, disposition_table
+from .overflow import Overflow
 from .resolve import faults_of_choices, faults_of_ladder, faults_of_plan, joined
 
 __all__ = [
@@ -51,22 +52,6 @@ __all__ = [
     "WrapUp",
     "WrapUpKind",
 ]
-
-
-def _expression(value: object, scope: Scope) -> Expression | None:
-    if isinstance(value, str):
-        return parse(value, scope)
-    if value is None or (isinstance(value, Expression) and value.scope is scope):
-        return value
-    raise PlanError(f"must be an expression about {scope.value}s, got {value!r}")
-
-
-def _agents(value: Expression | str | None) -> Expression | None:
-    return _expression(value, Scope.AGENT)
-
-
-def _messages(value: Expression | str | None) -> Expression | None:
-    return _expression(value, Scope.MESSAGE)
 
 
 def _names(values: Iterable[str]) -> tuple[str, ...]:
@@ -135,7 +120,7 @@ class Access:
     his queues, and opens it to him once an interaction has waited ``after_ms``.
     """
 
-    agents: Expression | None = attrs.field(default=None, converter=_agents)
+    agents: Expression | None = attrs.field(default=None, converter=conditions.agents)
     tier: int = attrs.field(default=0, validator=at_least(0))
     after_ms: int = attrs.field(default=0, validator=at_least(0))
 
@@ -148,16 +133,21 @@ class Step:
     began or when the interaction has waited ``until_ms`` in all (one of the two; the last
     step has neither). ``drop`` names skills that the interaction's own requirement loses
     at this step (``("*",)``: all of it). ``skip_if_nobody`` passes the step over when no
-    signed-in agent satisfies it.
+    signed-in agent satisfies it, ``only_if`` (a condition about the queue) unless it holds.
+    ``overflow`` is what happens to the interaction when it enters the step.
     """
 
-    requirement: Expression | None = attrs.field(default=None, converter=_agents)
+    requirement: Expression | None = attrs.field(default=None, converter=conditions.agents)
     for_ms: int | None = attrs.field(default=None, validator=attrs.validators.optional(at_least(1)))
     until_ms: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(at_least(1))
     )
     drop: tuple[str, ...] = attrs.field(default=(), converter=_names)
     skip_if_nobody: bool = attrs.field(default=False, validator=one_of(bool))
+    only_if: Expression | None = attrs.field(default=None, converter=conditions.queues)
+    overflow: Overflow | None = attrs.field(
+        default=None, validator=attrs.validators.optional(one_of(Overflow))
+    )
 
 
 @attrs.frozen
@@ -206,6 +196,10 @@ def _access(rows: Iterable[Access]) -> tuple[Access, ...]:
     return tuple(rows)
 
 
+def _overflow(rules: Iterable[Overflow]) -> tuple[Overflow, ...]:
+    return tuple(rules)
+
+
 def _ladder(steps: Iterable[Step]) -> tuple[Step, ...]:
     return tuple(steps) or (Step(),)
 
@@ -225,7 +219,7 @@ class Queue:
     """
 
     name: str = attrs.field(validator=name_text)
-    members: Expression | None = attrs.field(default=None, converter=_agents)
+    members: Expression | None = attrs.field(default=None, converter=conditions.agents)
     ladder: tuple[Step, ...] = attrs.field(default=(Step(),), converter=_ladder)
     order: Order = attrs.field(
         default=HeadStart(), validator=one_of(HeadStart, Strict, NewestFirst, Accelerating)
@@ -257,6 +251,7 @@ class Queue:
     )
     callback: Callback = attrs.field(default=Callback(), validator=one_of(Callback))
     codes: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    overflow: tuple[Overflow, ...] = attrs.field(default=(), converter=_overflow)
     hours: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
 
     def __attrs_post_init__(self) -> None:
@@ -270,16 +265,19 @@ class Queue:
 class TriageRule:
     """From a message to a queue: the first rule whose ``when`` holds decides.
 
+    ``split`` sends so many percent to other queues; the rest goes to ``queue``.
+
     ``match_language`` adds a requirement for the skill ``lang:<language>`` when the
     message has a language and the plan defines that skill.
     """
 
     queue: str = attrs.field(validator=name_text)
-    when: Expression | None = attrs.field(default=None, converter=_messages)
+    split: Mapping[str, int] = attrs.field(factory=dict, converter=dict, validator=percents)
+    when: Expression | None = attrs.field(default=None, converter=conditions.messages)
     priority: int | None = attrs.field(
         default=None, validator=attrs.validators.optional(at_least(0))
     )
-    requirement: Expression | None = attrs.field(default=None, converter=_agents)
+    requirement: Expression | None = attrs.field(default=None, converter=conditions.agents)
     match_language: bool = attrs.field(default=False, validator=one_of(bool))
 
 

@@ -198,11 +198,13 @@ class _Parser:
             self.fail("the field comes first: write 'name >= 3', not '3 <= name'", token)
         if token.kind is not TokenKind.NAME or text in KEYWORDS:
             self.fail(f"expected {self.wanted()}, found {token.shown()}", token)
-        if text == "attr" or text.startswith("attr."):
-            return Kind.ATTRIBUTE, self.attribute(token, text)
         known = FIELDS[self.scope].get(text)
         if known is not None:
             return known, text
+        if self.scope is Scope.QUEUE:
+            self.fail(f"unknown field {text!r} of a queue{_hint(text, FIELDS[self.scope])}", token)
+        if text == "attr" or text.startswith("attr."):
+            return Kind.ATTRIBUTE, self.attribute(token, text)
         if self.scope is Scope.MESSAGE:
             allowed = [*FIELDS[self.scope], "attr.name"]
             self.fail(f"unknown field {text!r} of a message{_hint(text, allowed)}", token)
@@ -313,6 +315,9 @@ class _Parser:
         if kind is Kind.LEVEL:
             if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
                 self.fail("a skill is compared with a level, an integer from 0", place)
+        elif kind is Kind.NUMBER:
+            if isinstance(sample, bool) or not isinstance(sample, int):
+                self.fail("a number is compared with an integer", place)
         elif kind is Kind.FLAG:
             if not isinstance(sample, bool):
                 self.fail("a flag is compared with true or false", place)

@@ -19,12 +19,14 @@ from .inbound import faults_of_dispositions
 if TYPE_CHECKING:
     from .expression import Expression
     from .model import Limits, Plan, Queue, Skill, Step, TriageRule
+    from .overflow import Overflow
 
 __all__ = [
     "faults_of_agent",
     "faults_of_choices",
     "faults_of_hours",
     "faults_of_ladder",
+    "faults_of_overflow",
     "faults_of_plan",
     "faults_of_queue",
     "faults_of_rule",
@@ -71,6 +73,7 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
         if queue.scorer is not None and queue.scorer not in plan.scorers:
             yield UnknownNameError("scorer", queue.scorer, plan.scorers, where=f"{where}.scorer")
         yield from faults_of_hours(queue, plan.hours, where)
+        yield from faults_of_overflow(queue, plan.queues, where)
     yield from faults_of_dispositions(plan.dispositions, plan.queues)
     for number, rule in enumerate(plan.triage):
         where = f"triage[{number}]"
@@ -106,7 +109,27 @@ def faults_of_queue(
         yield from _unknown(dropped, skills, f"{place}.drop")
     for number, row in enumerate(queue.access):
         yield from _unknown_skills(row.agents, skills, f"{where}.access[{number}].agents")
+    for rule, place in _overflow_rules(queue, where):
+        yield from _unknown_skills(rule.requirement, skills, f"{place}.requirement")
+        if rule.priority is not None:
+            yield from _over_limit(rule.priority, limits, f"{place}.priority")
     yield from _over_limit(queue.priority, limits, f"{where}.priority")
+
+
+def _overflow_rules(queue: Queue, where: str) -> Iterator[tuple[Overflow, str]]:
+    """The rules of a queue and of the steps of its ladder, each with its place."""
+    for number, rule in enumerate(queue.overflow):
+        yield rule, f"{where}.overflow[{number}]"
+    for number, step in enumerate(queue.ladder):
+        if step.overflow is not None:
+            yield step.overflow, f"{where}.ladder[{number}].overflow"
+
+
+def faults_of_overflow(queue: Queue, queues: Collection[str], where: str) -> Iterator[UsageError]:
+    """Queues that overflow rules name and the plan does not have."""
+    for rule, place in _overflow_rules(queue, where):
+        if rule.queue is not None and rule.queue not in queues:
+            yield UnknownNameError("queue", rule.queue, queues, where=f"{place}.queue")
 
 
 def faults_of_choices(queue: Queue) -> Iterator[str]:
@@ -133,6 +156,9 @@ def faults_of_rule(
     """An unknown queue, unknown skills in its requirement, a priority over the limit."""
     if rule.queue not in queues:
         yield UnknownNameError("queue", rule.queue, queues, where=f"{where}.queue")
+    for name in rule.split:
+        if name not in queues:
+            yield UnknownNameError("queue", name, queues, where=f"{where}.split")
     yield from _unknown_skills(rule.requirement, skills, f"{where}.requirement")
     if rule.priority is not None:
         yield from _over_limit(rule.priority, limits, f"{where}.priority")
@@ -150,6 +176,8 @@ def faults_of_ladder(ladder: Iterable[Step]) -> Iterator[tuple[int, str]]:
                 yield number, "the last step has no end: remove `for` or `until`"
         elif not ends:
             yield number, "every step but the last needs `for` or `until`"
+        if step.overflow is not None and not number:
+            yield number, "the first step has no overflow: the queue's own rules come before it"
 
 
 def _unknown_skills(

@@ -28,6 +28,7 @@ from .model import (
     Strict,
     WrapUp,
 )
+from .overflow import Overflow
 from .reading import Key, Place, kind_of, read_table
 from .resolve import faults_of_ladder
 
@@ -36,6 +37,7 @@ __all__ = [
     "AGENT",
     "CAPACITY",
     "LIMITS",
+    "OVERFLOW",
     "PLAN",
     "QUEUE",
     "RULE",
@@ -257,6 +259,17 @@ def _access(value: object, place: Place) -> tuple[Access, ...]:
     return tuple(row for row in rows if row is not None)
 
 
+def _overflow(value: object, place: Place) -> tuple[Overflow, ...]:
+    if not isinstance(value, list):
+        raise PlanError(f"must be an array of tables: write [[{place.path}]]")
+    rules = [read_table(Overflow, table, place.at(n), OVERFLOW) for n, table in enumerate(value)]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _write_overflow(rules: tuple[Overflow, ...]) -> list[dict[str, Any]]:
+    return [written(rule, Overflow(), OVERFLOW) for rule in rules]
+
+
 def _write_access(rows: tuple[Access, ...]) -> list[dict[str, Any]]:
     return [written(row, Access(), ACCESS) for row in rows]
 
@@ -279,6 +292,7 @@ def written(value: object, default: object, keys: Mapping[str, Key]) -> dict[str
 
 _AGENTS = (_expression(Scope.AGENT), _plain_text)
 _MESSAGES = (_expression(Scope.MESSAGE), _plain_text)
+_QUEUES = (_expression(Scope.QUEUE), _plain_text)
 _TEXT = (_text, _same)
 _NAME = (_name, _same)
 _WORD = (_text, _plain_text)
@@ -325,12 +339,24 @@ _SERVICE_LEVEL = {
 
 PLAN = {"name": Key("name", *_NAME)}
 
+OVERFLOW = {
+    "when": Key("when", *_QUEUES),
+    "queue": Key("queue", *_NAME),
+    "priority": Key("priority", *_INTEGER),
+    "requirement": Key("requirement", *_AGENTS),
+    "open_access": Key("open_access", *_BOOLEAN),
+    "reject": Key("reject", *_TEXT),
+    "hint": Key("hint", *_TEXT),
+}
+
 STEP = {
     "requirement": Key("requirement", *_AGENTS),
     "for_s": Key("for_ms", *_DURATION),
     "until_s": Key("until_ms", *_DURATION),
     "drop": Key("drop", *_TEXTS),
     "skip_if_nobody": Key("skip_if_nobody", *_BOOLEAN),
+    "only_if": Key("only_if", *_QUEUES),
+    "overflow": Key("overflow", *_table(Overflow, OVERFLOW)),
 }
 
 ACCESS = {
@@ -363,12 +389,14 @@ QUEUE = {
     "last_agent": Key("last_agent", *_table(LastAgent, _LAST_AGENT)),
     "callback": Key("callback", *_table(Callback, _CALLBACK)),
     "codes": Key("codes", *_TEXTS),
+    "overflow": Key("overflow", _overflow, _write_overflow),
     "hours": Key("hours", *_NAME),
     "ladder": Key("ladder", _ladder, _write_ladder),
 }
 
 RULE = {
     "queue": Key("queue", *_NAME, required=True),
+    "split": Key("split", _integers, _same),
     "when": Key("when", *_MESSAGES),
     "priority": Key("priority", *_INTEGER),
     "requirement": Key("requirement", *_AGENTS),

@@ -47,12 +47,14 @@ class Scope(enum.Enum):
 
     AGENT = "agent"  #: a requirement: which human agents may take it
     MESSAGE = "message"  #: a triage rule: which messages it is about
+    QUEUE = "queue"  #: an overflow rule: how it stands with a queue now
 
 
 class Kind(enum.Enum):
     """The type of a field, with its name in error messages."""
 
     LEVEL = "a skill"
+    NUMBER = "a number"
     IDENTIFIER = "an id"
     TEXT = "a text"
     CHANNEL = "a channel"
@@ -67,6 +69,7 @@ _ORDER = ("==", "!=", "<", "<=", ">", ">=")
 #: The operators each kind allows.
 OPERATORS: dict[Kind, tuple[str, ...]] = {
     Kind.LEVEL: _ORDER,
+    Kind.NUMBER: _ORDER,
     Kind.IDENTIFIER: _EQUALITY,
     Kind.TEXT: (*_EQUALITY, "has"),
     Kind.CHANNEL: _EQUALITY,
@@ -76,7 +79,7 @@ OPERATORS: dict[Kind, tuple[str, ...]] = {
 }
 
 #: The fields of each scope. ``skill(..)`` and bare skill names exist beside them in the
-#: agent scope, ``attr.name`` in both.
+#: agent scope, ``attr.name`` in the agent and the message scope.
 FIELDS: dict[Scope, dict[str, Kind]] = {
     Scope.AGENT: {"agent": Kind.IDENTIFIER, "groups": Kind.NAMES, "skills": Kind.NAMES},
     Scope.MESSAGE: {
@@ -89,6 +92,16 @@ FIELDS: dict[Scope, dict[str, Kind]] = {
         "customer": Kind.IDENTIFIER,
         "has_attachments": Kind.FLAG,
         "is_live": Kind.FLAG,
+    },
+    Scope.QUEUE: {
+        "waiting": Kind.NUMBER,
+        "signed_in": Kind.NUMBER,
+        "ready": Kind.NUMBER,
+        "ewt_s": Kind.NUMBER,
+        "service_level": Kind.NUMBER,
+        "open": Kind.FLAG,
+        "draining": Kind.FLAG,
+        "nobody": Kind.FLAG,
     },
 }
 

@@ -37,8 +37,11 @@ def _blocks(plan: Plan) -> Iterator[list[str]]:
     for name, queue in plan.queues.items():
         table = schema.written(queue, Queue(name=name), schema.QUEUE)
         access = table.pop("access", [])
+        overflow = table.pop("overflow", [])
         ladder = table.pop("ladder", [])
         yield _table(f"[queues.{quoted_key(name)}]", table)
+        for rule_table in overflow:
+            yield _table(f"[[queues.{quoted_key(name)}.overflow]]", rule_table)
         for row in access:
             yield _table(f"[[queues.{quoted_key(name)}.access]]", row)
         for step in ladder:

@@ -104,7 +104,7 @@ class Figures:
 
     def totals(self, plan: Plan, in_line: Mapping[str, int]) -> dict[str, Any]:
         """All of them; ``in_line`` says how many wait or are offered in each queue."""
-        names = {*_COUNTED.values(), *_OTHERS}
+        names = dict.fromkeys((*_COUNTED.values(), *_OTHERS))
         queues = {
             name: {
                 "queue": name,
