@@ -86,6 +86,10 @@ class Figures:
     def move(self, work: Work, queue: str) -> None:
         """Count that ``work`` goes to ``queue``."""
         self._row(work.queue.name, work.channel)["moved_out"] += 1
+        self.come(work, queue)
+
+    def come(self, work: Work, queue: str) -> None:
+        """Count that ``work`` comes to ``queue``; how it left is counted by its event."""
         self._row(queue, work.channel)["moved_in"] += 1
 
     def count(self, event: Any, work: Work) -> None:

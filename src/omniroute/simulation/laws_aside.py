@@ -142,6 +142,7 @@ def _transferred(books: Books, event: ev.Transferred) -> None:
     right = not event.steps or any(event.steps == (alone(name, queue),) for name in colleagues)
     books.require(right, Law.LADDER, "its own step is not for a colleague")
     books.figures.count(event, work)
+    books.figures.come(work, queue.name)
     work.enter(queue, event.steps)
     work.priority = event.priority
     work.requirement = None if event.requirement is None else parse(event.requirement)
