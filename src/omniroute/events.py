@@ -31,6 +31,7 @@ __all__ = [
     "Cancel",
     "Cancelled",
     "ChangeAgent",
+    "ChangePlan",
     "CloseAll",
     "Command",
     "CommandRejected",
@@ -69,6 +70,7 @@ __all__ = [
     "Park",
     "Parked",
     "Pick",
+    "PlanChanged",
     "Postponed",
     "Quarantine",
     "Quarantined",
@@ -515,6 +517,19 @@ class ExtendWrapUp(_Wire, frozen=True, tag="extend_wrap_up"):
     by_ms: int
 
 
+class ChangePlan(_Wire, frozen=True, tag="change_plan"):
+    """Go on by another plan, given as TOML text.
+
+    ``to_waiting``: what waits begins its ladder anew under the new plan; else it goes on where it
+    stands. ``moves`` says where the work of queues goes that the new plan has no more (or has).
+    """
+
+    plan: str
+    to_waiting: bool = False
+    moves: dict[str, str] = {}
+    actor: str = ""
+
+
 class Tick(_Wire, frozen=True, tag="tick"):
     """Time has passed. Every command fires what is due; this one does nothing else."""
 
@@ -557,6 +572,7 @@ Command = (
     | Escalate
     | RequestCallback
     | FailCallback
+    | ChangePlan
     | Tick
 )
 
@@ -950,6 +966,14 @@ class Completed(_Wire, frozen=True, tag="completed"):
     code: str = ""
 
 
+class PlanChanged(_Wire, frozen=True, tag="plan_changed"):
+    """The engine goes on by this plan; ``version`` counts the changes."""
+
+    at_ms: int
+    version: int
+    plan: str
+
+
 class QueueDrained(_Wire, frozen=True, tag="queue_drained"):
     """A queue takes nothing new."""
 
@@ -1057,6 +1081,7 @@ Event = (
     | WrapUpStarted
     | WrapUpExtended
     | Completed
+    | PlanChanged
     | QueueDrained
     | QueueReopened
     | LeaseRenewed

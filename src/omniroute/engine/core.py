@@ -10,18 +10,30 @@ agents and freed interactions find each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import events as ev
 from ..errors import CommandError, UnknownNameError
 from ..events import Command, Event
 from ..model import Interaction, Message, Presence
-from ..plan import Plan
-from . import aside, conduct, handing, intake, ladder, presence, removal, snapshots, updates
+from ..plan import Plan, dumps, loads
+from . import (
+    aside,
+    conduct,
+    handing,
+    intake,
+    ladder,
+    presence,
+    removal,
+    replanning,
+    snapshots,
+    updates,
+)
 from .apply import apply
 from .explain import Explanation, explain
 from .matching import Events
+from .replanning import PlanPreview, adopted, preview_of
 from .state import State
 from .statistics import Statistics, statistics
 from .timers import NEVER, Timer, TimerKind
@@ -63,7 +75,10 @@ class Engine:
         if timers.next_due <= now_ms:
             self._fire(now_ms, out)
         state.now_ms = now_ms
-        handler(state, command, now_ms, out)
+        if type(command) is ev.ChangePlan:
+            self._change_plan(command, now_ms, out)
+        else:
+            handler(state, command, now_ms, out)
         return out
 
     def next_deadline(self) -> int | None:
@@ -73,7 +88,34 @@ class Engine:
 
     def apply(self, event: Event) -> None:
         """Fold one event of a journal in; decides nothing. For replay and recovery."""
-        apply(self._state, event)
+        if type(event) is ev.PlanChanged:
+            self._adopt(event)
+        else:
+            apply(self._state, event)
+
+    def preview(
+        self, plan: Plan, *, to_waiting: bool = False, moves: Mapping[str, str] | None = None
+    ) -> PlanPreview:
+        """What `ChangePlan` with this plan would do now; changes nothing. O(state).
+
+        Raises as the command does.
+        """
+        copy = Engine.restore(self.plan, self.snapshot())
+        command = ev.ChangePlan(dumps(plan), to_waiting, dict(moves or {}))
+        events = copy.receive(command, self.now_ms)
+        return preview_of(copy._state, events)
+
+    def _change_plan(self, command: ev.ChangePlan, at_ms: int, out: Events) -> None:
+        event = ev.PlanChanged(at_ms, self._state.plan_version + 1, command.plan)
+        self._adopt(event)
+        out.append(event)
+        replanning.change(self._state, command, at_ms, out)
+
+    def _adopt(self, event: ev.PlanChanged) -> None:
+        """Go on under another plan."""
+        self._state = adopted(self._state, event)
+        self._timers = self._state.timers
+        self.plan = self._state.plan
 
     def snapshot(self) -> bytes:
         """The whole state as bytes; equal states give equal bytes. O(state)."""
@@ -83,9 +125,11 @@ class Engine:
     def restore(cls, plan: Plan, snapshot: bytes) -> Engine:
         """An engine that continues exactly where the snapshot was taken.
 
+        By the plan of the snapshot, if it was changed at run time; else by ``plan``.
         Raises `JournalError` when the bytes are not a snapshot.
         """
-        engine = cls(plan)
+        text = snapshots.plan_text(snapshot)
+        engine = cls(plan if text is None else loads(text, "snapshot", scorers=plan.scorers))
         snapshots.load(engine._state, snapshot)
         return engine
 
@@ -131,7 +175,7 @@ class Engine:
 
 
 def _tick(_state: State, _command: ev.Tick, _at_ms: int, _out: Events) -> None:
-    """Every command fires what is due; there is nothing more to do."""
+    """Every command fires what is due; there is nothing more to do here."""
 
 
 _Handler = Callable[[State, Any, int, Events], None]
@@ -176,6 +220,7 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.RequestCallback: (aside.request_callback, aside.check_moment),
     ev.FailCallback: (aside.fail_callback, None),
     ev.FinishWrapUp: (conduct.finish_wrap_up, None),
+    ev.ChangePlan: (_tick, replanning.check_plan),
     ev.Tick: (_tick, None),
 }
 

@@ -26,6 +26,7 @@ __all__ = [
 def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: Events) -> None:
     """Move to a step, or past it while its time is over or nobody could take it there."""
     last = len(record.ladder) - 1
+    number = min(number, last)  # a change of plan may have made the ladder shorter
     while number < last and _is_passed_over(state, record, number, at_ms):
         number += 1
     if number != record.step:

@@ -26,6 +26,7 @@ from .records import AgentRecord, InteractionRecord
 from .state import State
 
 __all__ = [
+    "IN_LINE",
     "abandon",
     "cancel",
     "check_queue",
@@ -38,7 +39,8 @@ __all__ = [
     "reprioritize",
 ]
 
-_IN_LINE = (InteractionState.WAITING, InteractionState.OFFERED)
+#: States in which it stands in a queue.
+IN_LINE = (InteractionState.WAITING, InteractionState.OFFERED)
 #: States in which no agent has the customer yet.
 _TO_COME = (InteractionState.SCHEDULED, InteractionState.WAITING, InteractionState.OFFERED)
 
@@ -147,7 +149,7 @@ def _in_line(state: State, queue: str, at_ms: int) -> list[InteractionRecord]:
     found = [
         record
         for record in state.interactions.values()
-        if record.queue.name == queue and record.state in _IN_LINE
+        if record.queue.name == queue and record.state in IN_LINE
     ]
     return sorted(found, key=lambda record: state.market.place(record, at_ms))
 

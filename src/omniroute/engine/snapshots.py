@@ -21,7 +21,7 @@ from .timers import Timer, TimerKind
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["dump", "load"]
+__all__ = ["dump", "load", "plan_text"]
 
 _VERSION = 2
 
@@ -107,6 +107,8 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     last_callbacks: tuple[tuple[str, int], ...]
     draining: tuple[str, ...]
     accepted_at: tuple[tuple[str, tuple[int, ...]], ...]
+    plan_version: int
+    plan_text: str | None
 
 
 def dump(state: State) -> bytes:
@@ -163,6 +165,8 @@ def dump(state: State) -> bytes:
             for name, queue in sorted(state.queues.items())
             if queue.last_callback_ms is not None
         ),
+        plan_version=state.plan_version,
+        plan_text=state.plan_text,
         accepted_at=tuple(
             (name, tuple(queue.accepted_at_ms)) for name, queue in sorted(state.queues.items())
         ),
@@ -171,14 +175,24 @@ def dump(state: State) -> bytes:
     return msgspec.msgpack.encode(picture)
 
 
-def load(state: State, data: bytes) -> None:
-    """Fill a fresh state. Raises `JournalError` when the bytes are not such a picture."""
+def plan_text(data: bytes) -> str | None:
+    """The plan that was in force, if it was changed at run time; raises `JournalError`."""
+    return _decoded(data).plan_text
+
+
+def _decoded(data: bytes) -> _Picture:
     try:
         picture = msgspec.msgpack.decode(data, type=_Picture)
     except msgspec.MsgspecError as error:
         raise JournalError(f"not a snapshot: {error}") from error
     if picture.version != _VERSION:
         raise JournalError(f"snapshot format {picture.version} is not known, only {_VERSION}")
+    return picture
+
+
+def load(state: State, data: bytes) -> None:
+    """Fill a fresh state. Raises `JournalError` when the bytes are not such a picture."""
+    picture = _decoded(data)
     assert not state.interactions, "restore into a fresh state"
     state.now_ms = picture.now_ms
     state.seq = picture.seq
@@ -207,6 +221,8 @@ def load(state: State, data: bytes) -> None:
     state.last_agents.update((who, (agent, at)) for who, agent, at in picture.last_agents)
     for name, at_ms in picture.last_callbacks:
         state.queue(name).last_callback_ms = at_ms
+    state.plan_version = picture.plan_version
+    state.plan_text = picture.plan_text
     for name, moments in picture.accepted_at:
         state.queue(name).accepted_at_ms.extend(moments)
     for name in picture.draining:
@@ -317,9 +333,9 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     record.later = list(kept.messages[1:]) or None
     record.state = kept.state
     record.offers = kept.offers
-    record.step = kept.step
+    record.step = min(kept.step, len(record.ladder) - 1)
     record.step_ends_at_ms = kept.step_ends_at_ms
-    record.opening = kept.opening
+    record.opening = min(kept.opening, len(queue.delays))
     record.step_timer = kept.step_timer
     record.opening_timer = kept.opening_timer
     record.clock_timer = kept.clock_timer

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from ..model import Agent, Interaction, Presence
 from .core import Engine
+from .records import InteractionRecord
+from .state import State
 
 __all__ = ["Held", "Standing", "standing"]
 
@@ -17,7 +19,8 @@ class Held(NamedTuple):
     """An open offer or an assignment of an agent: ``interaction.state`` tells which.
 
     ``until_ms`` is when the offer expires or the wrap-up ends; None without an end.
-    ``accepted_at_ms`` is -1 for an offer; ``code`` is the disposition code of a wrap-up.
+    ``accepted_at_ms`` is -1 for an offer; ``code`` is the disposition code of a wrap-up;
+    ``consult`` is the open consult that the agent asked for, None without one.
     """
 
     offer_id: int
@@ -25,6 +28,7 @@ class Held(NamedTuple):
     until_ms: int | None
     accepted_at_ms: int
     code: str
+    consult: Interaction | None
 
 
 class Standing(NamedTuple):
@@ -50,9 +54,15 @@ def standing(engine: Engine) -> list[Standing]:
                     deadlines.get(offer.timer),
                     offer.record.accepted_at_ms,
                     offer.record.wrap_up_code,
+                    _consult(state, offer.record),
                 )
                 for offer_id, offer in sorted(record.work.items())
             ),
         )
         for record in state.agents.values()
     ]
+
+
+def _consult(state: State, record: InteractionRecord) -> Interaction | None:
+    side = record.side
+    return None if side is None or side.consult is None else state.picture(side.consult)

@@ -42,6 +42,9 @@ class State:
         self.seq = 0
         self.last_offer = 0
         self.idle = 0
+        #: how often the plan was changed, and its text since (None: never)
+        self.plan_version = 0
+        self.plan_text: str | None = None
         #: how many wait or are offered, over all queues
         self.waiting = 0
         #: how many are scheduled or parked, and how many of these are parked
