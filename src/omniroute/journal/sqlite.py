@@ -108,9 +108,13 @@ class SqliteStore:
     async def aclose(self) -> None:
         """Close the file; its log is folded in."""
         try:
-            await self._worker.call(self._connection.close)
+            await self._worker.call(self._close)
         finally:
             self._worker.stop()
+
+    def _close(self) -> None:
+        with suppress(sqlite3.Error):  # a log that cannot be folded in now is read next time
+            self._connection.close()
 
     def _open(self) -> None:
         try:
@@ -126,6 +130,8 @@ class SqliteStore:
             connection.close()
             raise
         self._connection = connection
+        self._failure = None
+        self._unchecked_bytes = 0
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         execute = connection.execute
