@@ -51,6 +51,8 @@ class Play:
         self._open: dict[str, Customer] = {}
         self._todo: list[Command] = []
         self._arriving: Customer | None = None
+        #: the queues that accept for the agent
+        self._accepts = {queue.name for queue in plan.queues.values() if queue.auto_accept}
         #: when somebody was last done with his work
         self._done_ms = 0
         self._attendance = Attendance(scenario, plan, streams, self.tally, self._agenda, self._do)
@@ -264,6 +266,8 @@ class Play:
 
     def _offered(self, event: ev.Offered) -> None:
         customer = self._open[event.interaction_id]
+        if customer.agent_id or customer.queue in self._accepts:
+            return  # somebody else was quicker, or the queue accepts for the agent
         customer.offer_id = offer_id = event.offer_id
         habits = self._desks[event.agent_id].habits
         if habits.at_once:
@@ -317,7 +321,7 @@ class Play:
         work_ms = customer.work_ms
         if customer.variants is not None:
             work_ms = customer.variants.get(desk.group, work_ms)
-        offer_id = event.offer_id
+        customer.offer_id = offer_id = event.offer_id
         if desk.together is not None:
             desk.together.add(at_ms, customer, offer_id, work_ms)
             self._plan_end(desk)
