@@ -327,9 +327,10 @@ class SqliteStore:
     async def save_snapshot(self, position: int, data: bytes) -> None:
         """Write a snapshot, in slices; only the last one makes it count."""
         await self.drop_snapshot(position)
-        parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
-        for number, part in enumerate(parts):
-            await self._do(partial(self._insert_part, row=(position, number, part)))
+        parts = range(0, len(data), _PART_BYTES)
+        for number, at in enumerate(parts):
+            row = (position, number, data[at : at + _PART_BYTES])
+            await self._do(partial(self._insert_part, row=row))
         await self._do(
             lambda connection: connection.execute(
                 "insert into snapshots values (?, ?)", (position, len(parts))
