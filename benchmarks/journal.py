@@ -297,6 +297,7 @@ async def snapshot(folder: Path, events: int, waiting: int, quiet_s: float) -> R
         await write_lives(journal, events, waiting)
         async with Router(plan(), journal=journal, snapshot_every=None) as router:
             loop = OpenLoop(router, 200)
+            await anyio.sleep(quiet_s)  # what was due while nothing ran happens now
 
             async def observed(during: Callable[[], Awaitable[object]]) -> float:
                 pulse = Pulse()
