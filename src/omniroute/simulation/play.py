@@ -25,7 +25,7 @@ from .agenda import ANSWER, ARRIVAL, LEAVING, NEVER, WORK, Action, Agenda
 from .attendance import Attendance
 from .customers import Customer, Source, busyness
 from .desks import Desk
-from .outcome import bucket
+from .outcome import bucket, coarse
 from .scenario import Scenario
 from .streams import Streams
 from .tally import Frame, Tally
@@ -308,6 +308,8 @@ class Play:
             cell.wait2 += waited_ms * waited_ms
             number = bucket(waited_ms)
             cell.waits[number] = cell.waits.get(number, 0) + 1
+            number = coarse(number)
+            cell.coarse[number] = cell.coarse.get(number, 0) + 1
         else:
             cell.at_once += 1
         if customer.is_counted:
