@@ -1,6 +1,7 @@
 """Kill a router with SIGKILL at a random moment, start it again, and compare what it promised.
 
     python tests/durability/kills.py --kills 1000 --journal 'sqlite:////tmp/kills/{n}.db'
+    python tests/durability/kills.py --kills 200 --journal 'postgresql://db/test?journal=kills{n}'
 
 A *life* is a process with a router on a journal, eight customers who send concurrently, and
 four agents. It says into a pipe what it is about to ask, and each answer when it has it. The
@@ -118,7 +119,9 @@ class Life:
             self.say("send", message_id)
             queue = self.dice.choice(("calls", "mails"))
             receipt = await self.router.submit(_message(name, number), queue=queue)
-            self.say("sent", message_id, receipt.outcome.value, receipt.interaction_id, receipt.reason)
+            self.say(
+                "sent", message_id, receipt.outcome.value, receipt.interaction_id, receipt.reason
+            )
             number += 1
             if self.dice.random() < 0.05:
                 await anyio.sleep(self.dice.random() / 50)
@@ -304,6 +307,7 @@ def _kill_after(process, reader, seconds, *, opened):
 
 def one_journal(url, lives, seed, said):
     """So many lives on one journal, each killed; then it is read."""
+    open_journal(url)  # its driver is imported here, not in every life
     dice = random.Random(seed)
     said._fault = said.faults.append
     for number in range(lives):

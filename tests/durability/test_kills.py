@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from databases import nats, postgres
+
+__all__ = ["nats", "postgres"]
+
 KILLS = Path(__file__).with_name("kills.py")
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
@@ -21,10 +25,24 @@ def report(*command):
     return json.loads(done.stdout)
 
 
+def url_of(server, request):
+    """A journal of its own for each number, on a server of the test's own."""
+    if server == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/{{n}}.db"
+    if server == "postgresql":
+        return f"{request.getfixturevalue('postgres')}?journal=kills{{n}}"
+    nats = request.getfixturevalue("nats")
+    return f"{nats.url}?monitor={nats.monitor}&journal=kills{{n}}"
+
+
 @pytest.mark.durability
-def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills():
-    kills = 1_000 if IS_SOAK else 30
-    found = report(str(KILLS), "--kills", str(kills))
+@pytest.mark.parametrize(
+    ("server", "kills", "many"),
+    [("sqlite", 30, 1_000), ("postgresql", 15, 200), ("nats", 10, 200)],
+)
+def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(server, kills, many, request):
+    kills = many if IS_SOAK else kills
+    found = report(str(KILLS), "--kills", str(kills), "--journal", url_of(server, request))
     assert found["faults"] == []
     assert found["kills"] == kills
     assert found["restarts"] > kills / 2

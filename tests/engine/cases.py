@@ -90,6 +90,16 @@ _KINDS: tuple[dict[str, Any], ...] = (
     {"skills": {"a": 3, "b": 2, "lang:de": 1}, "groups": ("g",), "capacity": "many"},
     {"skills": {"a": 1}, "attributes": {"site": "x"}},
 )
+_ODD: dict[str, Any] = {"budget": 2, "costs": {"chat": 1, "email": 2}}
+_SECOND: dict[str, Any] = {"interruptible_budget": 2, "interruptible_costs": {"email": 1}}
+_MANY: tuple[dict[str, Any], ...] = (
+    {"budget": 3, "costs": {"voice": 3, "*": 1}, "maxima": {"chat": 2}},
+    {"budget": 4, "maxima": {"voice": 1}, "interruptible_by": {"email": ["voice"], "*": []}},
+    {"budget": 3, "interruptible_by": {"voice": ["email"], "chat": ["chat", "voice"]}},
+    {"budget": 2, "costs": {"voice": 2, "*": 1}, **_SECOND},
+    {"budget": 1, **_SECOND, "interruptible_when_full": False},
+    {"budget": 2, "interruptible_by": {"email": ["chat"]}, **_SECOND},
+)
 _BIG = 10_000
 _TELEPHONE = Address(AddressKind.E164, "+493012345")
 _MAILBOX = Address(AddressKind.EMAIL, "Ann@example.org")
@@ -131,22 +141,8 @@ def draw_plan(choose: Choose) -> Plan:
         skills=choose(((), [Skill(name, 3) for name in _SKILLS])),
         capacities=[
             Capacity(),
-            Capacity(name="many", budget=3, costs={"voice": 3, "*": 1}, maxima={"chat": 2}),
-            Capacity(name="odd", budget=2, costs={"chat": 1, "email": 2}),
-            Capacity(
-                name="joining",
-                budget=4,
-                maxima={"*": 2, "voice": 1},
-                interruptible_by={"voice": ["email"], "chat": ["chat", "voice"], "*": ["*"]},
-            ),
-            Capacity(
-                name="deferred",
-                budget=2,
-                costs={"voice": 2, "chat": 1},
-                interruptible_budget=choose((2, 3)),
-                interruptible_costs={"*": 1},
-                interruptible_when_full=choose((True, False)),
-            ),
+            Capacity(name="many", **choose(_MANY)),
+            Capacity(name="odd", **choose((_ODD, *_MANY))),
         ],
         triage=_draw_triage(choose, count),
         limits=Limits(
@@ -268,7 +264,7 @@ def draw_agent(choose: Choose, agent_id: str) -> Agent:
         attributes=choose(
             ({}, {"site": "x"}, {"weight": 1}, {"weight": 3}, {"weight": 0}, {"weight": "2"})
         ),
-        capacity=choose(("default", "many", "odd", "joining", "deferred")),
+        capacity=choose(("default", "many", "odd")),
     )
 
 

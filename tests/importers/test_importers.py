@@ -7,6 +7,7 @@ import pytest
 
 from omniroute.errors import PlanError, UnknownNameError
 from omniroute.importers import KINDS, Loss, import_plan
+from omniroute.model import Channel
 from omniroute.plan import (
     Delivery,
     NewestFirst,
@@ -276,6 +277,19 @@ def test_azure_a_channel_that_never_fits_is_never_offered():
     assert told(gaps, "channel chat", "never be offered")
 
 
+def test_azure_who_can_be_offered_nothing_is_left_out():
+    workers = [
+        {"id": "big", "queues": ["q"], "capacity": 5,
+         "channels": [{"channelId": "voice", "capacityCostPerJob": 9}]},
+        {"id": "odd", "queues": ["q"], "channels": [{"channelId": "pager"}]},
+        {"id": "ok", "queues": ["q", "r"], "channels": [{"channelId": "chat"}]},
+    ]  # fmt: skip
+    plan, gaps = imported("azure", azure(workers=workers))
+    assert set(plan.agents) == {"ok"}
+    assert told(gaps, "big", "nothing fits", loss=Loss.LEFT_OUT)
+    assert told(gaps, "odd", "none of our channels", loss=Loss.LEFT_OUT)
+
+
 def test_secrets_of_services_are_not_told():
     rule = {"kind": "function", "credential": {"functionKey": "s3cret"}}
     mode = {"kind": "bestWorker", "scoringRule": rule}
@@ -327,21 +341,24 @@ def connect(*media):
     return imported("amazon_connect", {"RoutingProfiles": [profile]})
 
 
-def test_amazon_connect_channels_that_allow_each_other_are_exact():
-    plan, gaps = connect(("VOICE", 1, "ROUTE_ANY_CHANNEL"), ("CHAT", 4, "ROUTE_ANY_CHANNEL"))
-    capacity = plan.capacities["P"]
-    assert (capacity.budget, dict(capacity.costs)) == (5, {"voice": 1, "chat": 1})
-    assert dict(capacity.maxima) == {"voice": 1, "chat": 4}
-    assert gaps == ()
-
-
-def test_amazon_connect_a_full_channel_leaves_room_for_no_other():
-    plan, gaps = connect(("VOICE", 1, "ROUTE_CURRENT_CHANNEL_ONLY"), ("CHAT", 3, None))
-    assert (plan.capacities["P"].budget, dict(plan.capacities["P"].costs)) == (
-        3,
-        {"voice": 3, "chat": 1},
+def test_amazon_connect_concurrencies_say_who_may_come_beside_whom():
+    plan, gaps = connect(
+        ("VOICE", 1, "ROUTE_ANY_CHANNEL"), ("CHAT", 3, None), ("EMAIL", 2, "ROUTE_ANY_CHANNEL")
     )
-    assert told(gaps, "MediaConcurrencies", loss=Loss.CHANGED)
+    capacity = plan.capacities["P"]
+    assert (capacity.budget, set(capacity.costs.values())) == (6, {1})
+    assert dict(capacity.maxima) == {"voice": 1, "chat": 3, "email": 2}
+    allowed = {
+        (carried, arriving)
+        for carried in Channel
+        for arriving in Channel
+        if carried in capacity.costs
+        and arriving in capacity.costs
+        and carried != arriving
+        and capacity.may_interrupt(arriving, carried)
+    }
+    assert allowed == {("voice", "chat"), ("voice", "email"), ("email", "voice"), ("email", "chat")}
+    assert gaps == ()
 
 
 def test_amazon_connect_what_is_assigned_by_hand_is_pulled():

@@ -71,6 +71,8 @@ FAULTS = [
     (TWILIO, "a == 1 b", 7, "'b' does not belong here"),
     (TWILIO, "(a == 1", 7, "')' should stand here"),
     (TWILIO, "a == 5.5", 2, "no whole number"),
+    (TWILIO, "a == " + "9" * 5000, 5, "too large"),
+    (TWILIO, "a > 1e999", 2, "too large"),
     (TWILIO, "a < 'x'", 2, "no order"),
     (TWILIO, "a IN 'x'", 5, "a list should stand here"),
     (TWILIO, "a IN [1, 'x']", 2, "texts only"),

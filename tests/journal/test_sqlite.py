@@ -183,7 +183,7 @@ async def test_after_a_failed_sync_nothing_is_written_until_it_is_opened_again(t
         for call in (store.append(4, b"x"), store.read(1, 1), store.snapshots()):
             with pytest.raises(JournalError, match="open it again"):
                 await call
-    async with StoreJournal(SqliteStore(path)) as journal:
+    async with journal:
         assert await journal.claim() == 2
         await fill(journal, 1)
     assert [each.first_seq for each in await frames(path)] == [1, 2, 3]

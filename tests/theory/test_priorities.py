@@ -3,7 +3,7 @@
 import pytest
 
 from omniroute.model import Agent
-from omniroute.plan import HeadStart, Strategy, Strict
+from omniroute.plan import Accelerating, HeadStart, Strategy, Strict
 from omniroute.simulation import (
     AgentGroup,
     Deterministic,
@@ -127,7 +127,48 @@ def test_a_head_start():
     )
 
 
-@pytest.mark.parametrize("order", [FIFO, Strict(), HeadStart(UNIT)], ids=repr)
+def ageing(rates, slopes, agents):
+    """Mean waits when priority is slope x wait, steepest first (Kleinrock 1964)."""
+    load = [rate / agents for rate in rates]
+    served = erlang_c(agents, sum(rates), 1.0).waits / agents
+    waits = [0.0] * len(rates)
+    for p in reversed(range(len(rates))):
+        slower = sum(
+            load[i] * waits[i] * (1 - slopes[i] / slopes[p]) for i in range(p + 1, len(rates))
+        )
+        faster = sum(load[i] * (1 - slopes[p] / slopes[i]) for i in range(p))
+        waits[p] = (served / (1 - sum(load)) - slower) / (1 - faster)
+    return waits
+
+
+#: rates, slopes, agents, and the mean waits as they were computed elsewhere
+AGEING = [
+    ((0.4, 0.4), (2, 1), 1, (3.0, 5.0)),
+    ((0.3, 0.3, 0.2), (4, 2, 1), 1, (2.44706, 3.95294, 6.4)),
+    ((2.0, 2.4), (3, 1), 5, (0.67485, 1.63270)),
+]
+
+
+@pytest.mark.parametrize(("rates", "slopes", "agents", "printed"), AGEING)
+def test_linear_ageing(rates, slopes, agents, printed):
+    """A queue per class, whose points grow so many times as fast as time."""
+    exact = ageing(rates, slopes, agents)
+    assert exact == pytest.approx(printed, abs=5e-5)
+    names = CHANNELS[: len(rates)]
+    lines = [
+        queue(name, order=Accelerating(rate_percent=100 * slope))
+        for name, slope in zip(names, slopes, strict=True)
+    ]
+    customers = [
+        kind(name, rate, queue=name, channel=name) for name, rate in zip(names, rates, strict=True)
+    ]
+    scenario = steady(
+        plan(*lines), customers, [group("g", agents)], customers_wanted=4_000, rate=sum(rates)
+    )
+    agree(runs(scenario), {n: (wait(n), w) for n, w in zip(names, exact, strict=True)})
+
+
+@pytest.mark.parametrize("order", [FIFO, Strict(), HeadStart(UNIT), Accelerating()], ids=repr)
 def test_the_conservation_law(order):
     """Whoever goes first: the waits, weighted by load, add up to those of first come first served."""
     rates, agents = (0.9, 1.2), 3

@@ -156,8 +156,9 @@ class _Importer:
         table.rest()
 
     def capacity(self, name: str, profile: Table) -> None:
+        """A cost of 1 each, bounded by number, and who may come beside whom."""
         maxima: dict[str, int] = {}
-        crossing: set[bool] = set()
+        alone: dict[str, tuple[str, ...]] = {}
         for table in profile.tables("MediaConcurrencies"):
             word = table.text("Channel") or ""
             number = table.integer("Concurrency", 0, 100)
@@ -166,28 +167,17 @@ class _Importer:
             table.rest()
             if word not in _CHANNELS:
                 self.notes.left_out(table.where, f"the channel {word}", "there is none like it")
-                continue
-            maxima[_CHANNELS[word]] = number or 0
-            if number:
-                crossing.add(kind == _ANY)
-        carried = {channel: number for channel, number in maxima.items() if number}
-        if not carried:
-            return
-        if crossing == {True}:
-            budget, costs = sum(carried.values()), dict.fromkeys(carried, 1)
-        else:
-            # A channel that is full takes the whole budget, so that nothing else fits beside it.
-            budget = math.lcm(*carried.values())
-            costs = {channel: budget // number for channel, number in carried.items()}
-            if len(carried) > 1:
-                self.notes.changed(
-                    profile.at("MediaConcurrencies"), "channels that allow no other beside them",
-                    "a capacity is one budget for all channels",
-                    "parts of two channels may fit together; the numbers of each hold",
-                )  # fmt: skip
-        if name not in self.draft.capacities:
+            elif number:
+                maxima[_CHANNELS[word]] = number
+                if kind != _ANY:
+                    alone[_CHANNELS[word]] = ()
+        if maxima and name not in self.draft.capacities:
             self.draft.capacities[name] = Capacity(
-                name=name, budget=budget, costs=costs, maxima=carried
+                name=name,
+                budget=sum(maxima.values()),
+                costs=dict.fromkeys(maxima, 1),
+                maxima=maxima,
+                interruptible_by=alone if len(maxima) > 1 else {},
             )
 
     # --- queues -------------------------------------------------------------------------

@@ -58,13 +58,13 @@ def read_workers(draft: Draft, tables: Iterable[Table], queues: dict[str, str]) 
             if queue not in queues:
                 draft.notes.left_out(table.at("queues"), queue, "this queue is not in the file")
         groups = tuple(dict.fromkeys(clean(q) for q in table.texts("queues") if q in queues))
-        draft.agents[ident] = Agent(
-            id=ident,
-            skills=skills,
-            groups=groups,
-            attributes=attributes,
-            capacity=_capacity(draft, table),
-        )
+        capacity = _capacity(draft, table)
+        if capacity is None:
+            draft.notes.left_out(table.where, f"the worker {ident}", "he has none of our channels")
+        else:
+            draft.agents[ident] = Agent(
+                id=ident, skills=skills, groups=groups, attributes=attributes, capacity=capacity
+            )
         table.ignore("etag", "state", "tags", "offers", "assignedJobs", "loadRatio")
         table.ignore("availableForOffers", "labels")
         if "maxConcurrentOffers" in table:
@@ -93,7 +93,8 @@ def _labels(labels: Any, table: Table, notes: Notes) -> tuple[dict[str, int], di
     return skills, attributes
 
 
-def _capacity(draft: Draft, table: Table) -> str:
+def _capacity(draft: Draft, table: Table) -> str | None:
+    """The name of the capacity, or None when none of the worker's channels is one of ours."""
     costs: dict[str, int] = {}
     maxima: dict[str, int] = {}
     for channel in table.tables("channels"):
@@ -111,8 +112,13 @@ def _capacity(draft: Draft, table: Table) -> str:
         channel.ignore("capacityCostPerJob", "maxNumberOfJobs")
         channel.rest()
     budget = table.integer("capacity", 1, 10**9)
-    if budget is None and not costs:
-        return _kept(draft, Capacity())
+    if not costs and "channels" in table:
+        return None
+    if not costs:
+        table.notes.changed(
+            table.where, "no channels", "Azure offers such a worker nothing",
+            "any channel, at a cost of 1",
+        )  # fmt: skip
     return _kept(draft, Capacity(budget=budget or 1, costs=costs or {"*": 1}, maxima=maxima))
 
 

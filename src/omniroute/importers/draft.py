@@ -129,7 +129,8 @@ class Draft:
     def _written(self, plan: Plan) -> str:
         text = dumps(plan)
         if self.unlisted:
-            also = Plan(queues=plan.queues, capacities=plan.capacities, agents=self.unlisted)
+            queue = Queue(name="any")
+            also = Plan(queues=[queue], capacities=plan.capacities, agents=self.unlisted)
             listed = dumps(also)
             text += "\n# These agents are not listed, since not every queue's members are known:\n"
             block = listed[listed.index("[[agents]]") :]
@@ -186,7 +187,8 @@ class Draft:
         self.agents.clear()
 
     def _drop_costs(self) -> None:
-        for name, capacity in self.capacities.items():
+        """A cost above the budget goes; with the last one goes whoever has the capacity."""
+        for name, capacity in list(self.capacities.items()):
             fitting = {c: cost for c, cost in capacity.costs.items() if cost <= capacity.budget}
             for channel in capacity.costs.keys() - fitting.keys():
                 self.notes.changed(
@@ -195,7 +197,12 @@ class Draft:
                     "it costs more than the whole capacity, so it could never be offered",
                     "here a channel without a cost is never offered",
                 )
-            self.capacities[name] = attrs.evolve(capacity, costs=fitting or {"*": 1})
+            self.capacities[name] = attrs.evolve(capacity, costs=fitting)
+            if not fitting:
+                del self.capacities[name]
+                for ident in [a.id for a in self.agents.values() if a.capacity == name]:
+                    del self.agents[ident]
+                    self.notes.left_out("agents", ident, "nothing fits into his capacity")
 
     def _drop_rule(self, finding: Finding, number: int) -> None:
         rule = self.rules.pop(number)
@@ -263,10 +270,11 @@ _ABOUT_AGENTS = frozenset(
 )
 
 
-def _order(finding: Finding) -> tuple[bool, bool]:
-    # Rules go from the last to the first, so that numbers stay right; a rule goes before
-    # anything else, since a queue may be faulty only because of it.
-    return finding.code is not Code.UNREACHABLE_RULE, finding.code is Code.NOBODY
+def _order(finding: Finding) -> int:
+    # A rule goes before anything else, since a queue may be faulty only because of it; then
+    # costs, by which agents may go, while they are still listed.
+    first = (Code.UNREACHABLE_RULE, Code.CHANNEL_NEVER_FITS)
+    return first.index(finding.code) if finding.code in first else len(first)
 
 
 def _queue_of(where: str, queues: Collection[str]) -> str:

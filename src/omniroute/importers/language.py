@@ -31,6 +31,7 @@ __all__ = [
 
 MAX_DEPTH = 40
 _MAX_SOURCE = 20_000
+_MAX_DIGITS = 300
 
 
 class Untranslatable(Exception):  # noqa: N818 - it is an outcome, which the importer reports
@@ -280,6 +281,8 @@ class _Reader:
         self.at += 1
         if kind == "string":
             return Literal(position, self._string(text))
+        if kind == "number" and len(text) > _MAX_DIGITS:
+            raise Untranslatable(position, "this number is too large")
         if kind == "number":
             return Literal(position, float(text) if set(text) & set(".eE") else int(text))
         if text.lower() in ("true", "false"):

@@ -79,7 +79,11 @@ def _agent(ident: str, name: str, held: dict[str, Any], table: Table, notes: Not
     skills: dict[str, int] = {}
     attributes: dict[str, Any] = {}
     named = held.pop(_SKILLS, ())
-    skills.update((str(skill), 1) for skill in named if isinstance(named, list) and skill)
+    for skill in named if isinstance(named, list) else ():
+        if isinstance(skill, str) and skill:
+            skills[skill] = 1
+        else:
+            notes.left_out(where, f"the skill {skill!r}"[:80], "a skill has a name")
     for key, value in held.items():
         if key.startswith(_LEVELS) and _is_level(value):
             skills[key.removeprefix(_LEVELS)] = value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .codec import Codec, subject_of
 from .memory import MemoryJournal, MemoryStore, NullJournal, Shelf
+from .nats_store import NatsStore
 from .opening import open_journal
 from .postgres import PostgresStore
 from .protocol import Entry, Frame, ImmediateJournal, Journal, Roomy, Snapshot, Store, Vault
@@ -27,6 +28,7 @@ __all__ = [
     "Kind",
     "MemoryJournal",
     "MemoryStore",
+    "NatsStore",
     "NullJournal",
     "PostgresStore",
     "Roomy",

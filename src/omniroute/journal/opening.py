@@ -4,6 +4,7 @@ memory:                      in this process, gone with it
 sqlite:///router.db          a file, relative to the working directory
 sqlite:////var/lib/r.db      a file, absolute
 postgresql://db/contact?journal=north    a database, as libpq takes it
+nats://a:4222,b:4222?journal=north&replicas=3    a JetStream stream, see `NatsStore`
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import UnknownNameError, UsageError
 from .memory import MemoryJournal
+from .nats_store import NatsStore
 from .postgres import PostgresStore
 from .protocol import Store, Vault
 from .sqlite import SqliteStore
@@ -37,6 +39,7 @@ STORES: dict[str, Callable[[str], Store]] = {
     "sqlite": _sqlite,
     "postgresql": PostgresStore,
     "postgres": PostgresStore,
+    "nats": NatsStore,
 }
 
 

@@ -108,9 +108,13 @@ class SqliteStore:
     async def aclose(self) -> None:
         """Close the file; its log is folded in."""
         try:
-            await self._worker.call(self._connection.close)
+            await self._worker.call(self._close)
         finally:
             self._worker.stop()
+
+    def _close(self) -> None:
+        with suppress(sqlite3.Error):  # a log that cannot be folded in now is read next time
+            self._connection.close()
 
     def _open(self) -> None:
         try:
@@ -126,6 +130,8 @@ class SqliteStore:
             connection.close()
             raise
         self._connection = connection
+        self._failure = None
+        self._unchecked_bytes = 0
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         execute = connection.execute
@@ -321,9 +327,10 @@ class SqliteStore:
     async def save_snapshot(self, position: int, data: bytes) -> None:
         """Write a snapshot, in slices; only the last one makes it count."""
         await self.drop_snapshot(position)
-        parts = [data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES)]
-        for number, part in enumerate(parts):
-            await self._do(partial(self._insert_part, row=(position, number, part)))
+        parts = range(0, len(data), _PART_BYTES)
+        for number, at in enumerate(parts):
+            row = (position, number, data[at : at + _PART_BYTES])
+            await self._do(partial(self._insert_part, row=row))
         await self._do(
             lambda connection: connection.execute(
                 "insert into snapshots values (?, ?)", (position, len(parts))

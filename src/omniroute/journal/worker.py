@@ -17,7 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import anyio
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "waker"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,7 +31,7 @@ class _Job(Generic[_T]):
     def __init__(self, call: Callable[[], _T]) -> None:
         self.call = call
         self.done = anyio.Event()
-        self.wake = _waker()
+        self.wake = waker()
         self.result: _T
         self.error: BaseException | None = None
 
@@ -89,7 +89,7 @@ class Worker:
             job.run()
 
 
-def _waker() -> Callable[[Callable[[], object]], object]:
+def waker() -> Callable[[Callable[[], object]], object]:
     """How another thread has the current event loop call something."""
     if "trio" in sys.modules:
         import trio

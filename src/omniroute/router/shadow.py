@@ -7,7 +7,8 @@ router only carries bytes, in chunks; its longest pause is that of handing over 
 
 The child is this module, run by the same interpreter. Parent to child, each with its
 length in front: the task, then chunks of records, then an empty one. Child to parent: from
-which position on records are wanted, and at the end the snapshot.
+which position on records are wanted; at the end, in how many parts the snapshot comes, and
+the parts.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import anyio
 import msgspec
@@ -74,7 +75,7 @@ async def _converse(process: Process, journal: StoreJournal, task: _Task, last: 
     assert process.stdout is not None
     answers = BufferedByteReceiveStream(process.stdout)
     await _send(process, msgspec.msgpack.encode(task))
-    position: int = await _answer(answers)
+    position = await _answer(answers)
     while position <= last:
         chunk = [
             (number, record)
@@ -86,8 +87,8 @@ async def _converse(process: Process, journal: StoreJournal, task: _Task, last: 
         await _send(process, msgspec.msgpack.encode(chunk))
         position = chunk[-1][0] + 1
     await _send(process, b"")
-    data: bytes = await _answer(answers)
-    return data
+    parts = [await _receive_bytes(answers) for _ in range(await _answer(answers))]
+    return b"".join(parts)
 
 
 async def _send(process: Process, data: bytes) -> None:
@@ -97,12 +98,18 @@ async def _send(process: Process, data: bytes) -> None:
         await process.stdin.send(data)
 
 
-async def _answer(answers: BufferedByteReceiveStream) -> Any:
-    (length,) = _LENGTH.unpack(await answers.receive_exactly(_LENGTH.size))
-    error, value = msgspec.msgpack.decode(await answers.receive_exactly(length))
+async def _answer(answers: BufferedByteReceiveStream) -> int:
+    error, value = msgspec.msgpack.decode(
+        await _receive_bytes(answers), type=tuple[str | None, int]
+    )
     if error is not None:
         raise JournalError(f"no snapshot could be made: {error}")
     return value
+
+
+async def _receive_bytes(answers: BufferedByteReceiveStream) -> bytes:
+    (length,) = _LENGTH.unpack(await answers.receive_exactly(_LENGTH.size))
+    return await answers.receive_exactly(length)
 
 
 def _pickled(vault: object) -> bytes:
@@ -127,10 +134,12 @@ def _environment() -> dict[str, str]:
 def main(incoming: BinaryIO, outgoing: BinaryIO) -> None:
     """Make one snapshot."""
 
-    def answer(error: str | None, value: object) -> None:
-        data = msgspec.msgpack.encode((error, value))
+    def send(data: bytes) -> None:
         outgoing.write(_LENGTH.pack(len(data)) + data)
         outgoing.flush()
+
+    def answer(error: str | None, value: int) -> None:
+        send(msgspec.msgpack.encode((error, value)))
 
     try:
         task = msgspec.msgpack.decode(_receive(incoming), type=_Task)
@@ -151,9 +160,13 @@ def main(incoming: BinaryIO, outgoing: BinaryIO) -> None:
             fingerprint(plan),
             engine.snapshot(),
         )
-        answer(None, pack_snapshot(snapshot, codec))
+        data = pack_snapshot(snapshot, codec)
+        parts = range(0, len(data), _CHUNK_BYTES)
+        answer(None, len(parts))
+        for at in parts:
+            send(data[at : at + _CHUNK_BYTES])
     except Exception as error:  # noqa: BLE001 - the parent says it; there is nobody else
-        answer(f"{type(error).__name__}: {error}", None)
+        answer(f"{type(error).__name__}: {error}", 0)
 
 
 def _begin(task: _Task, plan: Plan, codec: Codec) -> tuple[Engine, Chain]:

@@ -74,6 +74,7 @@ class Lives:
         self.all: list[Life] = []
         self._open: dict[str, Life] = {}
         self._on: dict[type, Callable[[Life, Any], None]] = {
+            ev.Moved: _moved,
             ev.Offered: _offered,
             ev.Accepted: _accepted,
             ev.Revoked: _revoked,
@@ -134,6 +135,10 @@ class Lives:
             life.waited_ms = event.at_ms - life.arrived_at_ms
         life.fate = Fate.CANCELLED
         del self._open[life.id]
+
+
+def _moved(life: Life, event: ev.Moved) -> None:
+    life.queue = event.queue
 
 
 def _offered(life: Life, event: ev.Offered) -> None:

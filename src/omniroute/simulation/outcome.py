@@ -14,11 +14,26 @@ from collections.abc import Iterable
 
 import msgspec
 
-__all__ = ["GroupTime", "Outcome", "Row", "Served", "WaitHistogram", "bucket", "bucket_top"]
+__all__ = [
+    "Counted",
+    "GroupTime",
+    "Outcome",
+    "Row",
+    "Served",
+    "WaitHistogram",
+    "bucket",
+    "bucket_top",
+    "coarse",
+    "fine",
+]
 
 #: Waits below this are counted to the millisecond, longer ones to one part in 1,024.
 _EXACT = 2048
 _BITS = 10
+_COARSE_BITS = 5
+
+#: (bucket, count) in growing order.
+Counted = tuple[tuple[int, int], ...]
 
 
 def bucket(wait_ms: int) -> int:
@@ -35,6 +50,16 @@ def bucket_top(number: int) -> int:
         return number
     shift = (number >> _BITS) - 1
     return ((number - (shift << _BITS) + 1) << shift) - 1
+
+
+def coarse(number: int) -> int:
+    """The coarse bucket of a bucket: 32 of them together, to one part in 32."""
+    return number >> _COARSE_BITS
+
+
+def fine(number: int) -> int:
+    """The last bucket of a coarse one."""
+    return (number << _COARSE_BITS) + (1 << _COARSE_BITS) - 1
 
 
 def _ratio(part: float, whole: float) -> float | None:
@@ -145,13 +170,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class WaitHistogram(msgspec.Struct, frozen=True, kw_only=True):
-    """How long waits were, by queue, channel and interval: (bucket, count) in growing order."""
+    """How long waits were, for one queue and channel: (bucket, count) in growing order."""
 
     queue: str
     channel: str
-    interval: int = 0
-    accepted: tuple[tuple[int, int], ...] = ()
-    abandoned: tuple[tuple[int, int], ...] = ()
+    accepted: Counted = ()
+    abandoned: Counted = ()
 
     @classmethod
     def total(cls, several: Iterable[WaitHistogram]) -> WaitHistogram:
@@ -248,6 +272,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     most_waiting: int
     rows: tuple[Row, ...]
     waits: tuple[WaitHistogram, ...]
+    interval_waits: dict[int, Counted]
     groups: tuple[GroupTime, ...]
     served: tuple[Served, ...]
 
@@ -290,13 +315,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         raise KeyError(name)
 
     def wait_histogram(
-        self, queue: str | None = None, *, channel: str | None = None, interval: int | None = None
+        self, queue: str | None = None, *, channel: str | None = None
     ) -> WaitHistogram:
-        """The waits of one queue, channel, interval of arrival, or of all (None)."""
+        """The waits of one queue, or channel, or of all (None)."""
         return WaitHistogram.total(
             w
             for w in self.waits
-            if (queue is None or w.queue == queue)
-            and (channel is None or w.channel == channel)
-            and (interval is None or w.interval == interval)
+            if (queue is None or w.queue == queue) and (channel is None or w.channel == channel)
         )
+
+    def interval_histogram(self, interval: int) -> WaitHistogram:
+        """The waits of what arrived in one interval and was accepted, to one part in 32."""
+        accepted = self.interval_waits.get(interval, ())
+        return WaitHistogram(queue="", channel="", accepted=accepted)

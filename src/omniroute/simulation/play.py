@@ -25,7 +25,7 @@ from .agenda import ANSWER, ARRIVAL, LEAVING, NEVER, WORK, Action, Agenda
 from .attendance import Attendance
 from .customers import Customer, Source, busyness
 from .desks import Desk
-from .outcome import bucket
+from .outcome import bucket, coarse
 from .scenario import Scenario
 from .streams import Streams
 from .tally import Frame, Tally
@@ -51,6 +51,8 @@ class Play:
         self._open: dict[str, Customer] = {}
         self._todo: list[Command] = []
         self._arriving: Customer | None = None
+        #: the queues that accept for the agent
+        self._accepts = {queue.name for queue in plan.queues.values() if queue.auto_accept}
         #: when somebody was last done with his work
         self._done_ms = 0
         self._attendance = Attendance(scenario, plan, streams, self.tally, self._agenda, self._do)
@@ -264,6 +266,8 @@ class Play:
 
     def _offered(self, event: ev.Offered) -> None:
         customer = self._open[event.interaction_id]
+        if customer.agent_id or customer.queue in self._accepts:
+            return  # somebody else was quicker, or the queue accepts for the agent
         customer.offer_id = offer_id = event.offer_id
         habits = self._desks[event.agent_id].habits
         if habits.at_once:
@@ -304,6 +308,8 @@ class Play:
             cell.wait2 += waited_ms * waited_ms
             number = bucket(waited_ms)
             cell.waits[number] = cell.waits.get(number, 0) + 1
+            number = coarse(number)
+            cell.coarse[number] = cell.coarse.get(number, 0) + 1
         else:
             cell.at_once += 1
         if customer.is_counted:
@@ -317,7 +323,7 @@ class Play:
         work_ms = customer.work_ms
         if customer.variants is not None:
             work_ms = customer.variants.get(desk.group, work_ms)
-        offer_id = event.offer_id
+        customer.offer_id = offer_id = event.offer_id
         if desk.together is not None:
             desk.together.add(at_ms, customer, offer_id, work_ms)
             self._plan_end(desk)

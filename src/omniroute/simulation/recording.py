@@ -108,7 +108,9 @@ class Recording:
     people: list[Person] = attrs.field(factory=list)
     lives: list[Life] = attrs.field(factory=list)
     presence: list[tuple[int, Command]] = attrs.field(factory=list)
-    commands: list[tuple[int, ev.Cancel | ev.Reprioritize, Person]] = attrs.field(factory=list)
+    commands: list[tuple[int, ev.Cancel | ev.Move | ev.Reprioritize, Person]] = attrs.field(
+        factory=list
+    )
     left_out: Counter[str] = attrs.field(factory=Counter)
     from_ms: int = 0
     to_ms: int = 0
@@ -136,7 +138,7 @@ class Recording:
         command = entry.command
         if isinstance(command, ev.Submit | ev.Quarantine):
             self.people.append(Person(entry.now_ms, command))
-        elif isinstance(command, ev.Cancel | ev.Reprioritize):
+        elif isinstance(command, ev.Cancel | ev.Move | ev.Reprioritize):
             life = lives.get(command.interaction_id)
             if life is not None:
                 self.commands.append((entry.now_ms, command, people[id(life)]))

@@ -179,7 +179,7 @@ def _views(outcome: Outcome) -> Iterator[tuple[tuple[str, str], _Figures]]:
         busy = sum(group.busy_ms[number] for group in outcome.groups)
         staffed = sum(group.staffed_ms[number] for group in outcome.groups)
         if number in rows or staffed:
-            waits = outcome.wait_histogram(interval=number)
+            waits = outcome.interval_histogram(number)
             figures = _figures(rows.get(number, Row()), waits)
             figures["occupancy"] = busy / staffed if staffed else None
             yield ("interval", clock(number * outcome.interval_ms)), figures

@@ -7,10 +7,12 @@ their old cells, which nobody reads any more.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from ..plan import Plan
-from .outcome import GroupTime, Outcome, Row, Served, WaitHistogram
+from .outcome import Counted, GroupTime, Outcome, Row, Served, WaitHistogram, fine
 
 __all__ = ["Cell", "Frame", "GroupTally", "Tally"]
 
@@ -22,12 +24,14 @@ _Counts = dict[int, int]
 class Cell:
     """The counts of a `Row` while they grow.
 
-    ``waits`` and ``abandon_waits`` are bucket -> count; waits of 0 are only in ``at_once``.
+    ``waits`` and ``abandon_waits`` (bucket -> count) are shared by all cells of a queue and
+    channel, ``coarse`` by all of an interval; waits of 0 are only in ``at_once``.
     """
 
     target_ms: int
-    waits: _Counts = attrs.field(factory=dict)
-    abandon_waits: _Counts = attrs.field(factory=dict)
+    waits: _Counts
+    abandon_waits: _Counts
+    coarse: _Counts
     arrived: int = 0
     retried: int = 0
     rejected: int = 0
@@ -84,11 +88,19 @@ class Frame:
             from_ms = end_ms
 
 
+def _with_zero(rows: Iterable[Row], longer: Iterable[tuple[int, int]]) -> Counted:
+    """The histogram with those who did not wait at all."""
+    at_once = sum(row.at_once for row in rows)
+    return (*(((0, at_once),) if at_once else ()), *longer)
+
+
 class Tally:
     """All counts of one run, and the time averages."""
 
     __slots__ = (
         "_cells",
+        "_channels",
+        "_intervals",
         "_plan",
         "frame",
         "from_ms",
@@ -112,6 +124,8 @@ class Tally:
         """Count from here on only; what waits and is served stays."""
         self.from_ms = self.last_ms = at_ms
         self._cells: dict[tuple[str, str, int], Cell] = {}
+        self._channels: dict[tuple[str, str], tuple[_Counts, _Counts]] = {}
+        self._intervals: dict[int, _Counts] = {}
         self.waiting_area = self.waiting2_area = self.serving_area = 0
         self.most_waiting = self.waiting
         for group in self.groups.values():
@@ -131,9 +145,11 @@ class Tally:
         key = (queue, channel, self.frame.number(at_ms))
         found = self._cells.get(key)
         if found is None:
+            waits, abandon_waits = self._channels.setdefault((queue, channel), ({}, {}))
+            coarse = self._intervals.setdefault(key[2], {})
             known = self._plan.queues.get(queue)
             target_ms = known.service_level.target_ms if known is not None else 0
-            found = self._cells[key] = Cell(target_ms)
+            found = self._cells[key] = Cell(target_ms, waits, abandon_waits, coarse)
         return found
 
     def pass_time(self, at_ms: int) -> None:
@@ -181,17 +197,21 @@ class Tally:
                 WaitHistogram(
                     queue=queue,
                     channel=channel,
-                    interval=interval,
-                    accepted=(
-                        *(((0, cell.at_once),) if cell.at_once else ()),
-                        *sorted(cell.waits.items()),
+                    accepted=_with_zero(
+                        (r for r in rows if (r.queue, r.channel) == (queue, channel)),
+                        sorted(waits.items()),
                     ),
-                    abandoned=tuple(sorted(cell.abandon_waits.items())),
+                    abandoned=tuple(sorted(abandoned.items())),
                 )
-                for (queue, channel, interval), cell in sorted(
-                    self._cells.items(), key=lambda item: item[0]
-                )
+                for (queue, channel), (waits, abandoned) in sorted(self._channels.items())
             ),
+            interval_waits={
+                number: _with_zero(
+                    (r for r in rows if r.interval == number),
+                    [(fine(bucket), count) for bucket, count in sorted(coarse.items())],
+                )
+                for number, coarse in sorted(self._intervals.items())
+            },
             groups=tuple(
                 GroupTime(
                     group=group.name,

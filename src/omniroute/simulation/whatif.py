@@ -1,7 +1,7 @@
 """What another plan would have made of a recorded day: the journal's customers and agents again.
 
 What came from outside is taken from the journal as it was: messages at their moments, agents'
-presence, cancellations and changes of priority. What followed from the old plan's decisions
+presence, cancellations, moves and changes of priority. What followed from the old plan's decisions
 (offers, answers, work) is played anew by the engine under the new plan, and how long things then
 take has to be assumed; `ASSUMPTIONS` says how, and stands in every result.
 
@@ -33,7 +33,7 @@ __all__ = ["ASSUMPTIONS", "Change", "Turn", "WhatIf", "what_if"]
 
 #: What is assumed of the day that did not happen, in words for the reader of a result.
 ASSUMPTIONS: Final = (
-    "Messages come as recorded, and so do cancellations and changes of priority.",
+    "Messages come as recorded, and so do cancellations, moves and changes of priority.",
     "Handle time belongs to the interaction: it takes as long as it took, whoever does it.",
     "What was not completed takes as long as another of its queue and channel, in turn.",
     "What was given back and taken again is done once, for the sum of both.",
@@ -269,6 +269,9 @@ class _World:
 
     def _offered(self, event: ev.Offered) -> None:
         person = self._people[event.interaction_id]
+        queue = self._plan.queues.get(person.after.queue) if person.after is not None else None
+        if queue is not None and queue.auto_accept:
+            return
         longest_ms = event.expires_at_ms - event.at_ms - 1
         delay_ms = min(person.answer_ms, longest_ms)
         accept = ev.Accept(event.offer_id)
