@@ -46,7 +46,7 @@ class NaiveAfter:
 
     def check_after(self, command: Any) -> None:
         """The caller's mistakes in these commands."""
-        for name in ("start_at_ms", "max_wait_ms", "until_ms", "due_at_ms"):
+        for name in ("start_at_ms", "max_wait_ms"):
             if (moment_ms := getattr(command, name, None)) is not None and moment_ms < 1:
                 raise CommandError(f"{name} {moment_ms}")
         if isinstance(command, ev.Transfer) and command.queue is None and command.agent_id is None:

@@ -8,10 +8,11 @@ import pytest
 from engine.cases import walk
 from engine.naive import WAITING, NaiveEngine
 from omniroute import events as ev
-from omniroute.events import OfferKind, OwnStep, RejectReason, RevokeReason
+from omniroute.events import Kind, OfferKind, OwnStep, RejectReason, RevokeReason
 from omniroute.model import Agent, Channel, Customer, Message, UpdateKind
 from omniroute.plan import (
     Access,
+    Callback,
     Capacity,
     Delivery,
     Limits,
@@ -47,8 +48,13 @@ def plans(*queues, limits=None):
     return Plan(queues=found, capacities=[Capacity(budget=2)], limits=limits or Limits())
 
 
-def submit(queue="q", steps=(), **fields):
-    return ev.Submit(Message(channel=Channel.VOICE, **fields), queue=queue, steps=steps)
+def submit(queue="q", steps=(), start_at_ms=None, **fields):
+    message = Message(channel=Channel.VOICE, **fields)
+    return ev.Submit(message, queue=queue, steps=steps, start_at_ms=start_at_ms)
+
+
+def alone(agent_id):
+    return (OwnStep(f'agent == "{agent_id}"', 600_000, direct=True),)
 
 
 def story(the_plan, *commands):
@@ -124,6 +130,12 @@ TEXT = Message(channel=Channel.VOICE, message_id="m", text="new")
 EDITED = (submit(message_id="m"), ev.Update(TEXT, UpdateKind.EDITED, delivery_key="d"))
 BEA = Customer(id="bea")
 ONE = SenderRate(maxima={"voice": 1})
+SHORT = {"max_wait_ms": 20}
+WRAPPED = {"wrap_up": WrapUp(WrapUpKind.TIMED, 50, max_extension_ms=20)}
+CALLS = {"callback": Callback(retry_ms=20, pace_ms=15)}
+LATER = submit(start_at_ms=50)
+PAIR = (ev.SignIn(ANN), ev.SignIn(BOB), submit(), ev.Accept(1))
+CALLBACK = (submit(), ev.RequestCallback("i1"), ev.SignIn(ANN), ev.Accept(1), ev.FailCallback(1))
 TICK = (ev.Tick(), 60)
 LATE = (ev.Tick(), 101)
 
@@ -223,6 +235,47 @@ FAULTS = [
     ("moved into a queue that is not", plan(), (submit(), ev.Move("i1", "q")), change(ev.Moved, queue="nowhere"), Law.ADMISSION),
     ("moved with a priority that is not", plan(), (submit(), ev.Move("i1", "q")), change(ev.Moved, priority=100), Law.ADMISSION),
     ("enqueued in the future", plan(), (submit(), ev.Reprioritize("i1", enqueued_at_ms=1)), change(ev.Reprioritized, enqueued_at_ms=2), Law.ADMISSION),
+    # set aside
+    ("scheduled twice", plan(), (LATER,), double(ev.Scheduled), Law.STATE),
+    ("started early", plan(), (LATER, TICK), change(ev.Started, at_ms=49), Law.DEADLINE),
+    ("never started", plan(), (LATER, TICK, (submit(), 61)), lose(ev.Started), Law.DEADLINE),
+    ("scheduled for now", plan(), (LATER,), change(ev.Scheduled, starts_at_ms=0), Law.DEADLINE),
+    ("too much is scheduled", plan(Limits(max_set_aside=1)), (LATER,), add(ev.Queued(0, "i2", 2, MESSAGE, "q", 0), ev.Scheduled(0, "i2", 9)), Law.ADMISSION),
+    ("too much is parked", plan(Limits(max_set_aside=1)), (LATER, *PAIR), add(ev.Parked(4, 1, "i2", "ann")), Law.ADMISSION),
+    ("rejected though there is room aside", plan(), (LATER,), add(ev.Rejected(0, "i2", MESSAGE, RejectReason.SET_ASIDE_FULL, "q")), Law.ADMISSION),
+    ("it waits for good", plan(**SHORT), (submit(), TICK, (submit(), 61)), lose(ev.Cancelled), Law.DEADLINE),
+    ("it comes back too late, and waits on", plan(max_wait_ms=2), (*PAIR, (ev.Requeue(1), 9)), cut(ev.Cancelled), Law.DUTY),
+    ("parked by nobody", plan(), (submit(),), add(ev.Parked(0, 1, "i1", "ann")), Law.STATE),
+    ("parked in secret", plan(), (*WORKING[:4], ev.Park(1)), lose(ev.Parked), Law.CAPACITY),
+    ("unparked for another", plan(), (*PAIR, ev.Park(1), ev.Unpark("i1")), change(ev.Unparked, agent_id="bob"), Law.STATE),
+    ("unparked for everybody", plan(), (*PAIR, ev.Park(1), ev.Unpark("i1")), change(ev.Unparked, steps=()), Law.LADDER),
+    ("never comes back", plan(), (*PAIR, ev.Park(1, 30), TICK), lambda e: [*e[: index(e, ev.Unparked)], ev.AgentChanged(61, ANN)], Law.DEADLINE),
+    ("a message does not bring it back", plan(), (ev.SignIn(ANN), submit(thread_id="t"), ev.Accept(1), ev.Park(1), submit(thread_id="t")), cut(ev.Unparked), Law.DUTY),
+    ("in front for nothing", plan(), (submit(),), change(ev.Queued, front=True), Law.ORDER),
+    # given to others
+    ("transferred to himself", plan(), (*PAIR, ev.Transfer(1, agent_id="bob")), change(ev.Transferred, steps=alone("ann")), Law.LADDER),
+    ("transferred to nowhere", plan(), (*PAIR, ev.Transfer(1, "q")), change(ev.Transferred, queue="nowhere"), Law.ADMISSION),
+    ("transferred, and not barred", plan(), (*PAIR, ev.Transfer(1, "q")), change(ev.Transferred, again_at_ms=None), Law.REFUSAL),
+    ("a consult of nobody's", plan(), (*PAIR, ev.Consult(1, "q")), change(ev.Queued, 1, parent_id="i9"), Law.STATE),
+    ("a second consult", plan(), (*PAIR, ev.Consult(1, "q")), add(ev.Queued(5, "i3", 3, MESSAGE, "q", 0, kind=Kind.CONSULT, parent_id="i1")), Law.STATE),
+    ("a consult with a thread", plan(), (*PAIR, ev.Consult(1, "q")), change(ev.Queued, 1, message=Message(channel=Channel.VOICE, thread_id="t")), Law.MESSAGE),
+    ("a consult waits on", plan(), (ev.SignIn(ANN), submit(), ev.Accept(1), ev.Consult(1, "q"), ev.Complete(1)), lose(ev.Cancelled), Law.STATE),
+    ("handed over to a stranger", plan(), (*PAIR, ev.Consult(1, "q"), ev.Accept(2), ev.HandOver(1)), change(ev.HandedOver, to_agent_id="ann"), Law.STATE),
+    ("handed over without a number", plan(), (*PAIR, ev.Consult(1, "q"), ev.Accept(2), ev.HandOver(1)), change(ev.HandedOver, offer_id=9), Law.OFFER),
+    ("handed over, but not", plan(**WRAPPED), (*PAIR, ev.Consult(1, "q"), ev.Accept(2), ev.HandOver(1)), lose(ev.HandedOver), Law.DUTY),
+    ("a conference of one", plan(), PAIR, add(ev.Conferenced(3, 1, "i1", "i2")), Law.STATE),
+    ("an escalation at the end", plan(), (*PAIR, ev.Escalate(1, Channel.VIDEO)), change(ev.Queued, 1, front=False), Law.ORDER),
+    ("an escalation for anybody", plan(), (*PAIR, ev.Escalate(1, Channel.VIDEO)), change(ev.Queued, 1, steps=()), Law.LADDER),
+    # called back
+    ("called back twice", plan(), CALLBACK[:2], double(ev.CallbackRequested), Law.STATE),
+    ("called back, but not then", plan(), (submit(), ev.RequestCallback("i1", due_at_ms=9)), cut(ev.Scheduled), Law.DUTY),
+    ("no callback, and fails", plan(), PAIR, add(ev.CallbackFailed(3, 1, "i1", "ann", 900_003)), Law.STATE),
+    ("again too early", plan(**CALLS), CALLBACK, change(ev.CallbackFailed, due_at_ms=9), Law.DEADLINE),
+    ("two call back at once", plan(**CALLS), (submit(), submit(), ev.RequestCallback("i1", due_at_ms=20), ev.RequestCallback("i2", due_at_ms=20), TICK), lose(ev.Postponed), Law.DEADLINE),
+    ("postponed for nothing", plan(**CALLS), (submit(), submit(), ev.RequestCallback("i1", due_at_ms=20), ev.RequestCallback("i2", due_at_ms=20), TICK), change(ev.Postponed, until_ms=36), Law.DEADLINE),
+    ("a wrap-up is extended too far", plan(**WRAPPED), (*PAIR, ev.Complete(1), ev.ExtendWrapUp(1, 20)), change(ev.WrapUpExtended, until_ms=999), Law.DEADLINE),
+    ("an extended wrap-up never ends", plan(**WRAPPED), (*PAIR, ev.Complete(1), ev.ExtendWrapUp(1, 20), (ev.Tick(), 100), (submit(), 101)), lose(ev.Completed), Law.DEADLINE),
+    ("a code that is not", plan(codes=("done",)), (*PAIR, ev.Complete(1, "done")), change(ev.Completed, code="odd"), Law.STATE),
     # limits
     ("over the limit of the queue", plan(max_waiting=1), (submit(), submit()), lambda e: [e[0], ev.Queued(1, "i2", 2, MESSAGE, "q", 0)], Law.ADMISSION),
     ("rejected though there is room", plan(), (submit(),), add(ev.Rejected(1, "i2", MESSAGE, RejectReason.QUEUE_FULL, "q")), Law.ADMISSION),
@@ -341,6 +394,7 @@ REPEATABLE = (
     ev.UpdateNoted,
     ev.Reprioritized,
     ev.Moved,
+    ev.Conferenced,
     ev.AgentChanged,
     ev.CommandRejected,
 )
@@ -456,6 +510,21 @@ class NeverTiresOfOffering(NaiveEngine):
         return offer_id
 
 
+class NeverStarts(NaiveEngine):
+    def start(self, item):
+        pass
+
+
+class NeverDies(NaiveEngine):
+    def die(self, item):
+        pass
+
+
+class LetsConsultsWait(NaiveEngine):
+    def end_consult(self, item):
+        return []
+
+
 class NoMemoryForMessages(NaiveEngine):
     def is_duplicate(self, message, *, by_message=True):
         return False
@@ -502,6 +571,9 @@ WRONG = [
     (NeverResets, Law.REFUSAL),
     (NeverTiresOfOffering, Law.DUTY),
     (LosesTheOffered, Law.WORK),
+    (NeverStarts, Law.DEADLINE),
+    (NeverDies, Law.DEADLINE),
+    (LetsConsultsWait, Law.STATE),
     (NoMemoryForMessages, Law.MESSAGE),
     (NoMemoryForThreads, Law.MESSAGE),
     (IgnoresTheRate, Law.ADMISSION),
