@@ -51,7 +51,10 @@ def offered(
     record.tally.offered += 1
     if queue.counts_taken:
         agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
-    offer.timer = queue.offer_timers.set(event.at_ms, record, agent.id)
+    timers, duration_ms = queue.offer_timers, event.expires_at_ms - event.at_ms
+    if timers.duration_ms != duration_ms:  # a journal, under another plan
+        timers = state.timers.fifo(TimerKind.OFFER, duration_ms)
+    offer.timer = timers.set(event.at_ms, record, agent.id)
     if queue.plan.offers > 1:
         state.refile(record)
     return offer

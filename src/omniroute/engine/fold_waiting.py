@@ -78,7 +78,7 @@ def step_reached(state: State, event: ev.StepReached) -> None:
     """It waits with another requirement from now on."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.StepReached][record.state]
-    record.step = event.step
+    record.step = min(event.step, len(record.ladder) - 1)
     state.refile(record)
     state.arm_step(record, event.at_ms)
 

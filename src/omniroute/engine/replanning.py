@@ -12,7 +12,7 @@ import msgspec
 
 from ..errors import PlanError, UnknownNameError
 from ..events import ChangePlan, Event, Moved, Offered, PlanChanged, Revoked
-from ..plan import Plan, loads
+from ..plan import loads
 from . import removal, snapshots
 from .matching import Events, rematch
 from .records import AgentRecord, InteractionRecord
@@ -21,8 +21,8 @@ from .state import State
 __all__ = ["PlanPreview", "adopted", "change", "check_plan", "preview_of"]
 
 
-def check_plan(state: State, command: ChangePlan) -> Plan:
-    """The plan of the command; raises for one that cannot take over, and changes nothing."""
+def check_plan(state: State, command: ChangePlan) -> None:
+    """Raise for a plan that cannot take over; nothing has changed then."""
     plan = loads(command.plan, "change_plan", scorers=state.plan.scorers)
     for agent in state.agents.values():
         name = agent.agent.capacity
@@ -36,7 +36,6 @@ def check_plan(state: State, command: ChangePlan) -> Plan:
             raise UnknownNameError("queue", source, state.queues, where="moves")
     if not plan.queues:
         raise PlanError("a plan without queues cannot take over")
-    return plan
 
 
 def adopted(state: State, event: PlanChanged) -> State:

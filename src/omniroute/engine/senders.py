@@ -53,7 +53,7 @@ class _Windows:
         return found[1] >= self._maximum
 
     def count(self, sender: str, at_ms: int) -> None:
-        """A message of this sender was routed. O(1) amortised."""
+        """A message of this sender was routed. O(1)."""
         if not sender or not self._maximum:
             return
         rows, window_ms = self.rows, self._window_ms
@@ -64,5 +64,9 @@ class _Windows:
         rows[sender] = (at_ms, 1)
         if found is not None:
             rows.move_to_end(sender)
-        while len(rows) > self._max_senders or at_ms - next(iter(rows.values()))[0] >= window_ms:
+        for _ in range(2):  # two go for one that comes: what is over goes soon, and never at once
+            if at_ms - next(iter(rows.values()))[0] < window_ms:
+                break
+            rows.popitem(last=False)
+        if len(rows) > self._max_senders:
             rows.popitem(last=False)
