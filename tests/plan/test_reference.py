@@ -34,6 +34,7 @@ from omniroute.plan import (
     WrapUpKind,
     loads,
     schema,
+    schema_capacity,
     schema_hours,
     schema_inbound,
 )
@@ -69,7 +70,7 @@ TABLES = [
     ),
     (
         "## `[capacities.NAME]`",
-        schema.CAPACITY,
+        schema_capacity.CAPACITY,
         "[capacities.a]\n{}",
         lambda p: p.capacities["a"],
         Capacity(name="a"),

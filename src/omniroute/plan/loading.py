@@ -26,6 +26,7 @@ from .hours import Hours
 from .inbound import Identity, SenderRate, disposition_table, faults_of_dispositions
 from .model import Capacity, Limits, Plan, Queue, Scorer, Skill, TriageRule
 from .reading import Place, kind_of, read_table
+from .schema_capacity import CAPACITY
 from .schema_inbound import IDENTITY, SENDER_RATE, read_dispositions
 
 __all__ = ["load", "loads"]
@@ -171,7 +172,7 @@ class _Loader:
     def read_capacities(self) -> list[Capacity | None]:
         place = self.root.at("capacities")
         return [
-            read_table(Capacity, value, place.at(name), schema.CAPACITY, name=name)
+            read_table(Capacity, value, place.at(name), CAPACITY, name=name)
             for name, value in self.table("capacities").items()
         ]
 

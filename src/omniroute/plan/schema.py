@@ -35,7 +35,6 @@ from .resolve import faults_of_ladder
 __all__ = [
     "ACCESS",
     "AGENT",
-    "CAPACITY",
     "LIMITS",
     "OVERFLOW",
     "PLAN",
@@ -145,18 +144,6 @@ def _integers(value: object, place: Place) -> dict[str, int]:
         if not is_integer(given):
             place.at(name).add(f"must be an integer, got {kind_of(given)}")
     return value
-
-
-def _text_lists(value: object, place: Place) -> dict[str, tuple[str, ...]]:
-    if not isinstance(value, dict):
-        raise PlanError(f"must be a table, got {kind_of(value)}")
-    found: dict[str, tuple[str, ...]] = {}
-    for name, given in value.items():
-        try:
-            found[name] = _texts(given, place)
-        except PlanError as error:
-            place.at(name).add(error)
-    return found
 
 
 # --- writing them back ------------------------------------------------------------------
@@ -410,16 +397,6 @@ AGENT = {
     "groups": Key("groups", *_TEXTS),
     "attributes": Key("attributes", _attributes, _same),
     "capacity": Key("capacity", *_NAME),
-}
-
-CAPACITY = {
-    "budget": Key("budget", *_INTEGER),
-    "costs": Key("costs", _integers, _same),
-    "maxima": Key("maxima", _integers, _same),
-    "interruptible_by": Key("interruptible_by", _text_lists, _same),
-    "interruptible_budget": Key("interruptible_budget", *_INTEGER),
-    "interruptible_costs": Key("interruptible_costs", _integers, _same),
-    "interruptible_when_full": Key("interruptible_when_full", *_BOOLEAN),
 }
 
 LIMITS = {

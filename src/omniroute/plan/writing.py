@@ -12,6 +12,7 @@ from . import schema
 from .inbound import Identity, SenderRate
 from .model import Capacity, Limits, Plan, Queue, TriageRule
 from .reading import quoted_key, quoted_text
+from .schema_capacity import CAPACITY
 from .schema_hours import write_hours
 from .schema_inbound import IDENTITY, SENDER_RATE, write_dispositions
 
@@ -32,7 +33,7 @@ def _blocks(plan: Plan) -> Iterator[list[str]]:
         yield _table("[limits]", limits)
     if plan.capacities != {"default": Capacity()}:
         for name, capacity in plan.capacities.items():
-            table = schema.written(capacity, Capacity(), schema.CAPACITY)
+            table = schema.written(capacity, Capacity(), CAPACITY)
             yield _table(f"[capacities.{quoted_key(name)}]", table)
     for name, queue in plan.queues.items():
         table = schema.written(queue, Queue(name=name), schema.QUEUE)
