@@ -13,6 +13,7 @@ OmnirouteError
 `-- RouterError               the running router cannot do it now
     |-- RouterClosedError     not started, closed, or stopped by a failure (its cause is chained)
     |-- RouterBusyError       the inbox is full; try again later (also TimeoutError)
+    |-- NoOwnerError          of a cluster: nobody owns the partition at the moment
     |-- SignInError           the agent is signed in already, or too many are
     `-- JournalError          an append or a read failed; the router stops
         |-- CorruptJournalError   a record or a snapshot is damaged; says which, and how
@@ -38,6 +39,7 @@ __all__ = [
     "JournalError",
     "JournalFullError",
     "MissingExtraError",
+    "NoOwnerError",
     "OmnirouteError",
     "PayloadError",
     "PayloadTooLargeError",
@@ -165,6 +167,13 @@ class RouterClosedError(RouterError):
 
 class RouterBusyError(RouterError, TimeoutError):
     """The inbox is full. Nothing was recorded; the sender should try again later."""
+
+
+class NoOwnerError(RouterError, TimeoutError):
+    """Nobody owned the partition for as long as the caller waited; the command may have happened.
+
+    Every command but a sign-in may be sent again: its repeat gives the same answer.
+    """
 
 
 class SignInError(RouterError):
