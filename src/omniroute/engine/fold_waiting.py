@@ -134,7 +134,11 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
     record = _stop_waiting(state, event)
     tally = record.tally
     tally.abandoned += 1
-    if event.at_ms - record.arrived_at_ms <= record.queue.target_ms:
+    waited_ms = event.at_ms - record.arrived_at_ms
+    tally.abandoned_wait_ms += waited_ms
+    if waited_ms < record.queue.plan.service_level.short_abandon_ms:
+        tally.abandoned_short += 1
+    elif waited_ms <= record.queue.target_ms:
         tally.abandoned_in_time += 1
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
-from .estimates import SAMPLES
 from .order import FRONT, key_of
 from .side import Side
+from .tallies import AgentTally, Tally
 from .timers import Fifo
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from .groups import Group, Profile
     from .lanes import Lane, LaneAsk
 
-__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "OfferRecord", "QueueRecord", "Tally"]
+__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "OfferRecord", "QueueRecord"]
+
+#: So many times between two acceptances of a queue are remembered.
+SERVICES = 50
 
 #: A refusal without an end.
 UNTIL_RESET = -1
@@ -40,60 +43,6 @@ def ladder_of(own_steps: tuple[OwnStep, ...], queue: Queue) -> tuple[Step, ...]:
     return (*own, *queue.ladder)
 
 
-class Tally:
-    """Counts of one queue and channel, folded from events. All times in milliseconds."""
-
-    __slots__ = (
-        "abandoned",
-        "abandoned_in_time",
-        "accepted",
-        "accepted_in_time",
-        "callbacks_failed",
-        "cancelled",
-        "completed",
-        "declined",
-        "expired",
-        "handle_ms",
-        "messages",
-        "moved_in",
-        "moved_out",
-        "offered",
-        "parked",
-        "queued",
-        "rejected",
-        "requeued",
-        "revoked",
-        "transferred",
-        "wait_ms",
-    )
-
-    def __init__(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, 0)
-
-    abandoned: int
-    abandoned_in_time: int
-    accepted: int
-    accepted_in_time: int
-    callbacks_failed: int
-    cancelled: int
-    completed: int
-    declined: int
-    expired: int
-    handle_ms: int
-    messages: int
-    moved_in: int
-    moved_out: int
-    offered: int
-    parked: int
-    queued: int
-    rejected: int
-    requeued: int
-    revoked: int
-    transferred: int
-    wait_ms: int
-
-
 def _first_for_all(rows: tuple[Access, ...]) -> int:
     """How many rows there are up to the first that is for every agent."""
     return next((n for n, row in enumerate(rows, 1) if row.agents is None), len(rows))
@@ -103,17 +52,20 @@ class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
     __slots__ = (
-        "accepted_at_ms",
         "access",
         "counts_taken",
         "delays",
+        "gaps",
+        "gaps_ms",
         "is_draining",
         "key",
         "lanes",
         "last_callback_ms",
+        "lined",
         "name",
         "offer_timers",
         "plan",
+        "served_ms",
         "tallies",
         "target_ms",
         "waiting",
@@ -127,8 +79,6 @@ class QueueRecord:
         self.waiting = 0
         #: when a callback of it started last
         self.last_callback_ms: int | None = None
-        #: when its last interactions were accepted
-        self.accepted_at_ms: deque[int] = deque(maxlen=SAMPLES)
         #: whether it takes nothing new
         self.is_draining = False
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
@@ -139,6 +89,13 @@ class QueueRecord:
         self.delays = tuple(sorted({row.after_ms for row in self.access} - {0}))
         #: whether it is counted how often an agent was offered something from here
         self.counts_taken = shares or plan.strategy is Strategy.WEIGHTED
+        #: how many wait and are held out to nobody
+        self.lined = 0
+        #: when something of it was accepted last while such were waiting all the time; -1: none
+        self.served_ms = -1
+        #: the last times between two acceptances in which such were waiting, and their sum
+        self.gaps: deque[int] = deque()
+        self.gaps_ms = 0
         self.tallies: dict[Channel, Tally] = {}
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
@@ -171,6 +128,14 @@ class QueueRecord:
             if row.agents is not None:
                 above.append(row.agents)
         return none_of(*closed) if closed else None
+
+    def serve(self, gap_ms: int) -> None:
+        """So long it took from one acceptance to the next, while others were waiting."""
+        gaps = self.gaps
+        if len(gaps) == SERVICES:
+            self.gaps_ms -= gaps.popleft()
+        gaps.append(gap_ms)
+        self.gaps_ms += gap_ms
 
     def tally(self, channel: Channel) -> Tally:
         """The counts of one channel of this queue."""
@@ -392,6 +357,7 @@ class AgentRecord:
         "profile",
         "stale",
         "taken",
+        "tally",
         "work",
     )
 
@@ -419,3 +385,19 @@ class AgentRecord:
         self.group: Group | None = None
         self.filed = 0
         self.stale = False
+        #: what is counted of him
+        self.tally: AgentTally
+
+    def carry(self, load: Load, at_ms: int) -> None:
+        """He carries this from now on."""
+        before, tally = self.load, self.tally
+        self.load = load
+        tally.carried_ms -= (load.spent - before.spent) * at_ms
+        if not before.counts:
+            tally.busy_ms -= at_ms
+            if self.presence is Presence.READY:
+                tally.idle_ms += at_ms
+        elif not load.counts:
+            tally.busy_ms += at_ms
+            if self.presence is Presence.READY:
+                tally.idle_ms -= at_ms
