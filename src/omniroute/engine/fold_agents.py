@@ -39,7 +39,7 @@ def signed_in(state: State, event: ev.SignedIn) -> None:
 
 def drained(state: State, event: ev.QueueDrained | ev.QueueReopened) -> None:
     """A queue takes nothing new, or takes work again."""
-    state.queue(event.queue).is_draining = isinstance(event, ev.QueueDrained)
+    state.queue(event.queue).drain(is_draining=isinstance(event, ev.QueueDrained))
 
 
 def lease_renewed(state: State, event: ev.LeaseRenewed) -> None:

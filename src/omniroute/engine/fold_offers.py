@@ -60,7 +60,7 @@ def offered(
     if timers.duration_ms != duration_ms:  # a journal, under another plan
         timers = state.timers.fifo(TimerKind.OFFER, duration_ms)
     offer.timer = timers.set(event.at_ms, record, agent.id)
-    if queue.plan.offers > 1:
+    if queue.max_offers_at_once > 1:
         state.refile(record)
     return offer
 

@@ -59,7 +59,8 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     state.waiting += 1
     record.tally.queued += 1
     state.wait(record)
-    state.arm(record, at_ms)
+    if record.own_steps or not queue.is_simple or record.max_wait_ms is not None:
+        state.arm(record, at_ms)
     return record
 
 

@@ -250,9 +250,11 @@ class Market:
         self._heads[lane.index] = heap[0] if heap else EMPTY
 
     def place(self, record: InteractionRecord, now_ms: int) -> int:
-        """Where an interaction stands among all that are open to offers, smaller first."""
+        """Where an interaction stands among all that are in line, smaller first."""
         lane = record.lane
-        return record.place if lane is None else lane.place(record.place, now_ms)
+        if lane is None:
+            return HELD_OUT + record.seq if record.held_by else record.key
+        return lane.place(record.place, now_ms)
 
     def position(self, record: InteractionRecord, now_ms: int) -> int:
         """The 1-based place of one that is open to offers in its queue. O(waiting)."""

@@ -53,15 +53,20 @@ class QueueRecord:
 
     __slots__ = (
         "access",
+        "auto_accept",
         "counts_taken",
         "delays",
         "gaps",
         "gaps_ms",
         "is_draining",
+        "is_guarded",
+        "is_simple",
         "key",
+        "ladder",
         "lanes",
         "last_callback_ms",
         "lined",
+        "max_offers_at_once",
         "name",
         "offer_timers",
         "plan",
@@ -83,6 +88,13 @@ class QueueRecord:
         self.is_draining = False
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
+        self.ladder = plan.ladder
+        #: read on the hot path, so not through the plan
+        self.auto_accept = plan.auto_accept
+        self.max_offers_at_once = plan.offers
+        self.is_simple = _is_simple(plan)
+        #: whether there is anything to read at its door
+        self.is_guarded = bool(plan.overflow)
         #: the rows of access that can be reached: nothing follows one for everybody
         self.access = plan.access[: _first_for_all(plan.access)]
         #: after how long the queue opens to more agents, ascending
@@ -100,10 +112,10 @@ class QueueRecord:
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
 
-    @property
-    def is_guarded(self) -> bool:
-        """Whether there is anything to read at its door."""
-        return self.is_draining or bool(self.plan.overflow)
+    def drain(self, *, is_draining: bool) -> None:
+        """It takes nothing new, or takes work again."""
+        self.is_draining = is_draining
+        self.is_guarded = is_draining or bool(self.plan.overflow)
 
     def tier_for(self, agent: Agent) -> int:
         """The place of this queue among the queues of an agent."""
@@ -143,6 +155,12 @@ class QueueRecord:
         if found is None:
             found = self.tallies[channel] = Tally()
         return found
+
+
+def _is_simple(plan: Queue) -> bool:
+    """Whether what begins to wait here has no clocks and no step to pass over."""
+    first = plan.ladder[0]
+    return len(plan.ladder) == 1 and not plan.access and first.only_if is None
 
 
 class OfferRecord:
@@ -220,7 +238,7 @@ class InteractionRecord:
         #: from when its place and its ladder count, and from when its wait is reported
         self.enqueued_at_ms = self.arrived_at_ms = enqueued_at_ms
         self.own_steps = own_steps
-        self.ladder = ladder_of(own_steps, queue.plan)
+        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
         self.state = InteractionState.NEW
         self.key = queue.key(priority, enqueued_at_ms, seq)
         #: where it stands while it is open to offers, and at which place there
@@ -257,7 +275,8 @@ class InteractionRecord:
     def climb(self, own_steps: tuple[OwnStep, ...]) -> None:
         """It is at the start of a ladder that begins with these steps."""
         self.own_steps = own_steps
-        self.ladder = ladder_of(own_steps, self.queue.plan)
+        queue = self.queue
+        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
         self.step = self.opening = self.offers = 0
         self.step_ends_at_ms = None
 

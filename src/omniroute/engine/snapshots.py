@@ -247,7 +247,7 @@ def load(state: State, data: bytes) -> None:
     state.plan_version = picture.plan_version
     state.plan_text = picture.plan_text
     for name in picture.draining:
-        state.queue(name).is_draining = True
+        state.queue(name).drain(is_draining=True)
     for pace in picture.paces:
         queue = state.queue(pace.queue)
         queue.served_ms = pace.served_ms

@@ -53,6 +53,7 @@ class State:
         self.parked = 0
         #: who served a customer last, and when; by customer id
         self.last_agents: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self.has_codes = any(q.codes for q in plan.queues.values())
         self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
         self.intervals = Intervals(plan.limits.interval_ms, plan.limits.max_intervals)
         self.timers = Timers()
