@@ -395,7 +395,10 @@ def _refused_at_door(
         is_full = state.set_aside >= limits.max_set_aside
         return RejectReason.SET_ASIDE_FULL if is_full else None
     if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
-        return RejectReason.QUEUE_FULL
+        opening = len(queue.delays) if wanted is not None and wanted.open_access else 0
+        ask = (event.steps, 0, opening, event.requirement, event.message.channel)
+        if not state.market.is_somebody_free(state.lane(queue, ask)):
+            return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
         used = state.lanes_in_use()
         effective = state.effective(queue, event.steps, 0, event.requirement)

@@ -340,6 +340,14 @@ class Market:
                 return self._waiting[key]
         return None
 
+    def is_somebody_free(self, lane: Lane) -> bool:
+        """Whether what would wait in this lane would be offered to somebody at once."""
+        if not lane.is_pushed:
+            return False
+        if self._stale:
+            self._settle()
+        return bool(self._boards[lane.channel].profiles & lane.need.mask)
+
     def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
         """The agent whom the queue's strategy prefers for this interaction, or None."""
         lane = record.lane
