@@ -40,12 +40,14 @@ from omniroute.plan import (
     Delivery,
     DispositionPolicy,
     HeadStart,
+    Hours,
     Identity,
     LastAgent,
     Limits,
     NewestFirst,
     OnExpiry,
     OnRequeue,
+    Overflow,
     Plan,
     Queue,
     Refusal,
@@ -101,6 +103,15 @@ _MANY: tuple[dict[str, Any], ...] = (
     {"budget": 2, "interruptible_by": {"email": ["chat"]}, **_SECOND},
 )
 _BIG = 10_000
+_HOURS = (
+    Hours(name="early", time_zone="UTC", weekly={"thu": ["00:00-00:02", "00:05-00:07"]}),
+    Hours(name="late", time_zone="UTC", weekly={"thu": ["00:01-00:24"]}),
+)
+_CONDITIONS = (
+    *("waiting >= 1", "waiting >= 2", "waiting < 2", "signed_in == 0", "ready < 1", "ready >= 2"),
+    *("ewt_s >= 1", "ewt_s < 5 or nobody", "service_level < 50", "service_level != 100"),
+    *("open", "not open", "nobody", "not nobody and waiting >= 1", "draining", "not draining"),
+)
 _TELEPHONE = Address(AddressKind.E164, "+493012345")
 _MAILBOX = Address(AddressKind.EMAIL, "Ann@example.org")
 _CUSTOMERS = (
@@ -133,11 +144,13 @@ _SCORERS = {"skill": _by_skill, "room": _by_room}
 def draw_plan(choose: Choose) -> Plan:
     """A plan of one to three queues in which anything may be set."""
     count = choose((1, 2, 2, 3))
-    queues = [_draw_queue(choose, f"q{number}") for number in range(count)]
+    names = tuple(f"q{number}" for number in range(count))
+    queues = [_draw_queue(choose, name, names) for name in names]
     # How openings divide lanes is no part of the definition that the model could read.
     one_opening = not any(row.after_ms for queue in queues for row in queue.access)
     return Plan(
         queues=queues,
+        hours=_HOURS,
         skills=choose(((), [Skill(name, 3) for name in _SKILLS])),
         capacities=[
             Capacity(),
@@ -174,13 +187,13 @@ def draw_plan(choose: Choose) -> Plan:
     )
 
 
-def _draw_queue(choose: Choose, name: str) -> Queue:
+def _draw_queue(choose: Choose, name: str, names: Sequence[str]) -> Queue:
     strategy = choose(tuple(Strategy))
     offers = choose((1, 1, 1, 1, 2, 2, 3))
     return Queue(
         name=name,
         members=choose(_MEMBERS),
-        ladder=_draw_ladder(choose),
+        ladder=_draw_ladder(choose, names),
         order=choose(_ORDERS),
         strategy=strategy,
         scorer=choose(tuple(_SCORERS)) if strategy is Strategy.SCORED else None,
@@ -209,7 +222,28 @@ def _draw_queue(choose: Choose, name: str) -> Queue:
             max_attempts=choose((1, 2, 3)), retry_ms=choose((10, 20)), pace_ms=choose((0, 0, 15))
         ),
         codes=choose(((), ("", "done"))),
+        overflow=[
+            _draw_overflow(choose, names, at_door=True) for _ in range(choose((0, 0, 0, 1, 2)))
+        ],
+        hours=choose((None, None, "early", "late")),
     )
+
+
+def _draw_overflow(choose: Choose, names: Sequence[str], *, at_door: bool) -> Overflow:
+    action: dict[str, Any] = choose(
+        (
+            {"reject": "come back later"},
+            *({"queue": name} for name in names),
+            {"priority": 9},
+        )
+    )
+    if "queue" in action:
+        action = action | choose(({}, {}, {"priority": 7}, {"requirement": "b"}))
+    if at_door and "reject" not in action:
+        action = action | choose(({}, {}, {"open_access": True}, {"requirement": "a"}))
+    if at_door:
+        action = action | choose(({}, {"hint": "callback"}))
+    return Overflow(when=choose((None, *_CONDITIONS)), **action)
 
 
 def _draw_access(choose: Choose) -> list[Access]:
@@ -219,20 +253,29 @@ def _draw_access(choose: Choose) -> list[Access]:
     ]
 
 
-def _draw_ladder(choose: Choose) -> list[Step]:
+def _step_extras(choose: Choose, names: Sequence[str], *, first: bool) -> dict[str, Any]:
+    found: dict[str, Any] = choose((*({},) * 5, {"only_if": choose(_CONDITIONS)}))
+    if not first and choose((*(False,) * 9, True)):
+        found = found | {"overflow": _draw_overflow(choose, names, at_door=False)}
+    return found
+
+
+def _draw_ladder(choose: Choose, names: Sequence[str]) -> list[Step]:
     steps = [
         Step(
             choose(_STEPS),
             **choose(({"for_ms": 10}, {"for_ms": 30}, {"until_ms": 20}, {"until_ms": 50})),
             drop=choose(((), (), ("a",), ("*",))),
             skip_if_nobody=choose((False, True)),
+            **_step_extras(choose, names, first=number == 0),
         )
-        for _ in range(choose((0, 0, 1, 2, 3)))
+        for number in range(choose((0, 0, 1, 2, 3)))
     ]
     last = Step(
         choose(_STEPS),
         drop=choose(((), ("lang:de", "b"), ("*",))),
         skip_if_nobody=choose((False, True)),
+        **_step_extras(choose, names, first=not steps),
     )
     return [*steps, last]
 
@@ -246,6 +289,7 @@ def _draw_triage(choose: Choose, count: int) -> list[TriageRule]:
             priority=choose((None, 5)),
             requirement=choose(_OWN),
             match_language=choose((False, True)),
+            split=choose(({}, {}, {queues[-1]: 30}, {queues[0]: 10, queues[-1]: 50})),
         )
         for when in choose((("is_live", None), ('channel == "email"',), (None,)))
     ]
@@ -328,6 +372,10 @@ def _deliver(choose: Choose, naive: NaiveEngine) -> Command:
 
 def _interaction(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*naive.items, "i1", "unknown")))
+
+
+def _queue(choose: Choose, naive: NaiveEngine) -> str:
+    return str(choose(tuple(naive.plan.queues)))
 
 
 def _in_line(choose: Choose, naive: NaiveEngine) -> str:
@@ -490,9 +538,18 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "move": (3, _move),
     "assign": (4, lambda c, n: ev.Assign(_to_assign(c, n), _agent(c, n))),
     "pick": (10, lambda c, n: ev.Pick(_to_pick(c, n), _agent(c, n))),
+    "move_all": (1, lambda c, n: ev.MoveAll(_queue(c, n), _queue(c, n))),
+    "close_all": (1, lambda c, n: ev.CloseAll(_queue(c, n), c(("", "shut")))),
+    "drain": (2, lambda c, n: ev.Drain(_queue(c, n))),
+    "reopen": (3, lambda c, n: ev.Reopen(_queue(c, n))),
+    "renew": (3, lambda c, n: ev.Renew(_agent(c, n))),
     "sign_in": (
         8,
-        lambda c, n: ev.SignIn(draw_agent(c, _absent(c, n)), ready=c((True, True, False))),
+        lambda c, n: ev.SignIn(
+            draw_agent(c, _absent(c, n)),
+            ready=c((True, True, False)),
+            lease_ms=c((*(None,) * 4, 20, 100)),
+        ),
     ),
     "sign_out": (2, lambda c, n: ev.SignOut(_agent(c, n), c(("", "home")))),
     "set_ready": (10, lambda c, n: ev.SetReady(_idle(c, n))),
@@ -536,6 +593,8 @@ _NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
     "request_callback": in_line,
     "extend_wrap_up": wrap_ups,
     "unpark": parked,
+    "reopen": lambda naive: naive.draining,
+    "renew": lambda naive: [who for who, p in naive.people.items() if p.lease_ms],
     **dict.fromkeys(("hand_over", "confer"), consulting),
     "fail_callback": callbacks,
     **dict.fromkeys(("park", "transfer", "consult", "escalate"), assignments),

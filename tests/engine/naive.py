@@ -3,7 +3,8 @@
 Plain dicts and lists, loops over all pairs, no index. The sections stand in the order of that
 page, so the two can be read side by side. The real engine must answer every list of commands
 with the same events. Only open interactions are kept; everything is looked up by loops. What comes
-in besides plain messages is in `naive_inbound`, what follows an acceptance in `naive_after`.
+in besides plain messages is in `naive_inbound`, what follows an acceptance in `naive_after`,
+overflow and what is done to whole queues in `naive_overflow`.
 
 Where the page leaves something open, this is the reading:
 - what raises (a bad value) is found before any timer fires, so "nothing has changed" is true;
@@ -42,6 +43,7 @@ import attrs
 
 from engine.naive_after import NaiveAfter
 from engine.naive_inbound import NaiveDoor
+from engine.naive_overflow import NaiveOverflow
 from engine.naive_room import has_room, occupancy_of
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
@@ -123,6 +125,7 @@ class Item:
     confers: tuple[Item, int] | None = None  # with which consult, as which assignment
     is_callback: bool = False
     attempts: int = 0
+    overflowed: tuple[int, int] = (-1, 0)  # by steps: when last, and how often then
 
 
 @attrs.define(eq=False)
@@ -134,9 +137,11 @@ class Person:
     idle: int = 0
     last_offer: int = 0
     taken: Counter[str] = attrs.field(factory=Counter)  # offers since he signed in, by queue
+    lease_ms: int | None = None
+    is_leaving: bool = False
 
 
-class NaiveEngine(NaiveDoor, NaiveAfter):
+class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
     """The slow definition, with the same calls as `omniroute.engine.Engine`."""
 
     def __init__(self, plan: Plan) -> None:
@@ -146,6 +151,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         self.people: dict[str, Person] = {}
         self.open_the_door()
         NaiveAfter.__init__(self)
+        NaiveOverflow.__init__(self)
         self.timers: dict[tuple[Any, ...], tuple[int, int]] = {}  # what: (deadline, order set)
         self.last_seq = self.last_offer = self.last_idle = self.last_timer = 0
         self.events: list[Event] = []
@@ -190,11 +196,15 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             self.start(item)
         elif kind == "park":
             self.unpark(item)
+        elif kind == "lease":
+            self.match(*self.leave(item, "lease_expired"))
         elif kind == "wrap_up":
             self.match(people=[self.finish(item)])
 
     def tell(self, kind: Any, /, **fields: Any) -> None:
-        self.events.append(kind(at_ms=self.now_ms, **fields))
+        event = kind(at_ms=self.now_ms, **fields)
+        self.events.append(event)
+        self.pace.observe(event)
 
     def refuse(self, command: Command, subject: object, reason: str) -> None:
         name, why = type(command).__struct_config__.tag, RejectReason(reason)
@@ -209,6 +219,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         if getattr(command, "requirement", None) is not None:
             self.read(command.requirement)
         self.check_after(command)
+        self.check_overflow(command)
         if isinstance(command, ev.Submit):
             for step in command.steps:
                 self.read(step.requirement)
@@ -272,6 +283,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             self.refuse(command, command.interaction_id, "id_in_use")
             return
         rule = self.triage(message)
+        if rule is not None:
+            rule = attrs.evolve(rule, queue=self.split(rule))
         if command.queue is not None:
             rule = TriageRule(queue=command.queue)
         if rule is None:
@@ -280,19 +293,24 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         queue = self.plan.queue(rule.queue)
         own = parse(command.requirement) if command.requirement is not None else None
         requirement = all_of(own, rule.requirement, self.language(rule, message))
+        door = self.at_the_door(queue, requirement, message, command.steps)
+        queue, requirement = door.queue, door.requirement
+        if door.reason is not None:
+            self.reject(command, door.reason, queue.name, text=door.text, hint=door.hint)
+            return
         backlog = [i for i in self.items.values() if i.state in (WAITING, OFFERED)]
         here = [i for i in backlog if i.queue is queue]
         start_at_ms = command.start_at_ms
         if start_at_ms is not None and start_at_ms <= self.now_ms:
             start_at_ms = None
         if start_at_ms is not None and self.is_set_aside_full():
-            self.reject(command, "set_aside_full", queue.name)
+            self.reject(command, "set_aside_full", queue.name, hint=door.hint)
             return
         is_full = len(here) >= queue.max_waiting or len(backlog) >= limits.max_waiting
         if start_at_ms is None and is_full:
-            self.reject(command, "queue_full", queue.name)
+            self.reject(command, "queue_full", queue.name, hint=door.hint)
             return
-        priorities = (command.priority, rule.priority, queue.priority)
+        priorities = (door.priority, command.priority, rule.priority, queue.priority)
         item = self.item(
             queue=queue,
             priority=next(p for p in priorities if p is not None),
@@ -304,19 +322,20 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         lanes = {self.lane(i) for i in self.items.values() if self.may_be_offered(i)}
         is_new = self.lane(item) not in lanes
         if start_at_ms is None and is_new and len(lanes) >= limits.max_lanes:
-            self.reject(command, "lanes_exhausted", queue.name)
+            self.reject(command, "lanes_exhausted", queue.name, hint=door.hint)
             return
         item.id = self.number(command.interaction_id, always=True)
         item.seq = self.last_seq
         self.items[item.id] = item
         self.remember(message, item.id)
         self.count_sender(message)
-        self.tell_queued(item, delivery_key=self.delivery)
+        about = {"delivery_key": self.delivery, "via": door.via, "hint": door.hint}
+        self.tell_queued(item, **about)
         if start_at_ms is not None:
             self.tell(ev.Scheduled, interaction_id=item.id, starts_at_ms=start_at_ms)
             self.schedule(item, start_at_ms)
             return
-        self.begin(item)
+        self.begin(item, open_access=door.open_access)
         self.match(items=[item])
 
     def item(self, **fields: Any) -> Item:
@@ -362,7 +381,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             delivery_key=self.delivery,
         )
 
-    def reject(self, command: Any, reason: str, queue: str | None) -> None:
+    def reject(self, command: Any, reason: str, queue: str | None, **fields: Any) -> None:
         number = self.number(command.interaction_id)
         self.tell(
             ev.Rejected,
@@ -370,6 +389,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             message=command.message,
             reason=RejectReason(reason),
             queue=queue,
+            **fields,
         )
 
     def number(self, given: str | None, *, always: bool = False) -> str:
@@ -473,6 +493,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
     def eligible(self, person: Person, item: Item) -> bool:
         return (
             person.ready
+            and not person.is_leaving
             and self.satisfies(person, item)
             and self.has_access(person, item)
             and self.has_room(person, item)
@@ -638,13 +659,16 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
             until = ladder[step].until_ms
             over = until is not None and item.arrived_at_ms + until <= self.now_ms
             somebody = any(self.satisfies(p, item, step) for p in self.people.values())
-            if not over and (somebody or not ladder[step].skip_if_nobody):
+            only_if = ladder[step].only_if
+            holds = only_if is None or only_if.matches(self.standing(item.queue, item))
+            if not over and holds and (somebody or not ladder[step].skip_if_nobody):
                 break
             step += 1
         if step != item.step:
             self.tell(ev.StepReached, interaction_id=item.id, step=step)
             item.step, item.step_began_ms = step, self.now_ms
             self.set_clock(("step", item), self.step_end(item))
+            self.overflow_at_step(item)
 
     def set_clock(self, what: tuple[Any, ...], deadline_ms: int | None) -> None:
         """Set a timer anew, if its moment is to come."""
@@ -870,13 +894,22 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         if item.state not in (WAITING, OFFERED):
             self.refuse(command, item.id, "illegal_state")
             return
+        requirement = item.requirement
+        if command.requirement is not None:
+            requirement = parse(command.requirement)
+        queue = self.plan.queue(command.queue)
+        people = self.move(item, queue, command.priority, requirement)
+        self.match(people=people, items=[item])
+
+    def move(
+        self, item: Item, queue: Queue, priority: int | None, requirement: Expression | None
+    ) -> list[Person]:
+        """The agents who had offers are returned."""
         people = self.revoke_all(item, RevokeReason.MOVED)
         self.forget_refusals(item)
-        item.queue, item.own_steps, item.offers = self.plan.queue(command.queue), (), 0
-        if command.priority is not None:
-            item.priority = command.priority
-        if command.requirement is not None:
-            item.requirement = parse(command.requirement)
+        item.queue, item.own_steps, item.offers = queue, (), 0
+        item.priority = item.priority if priority is None else priority
+        item.requirement = requirement
         self.tell(
             ev.Moved,
             interaction_id=item.id,
@@ -888,7 +921,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         self.set_clocks(item)
         self.catch_up(item)
         self.climb(item, 0)
-        self.match(people=people, items=[item])
+        return people
 
     def assigned(self, command: Any, *states: InteractionState) -> Item | None:
         for item in self.items.values():
@@ -1029,9 +1062,11 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
         if len(self.people) >= self.plan.limits.max_agents:
             self.refuse(command, agent.id, "agents_exhausted")
             return
-        self.people[agent.id] = person = Person(agent, ready=command.ready)
+        person = Person(agent, ready=command.ready, lease_ms=command.lease_ms)
+        self.people[agent.id] = person
         self.touch(person)
-        self.tell(ev.SignedIn, agent=agent)
+        self.tell(ev.SignedIn, agent=agent, lease_ms=command.lease_ms)
+        self.set_lease(person)
         if command.ready:
             self.tell(ev.BecameReady, agent_id=agent.id)
         self.match(people=[person])
@@ -1082,12 +1117,13 @@ class NaiveEngine(NaiveDoor, NaiveAfter):
     def on_sign_out(self, command: Any) -> None:
         person = self.signed_in(command, command.agent_id)
         if person is not None:
-            people, items = self.leave(person, command.reason)
-            self.match(people, items)
+            self.match(*self.leave(person, command.reason))
 
     def leave(self, person: Person, reason: str) -> tuple[list[Person], list[Item]]:
         """Who and what is to be matched when he has gone."""
         freed, people = self.in_offer_order(person), []
+        person.is_leaving = True
+        self.timers.pop(("lease", person), None)
         for item in freed:
             people += self.end_consult(item)
             if item.state is OFFERED:

@@ -86,12 +86,16 @@ class NaiveAfter:
         self.begin(item)
         self.match(items=[item])
 
-    def begin(self, item: Any) -> None:
+    def begin(self, item: Any, *, open_access: bool = False) -> None:
         """It waits from now on, at the start of its ladder."""
         item.state, item.arrived_at_ms, item.offers = WAITING, self.now_ms, 0
         item.step, item.step_began_ms, item.opening = 0, self.now_ms, 0
         self.set_clocks(item)
         self.set_time_to_live(item)
+        if open_access and (last := len(self.openings(item.queue))):
+            item.opening = last
+            self.tell(ev.AccessWidened, interaction_id=item.id, opening=last)
+            self.timers.pop(("opening", item), None)
         self.climb(item, 0)
 
     # --- Time to live ---------------------------------------------------------------------

@@ -2,14 +2,18 @@
 
 from .core import Engine
 from .dispositions import command_of
+from .estimates import ExpectedWait
 from .explain import Candidate, Explanation, Reason, Verdict
-from .statistics import Counts, QueueStatistics, Statistics
+from .statistics import Counts, GroupCounts, IntervalStatistics, QueueStatistics, Statistics
 
 __all__ = [
     "Candidate",
     "Counts",
     "Engine",
+    "ExpectedWait",
     "Explanation",
+    "GroupCounts",
+    "IntervalStatistics",
     "QueueStatistics",
     "Reason",
     "Statistics",

@@ -101,7 +101,9 @@ __all__ = [
 
 def apply(state: State, event: Event) -> None:
     """Fold one event in. Raises `KeyError` when the move is illegal in this state."""
-    state.now_ms = max(state.now_ms, event.at_ms)
+    state.now_ms = now_ms = max(state.now_ms, event.at_ms)
+    if now_ms >= state.intervals.next_ms:
+        state.intervals.roll(state, now_ms)
     _APPLY[type(event)](state, event)
 
 

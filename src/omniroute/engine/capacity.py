@@ -32,6 +32,7 @@ class Load:
         "occupancy",
         "open",
         "plus",
+        "spent",
         "used",
     )
 
@@ -46,9 +47,8 @@ class Load:
                 self.interruptible_used += cost
             else:
                 self.used += cost
-        self.occupancy = Fraction(
-            self.used + self.interruptible_used, capacity.budget + capacity.interruptible_budget
-        )
+        self.spent = self.used + self.interruptible_used
+        self.occupancy = Fraction(self.spent, capacity.budget + capacity.interruptible_budget)
         held = dict(counts)
         self.open = sum(bit for channel, bit in CHANNEL_BIT.items() if self._fits(channel, held))
         self.plus: dict[Channel, Load] = {}

@@ -247,7 +247,10 @@ def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events)
     freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
     if wrap_up.kind is WrapUpKind.NONE:
         completed(state, offer, code, at_ms, out)
-        rematch(state, at_ms, out, agents=[agent, *freed])
+        if freed:
+            rematch(state, at_ms, out, agents=[agent, *freed])
+        else:
+            feed(state, agent, at_ms, out)
         return
     until_ms = None if wrap_up.kind is WrapUpKind.OPTIONAL else at_ms + wrap_up.duration_ms
     event = WrapUpStarted(at_ms, offer.id, record.id, agent.id, until_ms, code)
@@ -279,6 +282,8 @@ def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events)
 
 def check_complete(state: State, command: Complete) -> None:
     """A code is one of the queue's, where it has any."""
+    if not state.has_codes:
+        return
     offer = state.offers.get(command.assignment_id)
     codes = offer.record.queue.plan.codes if offer is not None else ()
     if codes and command.code not in codes:

@@ -31,11 +31,19 @@ from . import (
     updates,
 )
 from .apply import apply
+from .estimates import ExpectedWait, expected_wait
 from .explain import Explanation, explain
 from .matching import Events
 from .replanning import PlanPreview, adopted, preview_of
 from .state import State
-from .statistics import Statistics, statistics
+from .statistics import (
+    GroupCounts,
+    IntervalStatistics,
+    Statistics,
+    group_statistics,
+    intervals,
+    statistics,
+)
 from .timers import NEVER, Timer, TimerKind
 
 __all__ = ["Engine"]
@@ -75,6 +83,8 @@ class Engine:
         if timers.next_due <= now_ms:
             self._fire(now_ms, out)
         state.now_ms = now_ms
+        if now_ms >= state.intervals.next_ms:
+            state.intervals.roll(state, now_ms)
         if type(command) is ev.ChangePlan:
             self._change_plan(command, now_ms, out)
         else:
@@ -134,8 +144,31 @@ class Engine:
         return engine
 
     def statistics(self) -> Statistics:
-        """Counts and times per queue and channel, folded from the events. O(queues)."""
+        """Counts and times per queue and channel, folded from the events. O(open)."""
         return statistics(self._state)
+
+    def groups(self) -> dict[str, GroupCounts]:
+        """Counts and occupancy of each agent group, folded from the events. O(agents)."""
+        return group_statistics(self._state)
+
+    def intervals(self) -> tuple[IntervalStatistics, ...]:
+        """The same counts by interval, oldest first; the last is running. O(kept + agents)."""
+        return intervals(self._state)
+
+    def expected_wait(
+        self, queue: str, position: int | None = None, *, percent: int = 80
+    ) -> ExpectedWait | None:
+        """How long who is at a position of a queue will wait; None: behind all who wait.
+
+        ``percent`` of the waits are expected between the bounds. None with too few samples.
+        Raises `UnknownNameError` for a queue that is not there. A few microseconds.
+        """
+        record = self._state.queues.get(queue)
+        if record is None:
+            raise UnknownNameError("queue", queue, self._state.queues)
+        if not 1 <= percent <= 99 or (position is not None and position < 1):
+            raise CommandError(f"percent {percent} must be 1..99, position {position} at least 1")
+        return expected_wait(record, self._state.now_ms, position, percent)
 
     def explain(self, interaction_id: str) -> Explanation:
         """Why this interaction is where it is, and who could take it. O(agents), on demand.
@@ -170,7 +203,9 @@ class Engine:
         """Fire every timer due by now, each at its own deadline."""
         state = self._state
         while (timer := self._timers.pop_due(now_ms)) is not None:
-            state.now_ms = timer.deadline_ms
+            state.now_ms = deadline_ms = timer.deadline_ms
+            if deadline_ms >= state.intervals.next_ms:
+                state.intervals.roll(state, deadline_ms)
             _ON_TIMER[timer.kind](state, timer, out)
 
 

@@ -58,7 +58,7 @@ class Customers:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._has_rules = bool(identity.link_by or identity.attributes)
+        self.has_rules = bool(identity.link_by or identity.attributes)
         self._keys: dict[str, str] = {}
         #: customer id -> his keys
         self.customers: OrderedDict[str, tuple[str, ...]] = OrderedDict()
@@ -72,7 +72,7 @@ class Customers:
 
     def link(self, message: Message) -> Link | None:
         """What the message adds to what is known, or None. O(keys of the customer)."""
-        if not self._has_rules or not message.customer.id:
+        if not self.has_rules or not message.customer.id:
             return None
         own = own_key(message)
         keys = (own, *self._linked_keys(message))

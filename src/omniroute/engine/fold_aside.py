@@ -119,8 +119,11 @@ def _wait_anew(
 def _give_up(state: State, offer: OfferRecord, at_ms: int) -> None:
     """The agent's part is over, for now or for good."""
     record = offer.record
-    state.touch(state.give_back(offer))
-    record.tally.handle_ms += at_ms - record.accepted_at_ms
+    agent = state.give_back(offer)
+    state.touch(agent)
+    handled_ms = at_ms - record.accepted_at_ms
+    record.tally.handle_ms += handled_ms
+    agent.tally.handle(handled_ms)
 
 
 # --- other hands --------------------------------------------------------------------------
@@ -158,7 +161,7 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     record.accepted_at_ms = event.at_ms
     state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken
-    colleague.load = state.loads.plus(colleague.load, record.channel)
+    colleague.carry(state.loads.plus(colleague.load, record.channel), event.at_ms)
     state.market.mark(colleague)
 
 

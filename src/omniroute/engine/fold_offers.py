@@ -6,6 +6,7 @@ from .. import events as ev
 from ..events import Kind
 from ..model import InteractionState
 from .lifecycle import INTERACTION
+from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import TimerKind
@@ -40,22 +41,26 @@ def offered(
     if record.lane is not None:
         state.market.take(record)
         record.lane = None
+        if record.place < HELD_OUT:
+            queue.lined -= 1
     record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
     state.last_offer = agent.last_offer = offer_id
     record.offers += 1
     channel = record.channel
-    agent.load = agent.load.plus.get(channel) or state.loads.plus(agent.load, channel)
+    load = agent.load
+    agent.carry(load.plus.get(channel) or state.loads.plus(load, channel), event.at_ms)
     if not agent.stale:
         state.market.mark(agent)
     state.offers[offer_id] = agent.work[offer_id] = offer
     record.tally.offered += 1
+    agent.tally.offered += 1
     if queue.counts_taken:
         agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
     timers, duration_ms = queue.offer_timers, event.expires_at_ms - event.at_ms
     if timers.duration_ms != duration_ms:  # a journal, under another plan
         timers = state.timers.fifo(TimerKind.OFFER, duration_ms)
     offer.timer = timers.set(event.at_ms, record, agent.id)
-    if queue.plan.offers > 1:
+    if queue.max_offers_at_once > 1:
         state.refile(record)
     return offer
 
@@ -81,15 +86,21 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.accepted_at_ms = at_ms
     queue = record.queue
     queue.waiting -= 1
-    queue.accepted_at_ms.append(at_ms)
     state.waiting -= 1
     state.touch(offer.agent)
     waited_ms = at_ms - record.arrived_at_ms
     tally = record.tally
     tally.accepted += 1
     tally.wait_ms += waited_ms
+    theirs = offer.agent.tally
+    theirs.accepted += 1
+    theirs.wait_ms += waited_ms
     if waited_ms <= queue.target_ms:
         tally.accepted_in_time += 1
+        theirs.accepted_in_time += 1
+    if queue.served_ms >= 0:
+        queue.serve(at_ms - queue.served_ms)
+    queue.served_ms = at_ms if queue.lined else -1
 
 
 def declined(state: State, event: ev.Declined) -> None:
@@ -98,6 +109,7 @@ def declined(state: State, event: ev.Declined) -> None:
     state.touch(agent)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
     record.tally.declined += 1
+    agent.tally.declined += 1
 
 
 def expired(state: State, event: ev.Expired) -> None:
@@ -105,6 +117,7 @@ def expired(state: State, event: ev.Expired) -> None:
     record, agent = _offer_over(state, event)
     state.touch(agent)
     record.tally.expired += 1
+    agent.tally.expired += 1
 
 
 def revoked(state: State, event: ev.Revoked) -> None:
@@ -146,7 +159,9 @@ def requeued(state: State, event: ev.Requeued) -> None:
     agent = state.give_back(offer)
     state.touch(agent)
     record.tally.requeued += 1
-    record.tally.handle_ms += event.at_ms - record.accepted_at_ms
+    handled_ms = event.at_ms - record.accepted_at_ms
+    record.tally.handle_ms += handled_ms
+    agent.tally.handle(handled_ms)
     record.queue.waiting += 1
     state.waiting += 1
     if event.enqueued_at_ms is not None:
@@ -188,13 +203,16 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     """Finished."""
     record = offer.record
     record.state = _COMPLETED[record.state]
-    state.touch(state.give_back(offer))
+    agent = state.give_back(offer)
+    state.touch(agent)
     if state.keeps_last_agents:
         _remember_last_agent(state, record, event)
     state.end(record)
     tally = record.tally
     tally.completed += 1
-    tally.handle_ms += event.at_ms - record.accepted_at_ms
+    handled_ms = event.at_ms - record.accepted_at_ms
+    tally.handle_ms += handled_ms
+    agent.tally.handle(handled_ms)
 
 
 def _remember_last_agent(state: State, record: InteractionRecord, event: ev.Completed) -> None:

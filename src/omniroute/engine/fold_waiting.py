@@ -59,7 +59,8 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     state.waiting += 1
     record.tally.queued += 1
     state.wait(record)
-    state.arm(record, at_ms)
+    if record.own_steps or not queue.is_simple or record.max_wait_ms is not None:
+        state.arm(record, at_ms)
     return record
 
 
@@ -134,7 +135,11 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
     record = _stop_waiting(state, event)
     tally = record.tally
     tally.abandoned += 1
-    if event.at_ms - record.arrived_at_ms <= record.queue.target_ms:
+    waited_ms = event.at_ms - record.arrived_at_ms
+    tally.abandoned_wait_ms += waited_ms
+    if waited_ms < record.queue.plan.service_level.short_abandon_ms:
+        tally.abandoned_short += 1
+    elif waited_ms <= record.queue.target_ms:
         tally.abandoned_in_time += 1
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import msgspec
+
 from ..errors import CommandError, ExpressionError, UnknownNameError
 from ..events import (
     Consult,
@@ -25,8 +27,8 @@ from ..events import (
 from ..model import InteractionState, Message
 from ..plan import (
     Expression,
+    LastAgent,
     Plan,
-    Queue,
     Scope,
     TriageRule,
     all_of,
@@ -77,20 +79,30 @@ def check_submit(state: State, command: Submit) -> None:
     own = command.requirement
     if own is not None:
         check_requirement(state, own)
-    for own_step in command.steps:
-        check_requirement(state, own_step.requirement)
-        for_ms = own_step.for_ms
-        if for_ms is not None and (type(for_ms) is not int or for_ms < 1):
-            raise CommandError(f"for_ms of a step must be an integer above 0, got {for_ms!r}")
-    for moment in (command.start_at_ms, command.max_wait_ms):
-        if moment is not None and (type(moment) is not int or moment < 1):
-            raise CommandError(f"milliseconds are an integer above 0, got {moment!r}")
-    if len(command.steps) > _MAX_STEPS:
-        raise CommandError(f"at most {_MAX_STEPS} own steps, got {len(command.steps)}")
+    if command.steps:
+        _check_steps(state, command.steps)
+    if command.start_at_ms is not None:
+        _check_positive("start_at_ms", command.start_at_ms)
+    if command.max_wait_ms is not None:
+        _check_positive("max_wait_ms", command.max_wait_ms)
     if own is not None and command.queue is None:
         joined = _triage(state, command)[2]
         if joined is not None:
             parse(joined, Scope.AGENT)
+
+
+def _check_steps(state: State, steps: tuple[OwnStep, ...]) -> None:
+    if len(steps) > _MAX_STEPS:
+        raise CommandError(f"at most {_MAX_STEPS} own steps, got {len(steps)}")
+    for step in steps:
+        check_requirement(state, step.requirement)
+        if step.for_ms is not None:
+            _check_positive("for_ms of a step", step.for_ms)
+
+
+def _check_positive(what: str, value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise CommandError(f"{what} must be an integer above 0, got {value!r}")
 
 
 def check_queue(state: State, name: str, where: str) -> None:
@@ -152,7 +164,9 @@ def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:
 def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """Route a message: see docs/explanation/semantics.md, "A message comes in"."""
     message = command.message
-    if is_repeat(state, message, command.delivery_key, at_ms, out):
+    key = command.delivery_key
+    has_id = message.message_id is not None or key is not None
+    if has_id and is_repeat(state, message, key, at_ms, out):
         return
     if command.joins_only and state.thread(message) is None:
         return
@@ -160,7 +174,8 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
         if state.senders.of(message.channel).is_over(message.customer.id, at_ms):
             _over_rate(state, command, at_ms, out)
             return
-        _link(state, message, at_ms, out)
+        if state.customers.has_rules:
+            _link(state, message, at_ms, out)
     if message.thread_id is not None and _joins_thread(state, command, at_ms, out):
         return
     _open(state, command, at_ms, out)
@@ -185,60 +200,58 @@ def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
         no_queue = Rejected(at_ms, interaction_id, message, RejectReason.NO_QUEUE)
         _reject(state, no_queue, out)
         return
-    wanted = Wanted(queue, priority, requirement, command.steps)
-    refusal = None
+    wanted: Wanted | None = None
+    refusal: RejectReason | None = None
     if state.queues[queue].is_guarded:
+        wanted = Wanted(queue, priority, requirement, command.steps)
         refusal = overflow.at_the_door(state, wanted)
-    plan = state.queues[wanted.queue].plan
-    steps = (*_back_to_last_agent(state, plan, message, at_ms), *command.steps)
-    if refusal is None:
-        refusal = _refused_at_door(state, command, wanted, steps, at_ms)
-    if refusal is not None:
-        rejected = Rejected(
-            at_ms, interaction_id, message, refusal, wanted.queue, wanted.text, wanted.hint
-        )
-        _reject(state, rejected, out)
-        return
+        queue, priority, requirement = wanted.queue, wanted.priority, wanted.requirement
+    plan = state.queues[queue].plan
+    steps = command.steps
+    if plan.last_agent is not None and message.customer.id:
+        steps = _back_to_last_agent(state, plan.last_agent, message, at_ms) + steps
     event = Queued(
         at_ms,
         interaction_id,
         state.seq + 1,
         message,
-        wanted.queue,
-        plan.priority if wanted.priority is None else wanted.priority,
-        wanted.requirement,
+        queue,
+        plan.priority if priority is None else priority,
+        requirement,
         steps,
         command.delivery_key,
         plan.max_wait_ms if command.max_wait_ms is None else command.max_wait_ms,
-        via=tuple(wanted.via),
-        hint=wanted.hint,
     )
+    if wanted is not None:
+        event = msgspec.structs.replace(event, via=tuple(wanted.via), hint=wanted.hint)
+    later = command.start_at_ms is not None and command.start_at_ms > at_ms
+    if refusal is None:
+        refusal = _refused_at_door(state, event, wanted, later=later)
+    if refusal is not None:
+        text, hint = ("", "") if wanted is None else (wanted.text, wanted.hint)
+        rejected = Rejected(at_ms, interaction_id, message, refusal, queue, text, hint)
+        _reject(state, rejected, out)
+        return
     record = apply.queued(state, event)
     out.append(event)
-    if _begins_later(command, at_ms):
-        assert command.start_at_ms is not None
-        aside.schedule(state, record, command.start_at_ms, at_ms, out)
+    if later:
+        aside.schedule(state, record, command.start_at_ms or 0, at_ms, out)
         return
-    if wanted.open_access:
+    if wanted is not None and wanted.open_access:
         ladder.open_access(state, record, at_ms, out)
-    ladder.begin(state, record, at_ms, out)
+    if steps or not record.queue.is_simple:
+        ladder.begin(state, record, at_ms, out)
     place(state, record, at_ms, out)
 
 
-def _begins_later(command: Submit, at_ms: int) -> bool:
-    return command.start_at_ms is not None and command.start_at_ms > at_ms
-
-
 def _back_to_last_agent(
-    state: State, plan: Queue, message: Message, at_ms: int
+    state: State, wish: LastAgent, message: Message, at_ms: int
 ) -> tuple[OwnStep, ...]:
-    """A step for the agent who served this customer last, where the queue wants that."""
-    if plan.last_agent is None or not message.customer.id:
-        return ()
+    """A step for the agent who served this customer last, if that was not too long ago."""
     found = state.last_agents.get(state.customers.of(message))
-    if found is None or at_ms - found[1] > plan.last_agent.within_ms:
+    if found is None or at_ms - found[1] > wish.within_ms:
         return ()
-    return (OwnStep(str(is_agent(found[0])), plan.last_agent.for_ms, skip_if_nobody=True),)
+    return (OwnStep(str(is_agent(found[0])), wish.for_ms, skip_if_nobody=True),)
 
 
 def _reject(state: State, event: Rejected, out: Events) -> None:
@@ -373,20 +386,24 @@ def _with_skill(requirement: Expression | None, skill: str) -> Expression | None
 
 
 def _refused_at_door(
-    state: State, command: Submit, wanted: Wanted, steps: tuple[OwnStep, ...], at_ms: int
+    state: State, event: Queued, wanted: Wanted | None, *, later: bool
 ) -> RejectReason | None:
-    queue = state.queues[wanted.queue]
+    """Why what would be queued so is not; None: it is."""
+    queue = state.queues[event.queue]
     limits = state.plan.limits
-    if _begins_later(command, at_ms):
+    if later:
         is_full = state.set_aside >= limits.max_set_aside
         return RejectReason.SET_ASIDE_FULL if is_full else None
     if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
-        return RejectReason.QUEUE_FULL
+        opening = len(queue.delays) if wanted is not None and wanted.open_access else 0
+        ask = (event.steps, 0, opening, event.requirement, event.message.channel)
+        if not state.market.is_somebody_free(state.lane(queue, ask)):
+            return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
         used = state.lanes_in_use()
-        effective = state.effective(queue, steps, 0, wanted.requirement)
-        opening = len(queue.delays) if wanted.open_access else 0
-        key = (queue.name, all_of(effective, queue.closed(opening)), command.message.channel)
+        effective = state.effective(queue, event.steps, 0, event.requirement)
+        opening = len(queue.delays) if wanted is not None and wanted.open_access else 0
+        key = (queue.name, all_of(effective, queue.closed(opening)), event.message.channel)
         if len(used) >= limits.max_lanes and state.market.lanes.get(key) not in used:
             return RejectReason.LANES_EXHAUSTED
     return None

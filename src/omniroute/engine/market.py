@@ -250,9 +250,11 @@ class Market:
         self._heads[lane.index] = heap[0] if heap else EMPTY
 
     def place(self, record: InteractionRecord, now_ms: int) -> int:
-        """Where an interaction stands among all that are open to offers, smaller first."""
+        """Where an interaction stands among all that are in line, smaller first."""
         lane = record.lane
-        return record.place if lane is None else lane.place(record.place, now_ms)
+        if lane is None:
+            return HELD_OUT + record.seq if record.held_by else record.key
+        return lane.place(record.place, now_ms)
 
     def position(self, record: InteractionRecord, now_ms: int) -> int:
         """The 1-based place of one that is open to offers in its queue. O(waiting)."""
@@ -337,6 +339,14 @@ class Market:
             if key != EMPTY:
                 return self._waiting[key]
         return None
+
+    def is_somebody_free(self, lane: Lane) -> bool:
+        """Whether what would wait in this lane would be offered to somebody at once."""
+        if not lane.is_pushed:
+            return False
+        if self._stale:
+            self._settle()
+        return bool(self._boards[lane.channel].profiles & lane.need.mask)
 
     def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
         """The agent whom the queue's strategy prefers for this interaction, or None."""

@@ -95,11 +95,15 @@ def offer(
     """Hold it out to an agent; in a queue that accepts for him it is his at once."""
     queue = record.queue
     expires_at_ms = at_ms + queue.offer_timers.duration_ms
-    over = how is OfferKind.ASSIGNED and not agent.load.open & CHANNEL_BIT[record.channel]
-    event = Offered(at_ms, state.last_offer + 1, record.id, agent.id, expires_at_ms, how, over)
+    number = state.last_offer + 1
+    if how is OfferKind.MATCHED:
+        event = Offered(at_ms, number, record.id, agent.id, expires_at_ms)
+    else:
+        over = how is OfferKind.ASSIGNED and not agent.load.open & CHANNEL_BIT[record.channel]
+        event = Offered(at_ms, number, record.id, agent.id, expires_at_ms, how, over)
     offered = apply.offered(state, event, record, agent)
     out.append(event)
-    if queue.plan.auto_accept and how is OfferKind.MATCHED:
+    if queue.auto_accept and how is OfferKind.MATCHED:
         accept(state, offered, at_ms, out)
     return offered
 
@@ -107,7 +111,8 @@ def offer(
 def accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
     """The agent has it; whoever else was offered it is not any more."""
     record = offer.record
-    others = [other for other in record.held_by if other is not offer]
+    held_by = record.held_by
+    others = [] if len(held_by) == 1 else [other for other in held_by if other is not offer]
     event = Accepted(at_ms, offer.id, record.id, offer.agent.id)
     apply.accepted(state, event, offer)
     out.append(event)

@@ -10,7 +10,7 @@ from ..events import OwnStep, RejectReason, Reprioritized, RevokeReason
 from ..model import Presence
 from ..plan import Expression, Overflow, Scope, all_of, parse
 from . import apply, removal
-from .estimates import ewt_ms, service_level_percent
+from .estimates import ewt_ms, recent_service_level
 from .matching import Events, cancel, rematch, revoke_all
 from .records import AgentRecord, InteractionRecord, QueueRecord
 from .state import State
@@ -85,13 +85,14 @@ class Outlook:
     @property
     def ewt_s(self) -> int | None:
         """The estimated wait of the next to come, in whole seconds; None: not known."""
-        found = ewt_ms(self._queue)
+        found = ewt_ms(self._queue, self._state.now_ms)
         return None if found is None else found // 1000
 
     @property
     def service_level(self) -> int | None:
-        """Percent accepted in time of what was accepted or abandoned; None: nothing was."""
-        return service_level_percent(self._queue)
+        """Percent accepted in time of what was accepted or abandoned lately; None: nothing was."""
+        found = recent_service_level(self._state, self._queue)
+        return None if found is None else int(100 * found)
 
     @property
     def open(self) -> bool:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
-from .estimates import SAMPLES
 from .order import FRONT, key_of
 from .side import Side
+from .tallies import AgentTally, Tally
 from .timers import Fifo
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from .groups import Group, Profile
     from .lanes import Lane, LaneAsk
 
-__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "OfferRecord", "QueueRecord", "Tally"]
+__all__ = ["UNTIL_RESET", "AgentRecord", "InteractionRecord", "OfferRecord", "QueueRecord"]
+
+#: So many times between two acceptances of a queue are remembered.
+SERVICES = 50
 
 #: A refusal without an end.
 UNTIL_RESET = -1
@@ -40,60 +43,6 @@ def ladder_of(own_steps: tuple[OwnStep, ...], queue: Queue) -> tuple[Step, ...]:
     return (*own, *queue.ladder)
 
 
-class Tally:
-    """Counts of one queue and channel, folded from events. All times in milliseconds."""
-
-    __slots__ = (
-        "abandoned",
-        "abandoned_in_time",
-        "accepted",
-        "accepted_in_time",
-        "callbacks_failed",
-        "cancelled",
-        "completed",
-        "declined",
-        "expired",
-        "handle_ms",
-        "messages",
-        "moved_in",
-        "moved_out",
-        "offered",
-        "parked",
-        "queued",
-        "rejected",
-        "requeued",
-        "revoked",
-        "transferred",
-        "wait_ms",
-    )
-
-    def __init__(self) -> None:
-        for name in self.__slots__:
-            setattr(self, name, 0)
-
-    abandoned: int
-    abandoned_in_time: int
-    accepted: int
-    accepted_in_time: int
-    callbacks_failed: int
-    cancelled: int
-    completed: int
-    declined: int
-    expired: int
-    handle_ms: int
-    messages: int
-    moved_in: int
-    moved_out: int
-    offered: int
-    parked: int
-    queued: int
-    rejected: int
-    requeued: int
-    revoked: int
-    transferred: int
-    wait_ms: int
-
-
 def _first_for_all(rows: tuple[Access, ...]) -> int:
     """How many rows there are up to the first that is for every agent."""
     return next((n for n, row in enumerate(rows, 1) if row.agents is None), len(rows))
@@ -103,17 +52,25 @@ class QueueRecord:
     """One queue: its plan, how many wait in it (offered ones included), its counts."""
 
     __slots__ = (
-        "accepted_at_ms",
         "access",
+        "auto_accept",
         "counts_taken",
         "delays",
+        "gaps",
+        "gaps_ms",
         "is_draining",
+        "is_guarded",
+        "is_simple",
         "key",
+        "ladder",
         "lanes",
         "last_callback_ms",
+        "lined",
+        "max_offers_at_once",
         "name",
         "offer_timers",
         "plan",
+        "served_ms",
         "tallies",
         "target_ms",
         "waiting",
@@ -127,26 +84,38 @@ class QueueRecord:
         self.waiting = 0
         #: when a callback of it started last
         self.last_callback_ms: int | None = None
-        #: when its last interactions were accepted
-        self.accepted_at_ms: deque[int] = deque(maxlen=SAMPLES)
         #: whether it takes nothing new
         self.is_draining = False
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
+        self.ladder = plan.ladder
+        #: read on the hot path, so not through the plan
+        self.auto_accept = plan.auto_accept
+        self.max_offers_at_once = plan.offers
+        self.is_simple = _is_simple(plan)
+        #: whether there is anything to read at its door
+        self.is_guarded = bool(plan.overflow)
         #: the rows of access that can be reached: nothing follows one for everybody
         self.access = plan.access[: _first_for_all(plan.access)]
         #: after how long the queue opens to more agents, ascending
         self.delays = tuple(sorted({row.after_ms for row in self.access} - {0}))
         #: whether it is counted how often an agent was offered something from here
         self.counts_taken = shares or plan.strategy is Strategy.WEIGHTED
+        #: how many wait and are held out to nobody
+        self.lined = 0
+        #: when something of it was accepted last while such were waiting all the time; -1: none
+        self.served_ms = -1
+        #: the last times between two acceptances in which such were waiting, and their sum
+        self.gaps: deque[int] = deque()
+        self.gaps_ms = 0
         self.tallies: dict[Channel, Tally] = {}
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
 
-    @property
-    def is_guarded(self) -> bool:
-        """Whether there is anything to read at its door."""
-        return self.is_draining or bool(self.plan.overflow)
+    def drain(self, *, is_draining: bool) -> None:
+        """It takes nothing new, or takes work again."""
+        self.is_draining = is_draining
+        self.is_guarded = is_draining or bool(self.plan.overflow)
 
     def tier_for(self, agent: Agent) -> int:
         """The place of this queue among the queues of an agent."""
@@ -172,12 +141,26 @@ class QueueRecord:
                 above.append(row.agents)
         return none_of(*closed) if closed else None
 
+    def serve(self, gap_ms: int) -> None:
+        """So long it took from one acceptance to the next, while others were waiting."""
+        gaps = self.gaps
+        if len(gaps) == SERVICES:
+            self.gaps_ms -= gaps.popleft()
+        gaps.append(gap_ms)
+        self.gaps_ms += gap_ms
+
     def tally(self, channel: Channel) -> Tally:
         """The counts of one channel of this queue."""
         found = self.tallies.get(channel)
         if found is None:
             found = self.tallies[channel] = Tally()
         return found
+
+
+def _is_simple(plan: Queue) -> bool:
+    """Whether what begins to wait here has no clocks and no step to pass over."""
+    first = plan.ladder[0]
+    return len(plan.ladder) == 1 and not plan.access and first.only_if is None
 
 
 class OfferRecord:
@@ -255,7 +238,7 @@ class InteractionRecord:
         #: from when its place and its ladder count, and from when its wait is reported
         self.enqueued_at_ms = self.arrived_at_ms = enqueued_at_ms
         self.own_steps = own_steps
-        self.ladder = ladder_of(own_steps, queue.plan)
+        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
         self.state = InteractionState.NEW
         self.key = queue.key(priority, enqueued_at_ms, seq)
         #: where it stands while it is open to offers, and at which place there
@@ -292,7 +275,8 @@ class InteractionRecord:
     def climb(self, own_steps: tuple[OwnStep, ...]) -> None:
         """It is at the start of a ladder that begins with these steps."""
         self.own_steps = own_steps
-        self.ladder = ladder_of(own_steps, self.queue.plan)
+        queue = self.queue
+        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
         self.step = self.opening = self.offers = 0
         self.step_ends_at_ms = None
 
@@ -392,6 +376,7 @@ class AgentRecord:
         "profile",
         "stale",
         "taken",
+        "tally",
         "work",
     )
 
@@ -419,3 +404,19 @@ class AgentRecord:
         self.group: Group | None = None
         self.filed = 0
         self.stale = False
+        #: what is counted of him
+        self.tally: AgentTally
+
+    def carry(self, load: Load, at_ms: int) -> None:
+        """He carries this from now on."""
+        before, tally = self.load, self.tally
+        self.load = load
+        tally.carried_ms -= (load.spent - before.spent) * at_ms
+        if not before.counts:
+            tally.busy_ms -= at_ms
+            if self.presence is Presence.READY:
+                tally.idle_ms += at_ms
+        elif not load.counts:
+            tally.busy_ms += at_ms
+            if self.presence is Presence.READY:
+                tally.idle_ms -= at_ms

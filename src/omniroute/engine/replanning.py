@@ -17,6 +17,7 @@ from . import removal, snapshots
 from .matching import Events, rematch
 from .records import AgentRecord, InteractionRecord
 from .state import State
+from .tallies import AgentTally, totals
 
 __all__ = ["PlanPreview", "adopted", "change", "check_plan", "preview_of"]
 
@@ -44,6 +45,10 @@ def adopted(state: State, event: PlanChanged) -> State:
     after = State(plan)
     snapshots.load(after, snapshots.dump(state))
     after.now_ms = max(after.now_ms, event.at_ms)
+    for agent in after.agents.values():
+        # His budget may be another one from now on: what was counted before is closed.
+        after.intervals.close(agent, totals(state.agents[agent.id], event.at_ms))
+        agent.tally = AgentTally.begin(agent, event.at_ms)
     after.plan_version = event.version
     after.plan_text = event.plan
     return after

@@ -14,8 +14,10 @@ import msgspec
 from ..errors import JournalError
 from ..events import Kind, OwnStep
 from ..model import Agent, Channel, InteractionState, Message, Presence
-from .records import AgentRecord, InteractionRecord, OfferRecord, Tally
+from .intervals import Interval
+from .records import AgentRecord, InteractionRecord, OfferRecord
 from .side import Side
+from .tallies import AgentTally, Tally
 from .timers import Timer, TimerKind
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "load", "plan_text"]
 
-_VERSION = 2
+_VERSION = 3
 
 
 class _Side(msgspec.Struct, frozen=True, array_like=True):
@@ -75,6 +77,22 @@ class _Agent(msgspec.Struct, frozen=True, array_like=True):
     taken: tuple[tuple[str, int], ...]
     lease_ms: int | None
     lease_timer: int
+    tally: tuple[int, ...]
+
+
+class _Pace(msgspec.Struct, frozen=True, array_like=True):
+    queue: str
+    served_ms: int
+    gaps: tuple[int, ...]
+
+
+class _Intervals(msgspec.Struct, frozen=True, array_like=True):
+    start_ms: int
+    next_ms: int
+    kept: tuple[Interval, ...]
+    read: tuple[tuple[str, Channel, tuple[int, ...]], ...]
+    read_groups: tuple[tuple[str | None, tuple[int, ...]], ...]
+    groups: tuple[tuple[str | None, tuple[int, ...]], ...]
 
 
 class _Timer(msgspec.Struct, frozen=True, array_like=True):
@@ -106,9 +124,10 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
     last_agents: tuple[tuple[str, str, int], ...]
     last_callbacks: tuple[tuple[str, int], ...]
     draining: tuple[str, ...]
-    accepted_at: tuple[tuple[str, tuple[int, ...]], ...]
     plan_version: int
     plan_text: str | None
+    paces: tuple[_Pace, ...]
+    intervals: _Intervals
 
 
 def dump(state: State) -> bytes:
@@ -136,6 +155,7 @@ def dump(state: State) -> bytes:
                 tuple(sorted(record.taken.items())),
                 record.lease_ms,
                 record.lease_timer,
+                record.tally.row(),
             )
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
@@ -148,7 +168,7 @@ def dump(state: State) -> bytes:
             for channel, seen in sorted(state.seen.channels.items())
         ),
         tallies=tuple(
-            (name, channel, tuple(getattr(tally, field) for field in Tally.__slots__))
+            (name, channel, tally.row())
             for name, queue in sorted(state.queues.items())
             for channel, tally in sorted(queue.tallies.items())
         ),
@@ -167,10 +187,13 @@ def dump(state: State) -> bytes:
         ),
         plan_version=state.plan_version,
         plan_text=state.plan_text,
-        accepted_at=tuple(
-            (name, tuple(queue.accepted_at_ms)) for name, queue in sorted(state.queues.items())
-        ),
         draining=tuple(sorted(name for name, q in state.queues.items() if q.is_draining)),
+        paces=tuple(
+            _Pace(name, queue.served_ms, tuple(queue.gaps))
+            for name, queue in sorted(state.queues.items())
+            if queue.served_ms >= 0 or queue.gaps
+        ),
+        intervals=_intervals(state),
     )
     return msgspec.msgpack.encode(picture)
 
@@ -223,10 +246,14 @@ def load(state: State, data: bytes) -> None:
         state.queue(name).last_callback_ms = at_ms
     state.plan_version = picture.plan_version
     state.plan_text = picture.plan_text
-    for name, moments in picture.accepted_at:
-        state.queue(name).accepted_at_ms.extend(moments)
     for name in picture.draining:
-        state.queue(name).is_draining = True
+        state.queue(name).drain(is_draining=True)
+    for pace in picture.paces:
+        queue = state.queue(pace.queue)
+        queue.served_ms = pace.served_ms
+        queue.gaps.extend(pace.gaps)
+        queue.gaps_ms = sum(pace.gaps)
+    _restore_intervals(state, picture.intervals)
     state.timers.restore(
         [
             Timer(t.deadline_ms, t.number, t.kind, _subject(state, t), t.agent_id)
@@ -303,6 +330,28 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
 
 
+def _intervals(state: State) -> _Intervals:
+    intervals = state.intervals
+    return _Intervals(
+        start_ms=intervals.start_ms,
+        next_ms=intervals.next_ms,
+        kept=tuple(intervals.kept),
+        read=tuple((*key, row) for key, row in sorted(intervals.read.items())),
+        read_groups=tuple(intervals.read_groups.items()),
+        groups=tuple(intervals.groups.items()),
+    )
+
+
+def _restore_intervals(state: State, saved: _Intervals) -> None:
+    intervals = state.intervals
+    intervals.start_ms, intervals.next_ms = saved.start_ms, saved.next_ms
+    intervals.kept.extend(saved.kept)
+    intervals.read.update(((name, channel), row) for name, channel, row in saved.read)
+    intervals.read_groups.update(saved.read_groups)
+    intervals.groups.update(saved.groups)
+    intervals.look_back()
+
+
 def _restore_agent(state: State, saved: _Agent) -> None:
     counts: dict[Channel, int] = {}
     capacity = state.capacity(saved.agent)
@@ -313,6 +362,9 @@ def _restore_agent(state: State, saved: _Agent) -> None:
     record.taken = dict(saved.taken)
     record.lease_ms = saved.lease_ms
     record.lease_timer = saved.lease_timer
+    record.tally = AgentTally()
+    for name, count in zip(AgentTally.__slots__, saved.tally, strict=True):
+        setattr(record.tally, name, count)
     state.agents[record.id] = record
     state.market.enter(record)
 

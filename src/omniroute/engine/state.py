@@ -14,6 +14,7 @@ from ..model import Agent, Channel, Interaction, InteractionState, Message
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
 from .customers import Customers
+from .intervals import Intervals
 from .lanes import Lane, LaneAsk, Need
 from .market import Market
 from .order import HELD_OUT
@@ -52,7 +53,9 @@ class State:
         self.parked = 0
         #: who served a customer last, and when; by customer id
         self.last_agents: OrderedDict[str, tuple[str, int]] = OrderedDict()
+        self.has_codes = any(q.codes for q in plan.queues.values())
         self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
+        self.intervals = Intervals(plan.limits.interval_ms, plan.limits.max_intervals)
         self.timers = Timers()
         self.queues: dict[str, QueueRecord] = {}
         self._shares = any(queue.share is not None for queue in plan.queues.values())
@@ -204,6 +207,10 @@ class State:
             lane = self.market.lane(queue, expression, record.channel)
             if record.held_by:
                 record.place = HELD_OUT + record.seq
+        if not record.held_by:
+            if not queue.lined:
+                queue.served_ms = -1
+            queue.lined += 1
         record.lane = lane
         self.market.put(record)
 
@@ -212,9 +219,14 @@ class State:
         if record.lane is not None:
             self.market.take(record)
             record.lane = None
+            if record.place < HELD_OUT:
+                record.queue.lined -= 1
 
     def refile(self, record: InteractionRecord) -> None:
         """What decides on its lane or place has changed; also whether it is open to offers."""
+        queue = record.queue
+        is_lined = record.lane is not None and record.place < HELD_OUT
+        served_ms = queue.served_ms if is_lined else -1
         self.stop_waiting(record)
         if record.state is InteractionState.WAITING or (
             record.state is InteractionState.OFFERED
@@ -222,6 +234,8 @@ class State:
             and record.offers < self.plan.limits.max_offers
         ):
             self.wait(record)
+            if served_ms >= 0 and queue.lined == 1:
+                queue.served_ms = served_ms
 
     def arm_step(self, record: InteractionRecord, began_at_ms: int) -> None:
         """Set the end of the step that began at that moment; the last step has none."""
@@ -306,7 +320,8 @@ class State:
         del self.offers[offer_id]
         del agent.work[offer_id]
         channel = record.channel
-        agent.load = agent.load.minus.get(channel) or self.loads.minus(agent.load, channel)
+        load = agent.load
+        agent.carry(load.minus.get(channel) or self.loads.minus(load, channel), self.now_ms)
         if not agent.stale:
             self.market.mark(agent)
         if record.held_by == (offer,):

@@ -186,10 +186,14 @@ class LastAgent:
 
 @attrs.frozen
 class ServiceLevel:
-    """The aim: ``percent`` of interactions accepted within ``target_ms``."""
+    """The aim: ``percent`` of interactions accepted within ``target_ms``.
+
+    Who goes away after less than ``short_abandon_ms`` counts in no service level.
+    """
 
     target_ms: int = attrs.field(default=20_000, validator=at_least(0))
     percent: int = attrs.field(default=80, validator=between(0, 100))
+    short_abandon_ms: int = attrs.field(default=0, validator=at_least(0))
 
 
 def _access(rows: Iterable[Access]) -> tuple[Access, ...]:
@@ -297,6 +301,9 @@ class Limits:
     max_mail_bytes: int = attrs.field(default=25_000_000, validator=at_least(1))
     dedupe_ms: int = attrs.field(default=8 * 86_400_000, validator=at_least(1))
     max_dedupe_keys: int = attrs.field(default=2_000_000, validator=at_least(1))
+    interval_ms: int = attrs.field(default=1_800_000, validator=at_least(1))
+    max_intervals: int = attrs.field(default=48, validator=at_least(1))
+    max_groups: int = attrs.field(default=1_000, validator=at_least(1))
 
 
 def _by_name(values: Mapping[str, Any] | Iterable[Any], attribute: str) -> dict[str, Any]:

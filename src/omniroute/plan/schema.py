@@ -322,6 +322,7 @@ _LAST_AGENT = {
 _SERVICE_LEVEL = {
     "percent": Key("percent", *_INTEGER),
     "target_s": Key("target_ms", *_DURATION_OR_NONE),
+    "short_abandon_s": Key("short_abandon_ms", *_DURATION_OR_NONE),
 }
 
 PLAN = {"name": Key("name", *_NAME)}
@@ -412,6 +413,9 @@ LIMITS = {
     "max_mail_bytes": Key("max_mail_bytes", *_INTEGER),
     "dedupe_s": Key("dedupe_ms", *_DURATION),
     "max_dedupe_keys": Key("max_dedupe_keys", *_INTEGER),
+    "interval_s": Key("interval_ms", *_DURATION),
+    "max_intervals": Key("max_intervals", *_INTEGER),
+    "max_groups": Key("max_groups", *_INTEGER),
 }
 
 _SKILL = {"max_level": Key("max_level", *_INTEGER)}

@@ -25,7 +25,7 @@ from typing import Any
 from ..events import Event, HandedOver
 from ..model import Channel
 from ..plan import Plan
-from .books import OPEN, SUBJECTS, AuditError, Books, Law
+from .books import IN_LINE, OPEN, SUBJECTS, AuditError, Books, Law
 from .laws import HANDLERS
 from .laws_ladder import is_refused_by_all
 from .laws_offers import candidates
@@ -120,11 +120,15 @@ class Auditor:
         """The counts as `engine.Statistics` has them (as builtins), but for its ``now_ms``."""
         books = self._books
         states = Counter(work.state for work in books.works.values())
+        waits_ms: dict[str, list[int]] = {}
+        for work in books.works.values():
+            if work.state in IN_LINE:
+                waits_ms.setdefault(work.queue.name, []).append(books.now_ms - work.arrived_at_ms)
         return {
             **{state.value: states[state] for state in OPEN},
             "agents_signed_in": len(books.desks),
             "agents_ready": sum(desk.ready for desk in books.desks.values()),
-            **books.figures.totals(books.plan, books.in_line),
+            **books.figures.totals(books.plan, waits_ms),
         }
 
     def _check_work(self) -> None:

@@ -48,6 +48,8 @@ _OTHERS: Final = (
     "rejected",
     "accepted_in_time",
     "abandoned_in_time",
+    "abandoned_short",
+    "abandoned_wait_ms",
     "moved_in",
     "moved_out",
     "wait_ms",
@@ -102,17 +104,21 @@ class Figures:
             row["wait_ms"] += waited_ms
             row["accepted_in_time"] += in_time
         elif isinstance(event, ev.Abandoned):
-            row["abandoned_in_time"] += in_time
+            is_short = waited_ms < work.queue.service_level.short_abandon_ms
+            row["abandoned_short"] += is_short
+            row["abandoned_in_time"] += in_time and not is_short
+            row["abandoned_wait_ms"] += waited_ms
         elif isinstance(event, _HANDLED):
             row["handle_ms"] += event.at_ms - work.accepted_at_ms
 
-    def totals(self, plan: Plan, in_line: Mapping[str, int]) -> dict[str, Any]:
-        """All of them; ``in_line`` says how many wait or are offered in each queue."""
+    def totals(self, plan: Plan, waits_ms: Mapping[str, list[int]]) -> dict[str, Any]:
+        """All of them; ``waits_ms`` says how long each waits that waits or is offered, by queue."""
         names = dict.fromkeys((*_COUNTED.values(), *_OTHERS))
         queues = {
             name: {
                 "queue": name,
-                "waiting": in_line.get(name, 0),
+                "waiting": len(waits_ms.get(name, ())),
+                "longest_wait_ms": max(waits_ms.get(name, ()), default=0),
                 "channels": {
                     str(channel): {n: row[n] for n in names}
                     for channel, row in self._counts.get(name, {}).items()
