@@ -128,15 +128,7 @@ def dump(state: State) -> bytes:
             for record in sorted(state.interactions.values(), key=lambda record: record.seq)
         ),
         agents=tuple(
-            _Agent(
-                record.agent,
-                record.presence,
-                record.idle,
-                record.last_offer,
-                tuple(sorted(record.taken.items())),
-                record.lease_ms,
-                record.lease_timer,
-            )
+            _agent(record)
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
         timers=tuple(
@@ -173,6 +165,18 @@ def dump(state: State) -> bytes:
         draining=tuple(sorted(name for name, q in state.queues.items() if q.is_draining)),
     )
     return msgspec.msgpack.encode(picture)
+
+
+def _agent(record: AgentRecord) -> _Agent:
+    return _Agent(
+        record.agent,
+        record.presence,
+        record.idle,
+        record.last_offer,
+        tuple(sorted(record.taken.items())),
+        record.lease_ms,
+        record.lease_timer,
+    )
 
 
 def plan_text(data: bytes) -> str | None:
