@@ -1123,12 +1123,12 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         person.ready = False
         self.timers.pop(("lease", person), None)
         for item in freed:
-            people += self.end_consult(item)
             if item.state is OFFERED:
                 self.revoke_his(item, person, RevokeReason.SIGNED_OUT)
             elif item.state is WRAP_UP:
                 self.finish(item)
             elif item.state in (ENGAGED, HELD):  # not a consult that ended with its parent
+                people += self.end_consult(item)
                 self.requeue(item, reason="signed_out", again_at_ms=None, enqueued_at_ms=None)
         self.tell(ev.SignedOut, agent_id=person.agent.id, reason=reason)
         del self.people[person.agent.id]
