@@ -15,6 +15,7 @@ OmnirouteError
     |-- RouterBusyError       the inbox is full; try again later (also TimeoutError)
     |-- NoOwnerError          of a cluster: nobody owns the partition at the moment
     |-- SignInError           the agent is signed in already, or too many are
+    |-- MeetingError          the meeting provider gave no link; nothing has changed
     `-- JournalError          an append or a read failed; the router stops
         |-- CorruptJournalError   a record or a snapshot is damaged; says which, and how
         |-- FencedError           another writer has taken over
@@ -38,6 +39,7 @@ __all__ = [
     "FencedError",
     "JournalError",
     "JournalFullError",
+    "MeetingError",
     "MissingExtraError",
     "NoOwnerError",
     "OmnirouteError",
@@ -183,6 +185,10 @@ class SignInError(RouterError):
         self.agent_id = agent_id
         self.reason = reason
         super().__init__(f"agent {agent_id!r} cannot be signed in: {reason}")
+
+
+class MeetingError(RouterError):
+    """The meeting provider gave no link that can be used (its error is chained)."""
 
 
 class JournalError(RouterError):

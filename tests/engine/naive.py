@@ -138,7 +138,6 @@ class Person:
     last_offer: int = 0
     taken: Counter[str] = attrs.field(factory=Counter)  # offers since he signed in, by queue
     lease_ms: int | None = None
-    is_leaving: bool = False
 
 
 class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
@@ -493,7 +492,6 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
     def eligible(self, person: Person, item: Item) -> bool:
         return (
             person.ready
-            and not person.is_leaving
             and self.satisfies(person, item)
             and self.has_access(person, item)
             and self.has_room(person, item)
@@ -1122,15 +1120,15 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
     def leave(self, person: Person, reason: str) -> tuple[list[Person], list[Item]]:
         """Who and what is to be matched when he has gone."""
         freed, people = self.in_offer_order(person), []
-        person.is_leaving = True
+        person.ready = False
         self.timers.pop(("lease", person), None)
         for item in freed:
-            people += self.end_consult(item)
             if item.state is OFFERED:
                 self.revoke_his(item, person, RevokeReason.SIGNED_OUT)
             elif item.state is WRAP_UP:
                 self.finish(item)
             elif item.state in (ENGAGED, HELD):  # not a consult that ended with its parent
+                people += self.end_consult(item)
                 self.requeue(item, reason="signed_out", again_at_ms=None, enqueued_at_ms=None)
         self.tell(ev.SignedOut, agent_id=person.agent.id, reason=reason)
         del self.people[person.agent.id]

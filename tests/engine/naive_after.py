@@ -6,7 +6,8 @@ the step to another channel, callbacks and last agents.
 
 Where the page leaves something open, this is the reading:
 - a park until a moment that has passed ends at the next call, with the moment of the park;
-- an interaction has an open consult until that has ended, whatever its state;
+- an interaction has an open consult until that has ended, whatever its state; one that ends by
+  itself (it waited too long, too many offers) leaves it alone;
 - a consult that ends with its parent does so right before the parent's event, and its agents are
   matched with the others;
 - a hand-over's offer number counts for nothing else;
@@ -111,7 +112,10 @@ class NaiveAfter:
         return end is not None and end <= self.now_ms
 
     def die(self, item: Any) -> None:
-        self.take_out(item, ev.Cancelled, "waited_too_long", RevokeReason.CANCELLED)
+        freed = self.revoke_all(item, RevokeReason.CANCELLED)
+        self.tell(ev.Cancelled, interaction_id=item.id, reason="waited_too_long")
+        self.forget(item)
+        self.match(people=freed)
 
     # --- Parking --------------------------------------------------------------------------
 

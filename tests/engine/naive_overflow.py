@@ -10,8 +10,7 @@ Where the page leaves something open, this is the reading:
 - `open_access` counts in the rule that leaves it where it is; a hint for any rejection;
 - refusals that a step clears are cleared before its rule is looked at;
 - a step's `waiting` counts the interaction itself;
-- what a step's rule moves or ends is matched at once, in the middle of anything; an agent who is
-  leaving then is offered nothing;
+- what a step's rule moves or ends is matched at once, in the middle of anything;
 - a ninth move at one moment is not done.
 """
 

@@ -1,6 +1,8 @@
 """The metrics are a fold of the events, and say what the statistics say."""
 
 import random
+import re
+from pathlib import Path
 
 import anyio
 import pytest
@@ -29,16 +31,30 @@ from omniroute import (
 )
 from omniroute import events as ev
 from omniroute.observe.exposition import FAMILIES
-from omniroute.observe.metrics import WAIT_BUCKETS_MS, Histogram, Metrics
+from omniroute.observe.metrics import (
+    HANDLERS,
+    NOT_COUNTED,
+    WAIT_BUCKETS_MS,
+    Histogram,
+    Metrics,
+)
+from omniroute.plan import Callback, Delivery
 
 PLAN = Plan(
     queues=[
-        Queue(name="one", offer_timeout_ms=4_000, service_level=ServiceLevel(target_ms=7_500)),
+        Queue(
+            name="one",
+            offer_timeout_ms=4_000,
+            service_level=ServiceLevel(target_ms=7_500),
+            offers=2,
+            delivery=Delivery.PUSH_AND_PULL,
+            callback=Callback(max_attempts=2, retry_ms=5_000, pace_ms=20_000),
+        ),
         Queue(
             name="two",
             max_waiting=3,
             service_level=ServiceLevel(target_ms=0),
-            wrap_up=WrapUp(kind=WrapUpKind.OPTIONAL),
+            wrap_up=WrapUp(kind=WrapUpKind.TIMED, duration_ms=9_000, max_extension_ms=3_000),
         ),
     ],
     capacities=[Capacity(budget=2)],
@@ -73,6 +89,21 @@ def commands(dice, engine):
         waiting = list(engine._state.interactions) or ["i0"]
         offer = dice.choice(offers) if offers else 0
         agent = dice.choice(agents)
+        asked = [
+            consult
+            for each in engine._state.offers.values()
+            if each.record.side is not None and (consult := each.record.side.consult) is not None
+        ]
+        if asked and dice.random() < 0.3:  # else colleagues hardly ever meet
+            consult = dice.choice(asked)
+            parent = engine._state.interactions[consult.side.parent_id]
+            number_of_parent = parent.held_by[0].id
+            yield ev.Assign(consult.id, agent)
+            yield dice.choice([ev.HandOver, ev.Confer])(number_of_parent)
+            continue
+        other = dice.choice(agents)
+        one = dice.choice(waiting)
+        later = engine.now_ms + dice.choice([500, 9_000])
         message = live.message(
             channel=dice.choice(CHANNELS),
             message_id=f"m{dice.randrange(9_000)}",
@@ -82,6 +113,25 @@ def commands(dice, engine):
             [
                 ev.Submit(message, dice.choice(["one", "two", "two"])),
                 ev.Submit(message),
+                ev.Submit(message, "one", start_at_ms=later),
+                ev.Reprioritize(one, 3),
+                ev.Move(one, dice.choice(["one", "two"])),
+                ev.MoveAll("two", "one") if number % 5 == 0 else ev.Tick(),
+                ev.CloseAll("one") if number % 50 == 0 else ev.Tick(),
+                ev.Assign(one, agent) if number % 5 == 0 else ev.Tick(),
+                ev.Pick(one, agent),
+                ev.Park(offer, dice.choice([None, later])) if number % 2 else ev.Tick(),
+                ev.Unpark(one),
+                ev.Transfer(offer, agent_id=other) if number % 3 else ev.Tick(),
+                ev.Transfer(offer, queue=dice.choice(["one", "two"])) if number % 3 else ev.Tick(),
+                ev.Consult(offer, agent_id=other),
+                ev.Consult(offer, queue="one"),
+                ev.HandOver(offer),
+                ev.Confer(offer),
+                ev.Escalate(offer, Channel.VOICE) if number % 5 == 0 else ev.Tick(),
+                ev.RequestCallback(one, due_at_ms=dice.choice([None, later])),
+                ev.FailCallback(offer),
+                ev.ExtendWrapUp(offer, 1_000),
                 ev.Quarantine(message, "odd"),
                 ev.SignIn(Agent(id=agent)),
                 ev.SignIn(Agent(id=agent)),
@@ -118,11 +168,14 @@ def test_counters_and_gauges_are_the_statistics(seed):
         metrics.observe(engine.receive(command, now_ms))
     found, statistics = samples(registry), engine.statistics()
     assert statistics.total.completed > 40
-    assert all(getattr(statistics.total, name) for name in Counts.__struct_fields__)
+    total = statistics.total
+    assert [name for name in Counts.__struct_fields__ if not getattr(total, name)] == [
+        "abandoned_short"  # neither queue calls an abandon short
+    ]
     for name, queue in statistics.queues.items():
         assert value(found, "waiting", queue=name) == queue.waiting
         since = [
-            record.enqueued_at_ms
+            record.arrived_at_ms
             for record in engine._state.interactions.values()
             if record.queue.plan.name == name and record.state.value in {"waiting", "offered"}
         ]
@@ -142,7 +195,18 @@ def test_counters_and_gauges_are_the_statistics(seed):
             assert value(found, "messages_appended_total", **labels) == counts.messages
             assert value(found, "wait_seconds_count", **labels) == counts.accepted
             assert value(found, "wait_seconds_sum", **labels) == counts.wait_ms / 1_000
-            handled = counts.completed + counts.requeued
+            for outcome, counted in (
+                ("parked", counts.parked),
+                ("callback_failed", counts.callbacks_failed),
+                ("moved_in", counts.moved_in),
+                ("moved", counts.moved_out),
+            ):
+                assert value(found, "interactions_total", **labels, outcome=outcome) == counted
+            away = ("transferred", "handed_over")
+            gone = [value(found, "interactions_total", **labels, outcome=o) for o in away]
+            assert sum(gone) == counts.transferred
+            handled = counts.completed + counts.requeued + counts.transferred
+            handled += counts.parked + counts.callbacks_failed
             assert value(found, "handle_seconds_count", **labels) == handled
             assert value(found, "handle_seconds_sum", **labels) == counts.handle_ms / 1_000
             assert value(found, "abandoned_wait_seconds_count", **labels) == counts.abandoned
@@ -154,6 +218,8 @@ def test_counters_and_gauges_are_the_statistics(seed):
                 assert in_time == counts.abandoned_in_time
     for state in ("offered", "engaged", "held", "wrap_up"):
         assert value(found, "assignments", state=state) == getattr(statistics, state)
+    for state in ("scheduled", "parked"):
+        assert value(found, "set_aside", state=state) == getattr(statistics, state)
     ready = statistics.agents_ready
     assert value(found, "agents", presence="ready") == ready
     assert value(found, "agents", presence="not_ready") == statistics.agents_signed_in - ready
@@ -162,6 +228,25 @@ def test_counters_and_gauges_are_the_statistics(seed):
         assert measured == getattr(statistics, total)
     refused = sum(v for (n, _), v in found.items() if n == "omniroute_commands_rejected_total")
     assert refused > 0
+
+
+def test_every_event_is_counted_or_is_known_to_count_nothing():
+    assert not NOT_COUNTED & set(HANDLERS)
+    assert NOT_COUNTED | set(HANDLERS) == set(ev.Event.__args__)
+
+
+def test_the_outcomes_that_are_documented_all_happen():
+    dice = random.Random(7)
+    engine, metrics, now_ms = Engine(PLAN), metrics_of(PLAN), 0
+    for command in commands(dice, engine):
+        now_ms += dice.choice([0, 1, 500, 3_000])
+        metrics.observe(engine.receive(command, now_ms))
+    happened = {name for tally in metrics.tallies.values() for name in tally.interactions}
+    page = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text("utf-8")
+    section = page.partition("## Outcomes")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| ([a-z_, ]+) \|", section, re.MULTILINE)
+    documented = {name for cell in cells[1:] for name in cell.split(", ")}
+    assert happened == documented | {"consult", "escalation"}
 
 
 def test_a_time_at_a_bound_is_within_it():

@@ -169,7 +169,7 @@ async def test_an_offer_that_is_over_says_why(reason, close):
         assert offer.closed is reason
         assert desk.open_offers == ()
         assert await offer.accept() is None
-        assert await offer.decline() is (reason is OfferClosed.DECLINED)
+        assert bool(await offer.decline()) is (reason is OfferClosed.DECLINED)
     assert seen == [reason]
 
 

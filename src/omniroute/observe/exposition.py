@@ -39,7 +39,7 @@ FAMILIES: tuple[Family, ...] = (
         "omniroute_interactions",
         CounterMetricFamily,
         (*_QC, "outcome"),
-        "What became of interactions; one may be queued, requeued and completed.",
+        "What happened to interactions; one may be queued, requeued and completed.",
     ),
     Family(
         "omniroute_offers",
@@ -57,19 +57,19 @@ FAMILIES: tuple[Family, ...] = (
         "omniroute_wait_seconds",
         HistogramMetricFamily,
         _QC,
-        "Time from the first queuing to acceptance.",
+        "Time from the beginning of its wait to acceptance.",
     ),
     Family(
         "omniroute_abandoned_wait_seconds",
         HistogramMetricFamily,
         _QC,
-        "Time from the first queuing to abandonment.",
+        "Time from the beginning of its wait to abandonment.",
     ),
     Family(
         "omniroute_handle_seconds",
         HistogramMetricFamily,
         _QC,
-        "Time from acceptance to completion or requeue, holds and wrap-up included.",
+        "Time from acceptance until the agent has it no more, holds and wrap-up included.",
     ),
     Family(
         "omniroute_waiting",
@@ -94,6 +94,12 @@ FAMILIES: tuple[Family, ...] = (
         GaugeMetricFamily,
         ("state",),
         "Open offers and assignments by state.",
+    ),
+    Family(
+        "omniroute_set_aside",
+        GaugeMetricFamily,
+        ("state",),
+        "Interactions that wait for nobody now: scheduled for later, or parked by their agent.",
     ),
     Family(
         "omniroute_unrouted",
@@ -186,6 +192,8 @@ def _gauges(found: dict[str, Metric], counts: Metrics) -> None:
     _level(found["agents"], {"presence": "not_ready"}, ready.count(False))
     for state in ("offered", "engaged", "held", "wrap_up"):
         _level(found["assignments"], {"state": state}, counts.states[state])
+    for state in ("scheduled", "parked"):
+        _level(found["set_aside"], {"state": state}, counts.states[state])
 
 
 def _level(family: Metric, labels: dict[str, str], value: float) -> None:

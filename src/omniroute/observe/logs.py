@@ -38,7 +38,9 @@ class LogEvent(NamedTuple):
 #: Every event of the journal as a log event; ``channel`` and ``agent_id`` are looked up.
 LOG_EVENTS: dict[type[Event], LogEvent] = {
     ev.Queued: LogEvent(
-        "interaction_queued", _D, ("interaction_id", "channel", "queue", "priority")
+        "interaction_queued",
+        _D,
+        ("interaction_id", "channel", "queue", "priority", "kind", "parent_id"),
     ),
     ev.Rejected: LogEvent(
         "interaction_rejected", _W, ("interaction_id", "channel", "queue", "reason")
@@ -52,11 +54,22 @@ LOG_EVENTS: dict[type[Event], LogEvent] = {
     ev.CustomersLinked: LogEvent("customers_linked", _D, ()),
     ev.StepReached: LogEvent("step_reached", _D, ("interaction_id", "step")),
     ev.Reprioritized: LogEvent("interaction_reprioritized", _I, ("interaction_id", "priority")),
+    ev.AccessWidened: LogEvent("access_widened", _D, ("interaction_id", "opening")),
+    ev.Moved: LogEvent("interaction_moved", _I, ("interaction_id", "queue", "priority")),
+    ev.Scheduled: LogEvent("interaction_scheduled", _D, ("interaction_id", "starts_at_ms")),
+    ev.Started: LogEvent("interaction_started", _D, ("interaction_id",)),
+    ev.Postponed: LogEvent("callback_postponed", _D, ("interaction_id", "until_ms")),
+    ev.CallbackRequested: LogEvent("callback_requested", _D, ("interaction_id", "due_at_ms")),
+    ev.CallbackFailed: LogEvent(
+        "callback_failed", _I, ("interaction_id", "agent_id", "assignment_id", "due_at_ms")
+    ),
     ev.RefusalsReset: LogEvent("refusals_reset", _D, ("interaction_id", "agent_id")),
     ev.Abandoned: LogEvent("interaction_abandoned", _I, ("interaction_id",)),
     ev.Cancelled: LogEvent("interaction_cancelled", _I, ("interaction_id",)),
     ev.Offered: LogEvent(
-        "offer_made", _D, ("interaction_id", "agent_id", "offer_id", "expires_at_ms")
+        "offer_made",
+        _D,
+        ("interaction_id", "agent_id", "offer_id", "expires_at_ms", "how", "over_capacity"),
     ),
     ev.Accepted: LogEvent("offer_accepted", _D, ("interaction_id", "agent_id", "offer_id")),
     ev.Declined: LogEvent("offer_declined", _I, ("interaction_id", "agent_id", "offer_id")),
@@ -67,12 +80,34 @@ LOG_EVENTS: dict[type[Event], LogEvent] = {
     ev.Requeued: LogEvent(
         "interaction_requeued", _I, ("interaction_id", "agent_id", "assignment_id")
     ),
+    ev.Parked: LogEvent(
+        "interaction_parked", _D, ("interaction_id", "agent_id", "assignment_id", "until_ms")
+    ),
+    ev.Unparked: LogEvent("interaction_unparked", _D, ("interaction_id", "agent_id")),
+    ev.Transferred: LogEvent(
+        "interaction_transferred", _I, ("interaction_id", "agent_id", "assignment_id", "queue")
+    ),
+    ev.HandedOver: LogEvent(
+        "interaction_handed_over",
+        _I,
+        ("interaction_id", "agent_id", "assignment_id", "to_agent_id", "offer_id"),
+    ),
+    ev.Conferenced: LogEvent(
+        "conference_started", _I, ("interaction_id", "assignment_id", "consult_id")
+    ),
     ev.WrapUpStarted: LogEvent(
         "wrap_up_started", _D, ("interaction_id", "agent_id", "assignment_id")
+    ),
+    ev.WrapUpExtended: LogEvent(
+        "wrap_up_extended", _D, ("interaction_id", "assignment_id", "until_ms")
     ),
     ev.Completed: LogEvent(
         "interaction_completed", _D, ("interaction_id", "agent_id", "assignment_id")
     ),
+    ev.PlanChanged: LogEvent("plan_changed", _I, ("version",)),
+    ev.QueueDrained: LogEvent("queue_drained", _I, ("queue",)),
+    ev.QueueReopened: LogEvent("queue_reopened", _I, ("queue",)),
+    ev.LeaseRenewed: LogEvent("lease_renewed", _D, ("agent_id", "until_ms")),
     ev.SignedIn: LogEvent("agent_signed_in", _I, ("agent_id",)),
     ev.SignedOut: LogEvent("agent_signed_out", _I, ("agent_id",)),
     ev.BecameReady: LogEvent("agent_ready", _D, ("agent_id",)),

@@ -26,7 +26,7 @@ from ..events import Event
 from ..model import Channel, Disposition, Interaction, InteractionState
 from .exposition import families, scrape
 
-__all__ = ["WAIT_BUCKETS_MS", "Histogram", "Metrics", "Tally"]
+__all__ = ["HANDLERS", "NOT_COUNTED", "WAIT_BUCKETS_MS", "Histogram", "Metrics", "Tally"]
 
 #: From a call's seconds to a mail's days; the service level targets are added.
 WAIT_BUCKETS_MS = (
@@ -68,13 +68,25 @@ class Tally:
 class _Open:
     """What the fold must remember of an open interaction."""
 
-    __slots__ = ("accepted_at_ms", "queue", "queued_at_ms", "state", "tally")
+    __slots__ = (
+        "accepted_at_ms",
+        "arrived_at_ms",
+        "channel",
+        "offers",
+        "queue",
+        "state",
+        "tally",
+    )
 
-    def __init__(self, queue: str, tally: Tally, queued_at_ms: int) -> None:
+    def __init__(self, queue: str, channel: Channel, tally: Tally, arrived_at_ms: int) -> None:
         self.queue = queue
+        self.channel = channel
         self.tally = tally
-        self.queued_at_ms = queued_at_ms
+        #: from when its wait is reported
+        self.arrived_at_ms = arrived_at_ms
         self.accepted_at_ms = 0
+        #: how many offers of it are open
+        self.offers = 0
         self.state = "waiting"
 
 
@@ -143,26 +155,29 @@ class Metrics(Collector):
         interactions: Iterable[Interaction],
         agents: Mapping[str, bool],
         accepted_at_ms: Mapping[str, int],
+        offers: Mapping[str, int],
     ) -> None:
         """Begin with what stands, where the events before were not folded.
 
         Counters begin at zero then, as after any restart; gauges are right at once.
-        ``agents`` tells who is ready, ``accepted_at_ms`` since when an agent has one.
+        ``agents`` tells who is ready, ``accepted_at_ms`` since when an agent has one, and
+        ``offers`` how many offers of one are open.
         """
         self.agents.update(agents)
         for each in interactions:
             tally = self._tally(each.queue, each.channel)
-            item = self._open[each.id] = _Open(each.queue, tally, each.enqueued_at_ms)
+            item = self._open[each.id] = _Open(each.queue, each.channel, tally, each.arrived_at_ms)
             item.accepted_at_ms = accepted_at_ms.get(each.id, 0)
+            item.offers = offers.get(each.id, 0)
             item.state = each.state.value
             self.states[item.state] += 1
             if each.state in (InteractionState.WAITING, InteractionState.OFFERED):
-                self.waiting.setdefault(each.queue, {})[each.id] = each.enqueued_at_ms
+                self._waits(each.id, item)
 
     def observe(self, events: Iterable[Event]) -> None:
         """Fold the events of one entry in. About 0.5 us per event."""
         for event in events:
-            handler = _HANDLERS.get(type(event))
+            handler = HANDLERS.get(type(event))
             if handler is not None:
                 handler(self, event)
 
@@ -180,8 +195,12 @@ class Metrics(Collector):
     def _queued(self, event: ev.Queued) -> None:
         tally = self._tally(event.queue, event.message.channel)
         tally.interactions["queued"] += 1
-        self._open[event.interaction_id] = _Open(event.queue, tally, event.at_ms)
-        self.waiting[event.queue][event.interaction_id] = event.at_ms
+        if event.kind is not ev.Kind.CUSTOMER:
+            tally.interactions[event.kind.value] += 1
+        item = self._open[event.interaction_id] = _Open(
+            event.queue, event.message.channel, tally, event.at_ms
+        )
+        self._waits(event.interaction_id, item)
         self.states["waiting"] += 1
 
     def _rejected(self, event: ev.Rejected) -> None:
@@ -206,20 +225,24 @@ class Metrics(Collector):
     def _offered(self, event: ev.Offered) -> None:
         item = self._open[event.interaction_id]
         item.tally.offers["offered"] += 1
+        item.offers += 1
         self._move(item, "offered")
 
     def _accepted(self, event: ev.Accepted) -> None:
         item = self._open[event.interaction_id]
         item.accepted_at_ms = event.at_ms
+        item.offers -= 1
         item.tally.offers["accepted"] += 1
-        item.tally.wait.observe(event.at_ms - item.queued_at_ms)
-        del self.waiting[item.queue][event.interaction_id]
+        item.tally.wait.observe(event.at_ms - item.arrived_at_ms)
+        self._leaves(event.interaction_id, item)
         self._move(item, "engaged")
 
     def _offer_over(self, event: ev.Declined | ev.Expired | ev.Revoked) -> None:
         item = self._open[event.interaction_id]
         item.tally.offers[_ENDS[type(event)]] += 1
-        self._move(item, "waiting")
+        item.offers -= 1
+        if not item.offers and item.state == "offered":
+            self._move(item, "waiting")
 
     def _held(self, event: ev.Held) -> None:
         self._move(self._open[event.interaction_id], "held")
@@ -230,12 +253,70 @@ class Metrics(Collector):
     def _wrap_up_started(self, event: ev.WrapUpStarted) -> None:
         self._move(self._open[event.interaction_id], "wrap_up")
 
-    def _requeued(self, event: ev.Requeued) -> None:
+    # --- an agent has it no more, but it is not over ------------------------------------------
+
+    def _given_back(self, event: Any, outcome: str, state: str) -> _Open:
         item = self._open[event.interaction_id]
-        item.tally.interactions["requeued"] += 1
+        item.tally.interactions[outcome] += 1
         item.tally.handle.observe(event.at_ms - item.accepted_at_ms)
-        self.waiting[item.queue][event.interaction_id] = item.queued_at_ms
+        self._move(item, state)
+        return item
+
+    def _requeued(self, event: ev.Requeued) -> None:
+        self._waits(event.interaction_id, self._given_back(event, "requeued", "waiting"))
+
+    def _transferred(self, event: ev.Transferred) -> None:
+        item = self._given_back(event, "transferred", "waiting")
+        self._enters(item, event.queue)
+        item.arrived_at_ms = event.at_ms
+        self._waits(event.interaction_id, item)
+
+    def _handed_over(self, event: ev.HandedOver) -> None:
+        self._given_back(event, "handed_over", "engaged").accepted_at_ms = event.at_ms
+
+    def _parked(self, event: ev.Parked) -> None:
+        self._given_back(event, "parked", "parked")
+
+    def _callback_failed(self, event: ev.CallbackFailed) -> None:
+        self._given_back(event, "callback_failed", "scheduled")
+
+    # --- another place, or none for a while ---------------------------------------------------
+
+    def _moved(self, event: ev.Moved) -> None:
+        item = self._counted(event)
+        self._leaves(event.interaction_id, item)
+        self._enters(item, event.queue)
+        self._waits(event.interaction_id, item)
+
+    def _scheduled(self, event: ev.Scheduled) -> None:
+        item = self._counted(event)
+        self._leaves(event.interaction_id, item)
+        self._move(item, "scheduled")
+
+    def _waits_anew(self, event: ev.Started | ev.Unparked) -> None:
+        item = self._counted(event)
+        item.arrived_at_ms = event.at_ms
+        self._waits(event.interaction_id, item)
         self._move(item, "waiting")
+
+    def _counted(self, event: Any) -> _Open:
+        """An event that is counted by its wire name, among what became of interactions."""
+        item = self._open[event.interaction_id]
+        item.tally.interactions[str(event.__struct_config__.tag)] += 1
+        return item
+
+    def _enters(self, item: _Open, queue: str) -> None:
+        item.queue = queue
+        item.tally = self._tally(queue, item.channel)
+        item.tally.interactions["moved_in"] += 1
+
+    def _waits(self, interaction_id: str, item: _Open) -> None:
+        self.waiting.setdefault(item.queue, {})[interaction_id] = item.arrived_at_ms
+
+    def _leaves(self, interaction_id: str, item: _Open) -> None:
+        self.waiting[item.queue].pop(interaction_id, None)
+
+    # --- its end ------------------------------------------------------------------------------
 
     def _completed(self, event: ev.Completed) -> None:
         item = self._ended(event.interaction_id, "completed")
@@ -243,7 +324,7 @@ class Metrics(Collector):
 
     def _abandoned(self, event: ev.Abandoned) -> None:
         item = self._ended(event.interaction_id, "abandoned")
-        item.tally.abandoned.observe(event.at_ms - item.queued_at_ms)
+        item.tally.abandoned.observe(event.at_ms - item.arrived_at_ms)
 
     def _cancelled(self, event: ev.Cancelled) -> None:
         self._ended(event.interaction_id, "cancelled")
@@ -251,7 +332,7 @@ class Metrics(Collector):
     def _ended(self, interaction_id: str, outcome: str) -> _Open:
         item = self._open.pop(interaction_id)
         item.tally.interactions[outcome] += 1
-        self.waiting[item.queue].pop(interaction_id, None)
+        self.waiting.setdefault(item.queue, {}).pop(interaction_id, None)
         self.states[item.state] -= 1
         return item
 
@@ -277,7 +358,7 @@ _ENDS: dict[type[Event], str] = {
     ev.Revoked: "revoked",
 }
 
-_HANDLERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
+HANDLERS: dict[type[Event], Callable[[Metrics, Any], object]] = {
     ev.Queued: Metrics._queued,
     ev.Rejected: Metrics._rejected,
     ev.Quarantined: Metrics._quarantined,
@@ -292,6 +373,18 @@ _HANDLERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     ev.Resumed: Metrics._resumed,
     ev.WrapUpStarted: Metrics._wrap_up_started,
     ev.Requeued: Metrics._requeued,
+    ev.Transferred: Metrics._transferred,
+    ev.HandedOver: Metrics._handed_over,
+    ev.Parked: Metrics._parked,
+    ev.Unparked: Metrics._waits_anew,
+    ev.Moved: Metrics._moved,
+    ev.Scheduled: Metrics._scheduled,
+    ev.Started: Metrics._waits_anew,
+    ev.Postponed: Metrics._counted,
+    ev.CallbackRequested: Metrics._counted,
+    ev.CallbackFailed: Metrics._callback_failed,
+    ev.Conferenced: Metrics._counted,
+    ev.WrapUpExtended: Metrics._counted,
     ev.Completed: Metrics._completed,
     ev.Abandoned: Metrics._abandoned,
     ev.Cancelled: Metrics._cancelled,
@@ -301,3 +394,22 @@ _HANDLERS: dict[type[Event], Callable[[Metrics, Any], None]] = {
     ev.BecameReady: Metrics._became_ready,
     ev.BecameNotReady: Metrics._became_not_ready,
 }
+
+#: Events that no metric counts: they change nothing that is measured.
+NOT_COUNTED: frozenset[type[Event]] = frozenset(
+    {
+        ev.AccessWidened,
+        ev.AgentChanged,
+        ev.CustomersLinked,
+        ev.LeaseRenewed,
+        ev.MessageEdited,
+        ev.MessageRedacted,
+        ev.PlanChanged,
+        ev.QueueDrained,
+        ev.QueueReopened,
+        ev.RefusalsReset,
+        ev.Reprioritized,
+        ev.StepReached,
+        ev.UpdateNoted,
+    }
+)

@@ -8,48 +8,36 @@ interrupted (Ctrl-C) is cancelled like any other: it has happened once or not at
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
-import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from ..engine import Explanation, Statistics
+from ..engine.replanning import PlanPreview
 from ..errors import RouterClosedError, UsageError
-from ..events import Event
+from ..events import Event, OwnStep
 from ..journal import Journal
-from ..model import (
-    Agent,
-    Attribute,
-    Inbound,
-    Interaction,
-    InteractionState,
-    Message,
-    Presence,
-)
+from ..model import Agent, Inbound, Interaction, Message
+from ..observe.timeline import Timeline
 from ..plan import Plan
+from .answers import Answer
+from .blocking_desk import BlockingDesk, later
 from .clock import Clock, wall_clock
 from .desk import Desk
-from .offer import Assignment, MessagesMissed, Offer, OfferClosed
+from .meetings import MeetingProvider
 from .receipt import Receipt
 from .router import Router
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
-__all__ = ["BlockingAssignment", "BlockingDesk", "BlockingOffer", "BlockingRouter"]
+__all__ = ["BlockingRouter"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-
-
-async def _within(timeout_ms: int | None, call: Callable[[], Awaitable[_T]]) -> _T | None:
-    """The result, or None when it takes longer."""
-    with anyio.move_on_after(None if timeout_ms is None else timeout_ms / 1_000):
-        return await call()
-    return None
 
 
 class BlockingRouter:
@@ -72,6 +60,8 @@ class BlockingRouter:
         on_events: Callable[[tuple[Event, ...]], object] | None = None,
         snapshot_every: int | None = 100_000,
         keep_ms: int | None = None,
+        meetings: MeetingProvider | None = None,
+        meeting_timeout_ms: int = 10_000,
     ) -> None:
         self._router = Router(
             plan,
@@ -83,6 +73,8 @@ class BlockingRouter:
             on_events=on_events,
             snapshot_every=snapshot_every,
             keep_ms=keep_ms,
+            meetings=meetings,
+            meeting_timeout_ms=meeting_timeout_ms,
         )
         self._portal: BlockingPortal | None = None
         self._exits = ExitStack()
@@ -128,6 +120,9 @@ class BlockingRouter:
         priority: int | None = None,
         requirement: str | None = None,
         interaction_id: str | None = None,
+        steps: Sequence[OwnStep] = (),
+        start_at_ms: int | None = None,
+        max_wait_ms: int | None = None,
         wait: bool = True,
     ) -> Receipt:
         """As `Router.submit`."""
@@ -138,6 +133,9 @@ class BlockingRouter:
             priority=priority,
             requirement=requirement,
             interaction_id=interaction_id,
+            steps=steps,
+            start_at_ms=start_at_ms,
+            max_wait_ms=max_wait_ms,
             wait=wait,
         )
 
@@ -145,45 +143,136 @@ class BlockingRouter:
         """As `Router.deliver`."""
         return self.call(self._router.deliver, inbound, wait=wait)
 
-    def cancel(self, interaction_id: str, reason: str = "") -> bool:
+    def cancel(self, interaction_id: str, reason: str = "", *, actor: str = "") -> Answer:
         """As `Router.cancel`."""
-        return self.call(self._router.cancel, interaction_id, reason)
+        return self.call(self._router.cancel, interaction_id, reason, actor=actor)
 
-    def abandon(self, interaction_id: str, reason: str = "") -> bool:
+    def abandon(self, interaction_id: str, reason: str = "") -> Answer:
         """As `Router.abandon`."""
         return self.call(self._router.abandon, interaction_id, reason)
 
-    def reprioritize(self, interaction_id: str, priority: int) -> bool:
+    def reprioritize(
+        self,
+        interaction_id: str,
+        priority: int | None = None,
+        *,
+        enqueued_at_ms: int | None = None,
+        actor: str = "",
+    ) -> Answer:
         """As `Router.reprioritize`."""
-        return self.call(self._router.reprioritize, interaction_id, priority)
+        return self.call(
+            self._router.reprioritize,
+            interaction_id,
+            priority,
+            enqueued_at_ms=enqueued_at_ms,
+            actor=actor,
+        )
 
-    def withdraw(self, offer_id: int) -> bool:
+    def move(
+        self,
+        interaction_id: str,
+        queue: str,
+        *,
+        priority: int | None = None,
+        requirement: str | None = None,
+        actor: str = "",
+    ) -> Answer:
+        """As `Router.move`."""
+        return self.call(
+            self._router.move,
+            interaction_id,
+            queue,
+            priority=priority,
+            requirement=requirement,
+            actor=actor,
+        )
+
+    def move_all(self, queue: str, to: str, *, actor: str = "") -> int:
+        """As `Router.move_all`."""
+        return self.call(self._router.move_all, queue, to, actor=actor)
+
+    def close_all(self, queue: str, reason: str = "", *, actor: str = "") -> int:
+        """As `Router.close_all`."""
+        return self.call(self._router.close_all, queue, reason, actor=actor)
+
+    def drain(self, queue: str, *, actor: str = "") -> Answer:
+        """As `Router.drain`."""
+        return self.call(self._router.drain, queue, actor=actor)
+
+    def reopen(self, queue: str, *, actor: str = "") -> Answer:
+        """As `Router.reopen`."""
+        return self.call(self._router.reopen, queue, actor=actor)
+
+    def change_plan(
+        self,
+        plan: Plan,
+        *,
+        to_waiting: bool = False,
+        moves: Mapping[str, str] | None = None,
+        actor: str = "",
+    ) -> Answer:
+        """As `Router.change_plan`."""
+        return self.call(
+            self._router.change_plan, plan, to_waiting=to_waiting, moves=moves, actor=actor
+        )
+
+    def preview_plan(
+        self, plan: Plan, *, to_waiting: bool = False, moves: Mapping[str, str] | None = None
+    ) -> PlanPreview:
+        """As `Router.preview_plan`."""
+        return self.call(later(self._router.preview_plan), plan, to_waiting=to_waiting, moves=moves)
+
+    def assign(self, interaction_id: str, agent_id: str, *, actor: str = "") -> Answer:
+        """As `Router.assign`."""
+        return self.call(self._router.assign, interaction_id, agent_id, actor=actor)
+
+    def unpark(self, interaction_id: str, *, actor: str = "") -> Answer:
+        """As `Router.unpark`."""
+        return self.call(self._router.unpark, interaction_id, actor=actor)
+
+    def request_callback(
+        self, interaction_id: str, address: str = "", *, due_at_ms: int | None = None
+    ) -> Answer:
+        """As `Router.request_callback`."""
+        return self.call(
+            self._router.request_callback, interaction_id, address, due_at_ms=due_at_ms
+        )
+
+    def withdraw(self, offer_id: int, *, actor: str = "") -> Answer:
         """As `Router.withdraw`."""
-        return self.call(self._router.withdraw, offer_id)
+        return self.call(self._router.withdraw, offer_id, actor=actor)
 
-    def sign_out(self, agent_id: str, reason: str = "") -> bool:
+    def sign_out(self, agent_id: str, reason: str = "", *, actor: str = "") -> Answer:
         """As `Router.sign_out`."""
-        return self.call(self._router.sign_out, agent_id, reason)
+        return self.call(self._router.sign_out, agent_id, reason, actor=actor)
 
-    def sign_in(self, agent: Agent | str, *, ready: bool = True) -> BlockingDesk:
+    def sign_in(
+        self, agent: Agent | str, *, ready: bool = True, lease_ms: int | None = None
+    ) -> BlockingDesk:
         """Sign in now. As a context manager the desk signs out at the end of its block."""
 
         async def seat() -> Desk:
-            return await self._router.sign_in(agent, ready=ready)
+            return await self._router.sign_in(agent, ready=ready, lease_ms=lease_ms)
 
         return BlockingDesk(self, self.call(seat))
 
     def statistics(self) -> Statistics:
         """As `Router.statistics`."""
-        return self.call(_later(self._router.statistics))
+        return self.call(later(self._router.statistics))
 
     def explain(self, interaction_id: str) -> Explanation:
         """As `Router.explain`."""
-        return self.call(_later(self._router.explain), interaction_id)
+        return self.call(later(self._router.explain), interaction_id)
 
     def interaction(self, interaction_id: str) -> Interaction | None:
         """As `Router.interaction`."""
-        return self.call(_later(self._router.interaction), interaction_id)
+        return self.call(later(self._router.interaction), interaction_id)
+
+    def timeline(
+        self, conversation_id: str | None = None, *, interaction_id: str | None = None
+    ) -> Timeline:
+        """As `Router.timeline`."""
+        return self.call(self._router.timeline, conversation_id, interaction_id=interaction_id)
 
     def call(
         self, function: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
@@ -201,168 +290,3 @@ class BlockingRouter:
         except BaseException:
             future.cancel()
             raise
-
-
-def _later(function: Callable[_P, _T]) -> Callable[_P, Awaitable[_T]]:
-    """A plain function as one that the event loop runs: the engine has one owner."""
-
-    async def run(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        return function(*args, **kwargs)
-
-    return run
-
-
-class BlockingDesk:
-    """`Desk` for threads."""
-
-    def __init__(self, router: BlockingRouter, desk: Desk) -> None:
-        self._router = router
-        self._desk = desk
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with suppress(RouterClosedError):  # the router's own exit tells
-            self.sign_out()
-
-    @property
-    def agent(self) -> Agent:
-        """The agent as he is now."""
-        return self._desk.agent
-
-    @property
-    def presence(self) -> Presence:
-        """What he says of himself now."""
-        return self._desk.presence
-
-    @property
-    def assignments(self) -> tuple[BlockingAssignment, ...]:
-        """What he has, wrap-up included; oldest acceptance first."""
-        found = self._router.call(_later(lambda: self._desk.assignments))
-        return tuple(BlockingAssignment(self._router, assignment) for assignment in found)
-
-    def next_offer(self, timeout_ms: int | None = None) -> BlockingOffer | None:
-        """The next new offer; None when none came in time or no more can come."""
-        offer = self._router.call(_within, timeout_ms, self._desk.next_offer)
-        return None if offer is None else BlockingOffer(self._router, offer)
-
-    def offers(self, timeout_ms: int | None = None) -> Iterator[BlockingOffer]:
-        """New offers as they come; ends when for so long none came, or no more can come."""
-        while (offer := self.next_offer(timeout_ms)) is not None:
-            yield offer
-
-    def ready(self) -> bool:
-        """As `Desk.ready`."""
-        return self._router.call(self._desk.ready)
-
-    def not_ready(self, reason: str = "") -> bool:
-        """As `Desk.not_ready`."""
-        return self._router.call(self._desk.not_ready, reason)
-
-    def change(
-        self,
-        *,
-        skills: Mapping[str, int] | None = None,
-        groups: tuple[str, ...] | None = None,
-        attributes: Mapping[str, Attribute] | None = None,
-        capacity: str | None = None,
-    ) -> bool:
-        """As `Desk.change`."""
-        return self._router.call(
-            self._desk.change,
-            skills=skills,
-            groups=groups,
-            attributes=attributes,
-            capacity=capacity,
-        )
-
-    def sign_out(self, reason: str = "") -> bool:
-        """As `Desk.sign_out`."""
-        return self._router.call(self._desk.sign_out, reason)
-
-
-class BlockingOffer:
-    """`Offer` for threads."""
-
-    def __init__(self, router: BlockingRouter, offer: Offer) -> None:
-        self._router = router
-        self._offer = offer
-        self.offer_id = offer.offer_id
-        self.interaction = offer.interaction
-        self.expires_at_ms = offer.expires_at_ms
-
-    @property
-    def closed(self) -> OfferClosed | None:
-        """Why it is over; None while it is open."""
-        return self._offer.closed
-
-    def accept(self) -> BlockingAssignment | None:
-        """As `Offer.accept`."""
-        assignment = self._router.call(self._offer.accept)
-        return None if assignment is None else BlockingAssignment(self._router, assignment)
-
-    def decline(self, reason: str = "") -> bool:
-        """As `Offer.decline`."""
-        return self._router.call(self._offer.decline, reason)
-
-    def wait_closed(self, timeout_ms: int | None = None) -> OfferClosed | None:
-        """As `Offer.wait_closed`; None when it is still open after that time."""
-        return self._router.call(_within, timeout_ms, self._offer.wait_closed)
-
-
-class BlockingAssignment:
-    """`Assignment` for threads."""
-
-    def __init__(self, router: BlockingRouter, assignment: Assignment) -> None:
-        self._router = router
-        self._assignment = assignment
-        self.assignment_id = assignment.assignment_id
-        self.interaction = assignment.interaction
-
-    @property
-    def state(self) -> InteractionState:
-        """Where it is now."""
-        return self._assignment.state
-
-    @property
-    def code(self) -> str:
-        """The disposition code, once the conversation is over."""
-        return self._assignment.code
-
-    def next_message(self, timeout_ms: int | None = None) -> Message | MessagesMissed | None:
-        """The next later message; None when none came in time or the conversation is over."""
-
-        async def next_or_end() -> Message | MessagesMissed | None:
-            return await anext(self._assignment.messages, None)
-
-        return self._router.call(_within, timeout_ms, next_or_end)
-
-    def complete(self, code: str = "") -> bool:
-        """As `Assignment.complete`."""
-        return self._router.call(self._assignment.complete, code)
-
-    def hold(self) -> bool:
-        """As `Assignment.hold`."""
-        return self._router.call(self._assignment.hold)
-
-    def resume(self) -> bool:
-        """As `Assignment.resume`."""
-        return self._router.call(self._assignment.resume)
-
-    def requeue(self, reason: str = "") -> bool:
-        """As `Assignment.requeue`."""
-        return self._router.call(self._assignment.requeue, reason)
-
-    def finish_wrap_up(self) -> bool:
-        """As `Assignment.finish_wrap_up`."""
-        return self._router.call(self._assignment.finish_wrap_up)
-
-    def wait_closed(self, timeout_ms: int | None = None) -> InteractionState | None:
-        """As `Assignment.wait_closed`; None when he still has it after that time."""
-        return self._router.call(_within, timeout_ms, self._assignment.wait_closed)

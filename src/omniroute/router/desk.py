@@ -17,11 +17,25 @@ import anyio
 import msgspec
 
 from ..errors import RouterClosedError
-from ..events import ChangeAgent, Command, Event, SetNotReady, SetReady
-from ..model import Agent, Attribute, Presence
-from .offer import Assignment, Offer, OfferClosed, done
+from ..events import (
+    ChangeAgent,
+    Command,
+    Event,
+    Pick,
+    RejectReason,
+    Renew,
+    SetNotReady,
+    SetReady,
+    Unpark,
+)
+from ..model import Agent, Attribute, Interaction, Presence
+from .answers import Answer, Refused, done
+from .assignment import Assignment
+from .offer import Offer, OfferClosed
 
-__all__ = ["Desk", "Offers", "Owner", "SigningIn"]
+__all__ = ["Desk", "Given", "Offers", "Owner", "SigningIn"]
+
+_NOBODY_HERE = Refused(RejectReason.NOT_SIGNED_IN)
 
 
 class Owner(Protocol):
@@ -35,17 +49,35 @@ class Owner(Protocol):
         """Whether the desk's agent is signed in at this desk, by the latest decision."""
         ...
 
-    async def seat(self, agent: Agent, *, ready: bool) -> Desk:
+    async def seat(self, agent: Agent, *, ready: bool, lease_ms: int | None) -> Desk:
         """Sign an agent in; undone when cancelled."""
         ...
 
-    async def unseat(self, desk: Desk, reason: str) -> bool:
+    async def unseat(self, desk: Desk, reason: str) -> Answer:
         """Sign a desk out; decided at once, whatever happens to the caller."""
+        ...
+
+    def visible(self, desk: Desk) -> list[Interaction]:
+        """What its agent may pick, in order."""
+        ...
+
+    def parked(self, desk: Desk) -> list[Interaction]:
+        """What its agent set aside."""
         ...
 
     def failed_error(self) -> RouterClosedError | None:
         """What to raise when the router has failed; None when it has not."""
         ...
+
+
+class _Pick:
+    """A pick on its way; the fold puts the assignment in that it becomes."""
+
+    __slots__ = ("assignment", "interaction_id")
+
+    def __init__(self, interaction_id: str) -> None:
+        self.interaction_id = interaction_id
+        self.assignment: Assignment | None = None
 
 
 class Desk:
@@ -64,6 +96,8 @@ class Desk:
         self._unseen: dict[int, Offer] = {}
         self._open: dict[int, Offer] = {}
         self._assignments: dict[int, Assignment] = {}
+        self._given: dict[int, Assignment] = {}
+        self._picks: list[_Pick] = []
         self._changed: anyio.Event | None = None
 
     @property
@@ -87,25 +121,92 @@ class Desk:
 
     async def next_offer(self) -> Offer | None:
         """The next new offer; None when no more can come. What `offers` iterates."""
-        while True:
-            if self._unseen:
-                return self._unseen.pop(next(iter(self._unseen)))
-            if self.signed_out is not None:
-                error = self._owner.failed_error()
-                if error is not None:
-                    raise error
+        while not self._unseen:
+            if not await self._more():
                 return None
-            if self._changed is None or self._changed.is_set():
-                self._changed = anyio.Event()
-            await self._changed.wait()
+        return self._unseen.pop(next(iter(self._unseen)))
 
-    async def ready(self) -> bool:
-        """Say that work may be offered. False: he is signed out."""
+    def given(self) -> Given:
+        """What he has without having asked for it: ``async for assignment in desk.given()``.
+
+        A queue accepted for him (``auto_accept``), a supervisor assigned it, a colleague
+        handed it over. Ends as `offers` does, and each goes to one task. What is over before
+        anyone looked is left out, and so is what he had before a restart (`assignments`).
+        """
+        return Given(self)
+
+    async def next_given(self) -> Assignment | None:
+        """The next that came without his asking; None when no more can come."""
+        while True:
+            while self._given:
+                assignment = self._given.pop(next(iter(self._given)))
+                if not assignment.claimed:
+                    return assignment
+            if not await self._more():
+                return None
+
+    async def _more(self) -> bool:
+        """Wait for something new; False when nothing can come any more."""
+        if self.signed_out is not None:
+            error = self._owner.failed_error()
+            if error is not None:
+                raise error
+            return False
+        if self._changed is None or self._changed.is_set():
+            self._changed = anyio.Event()
+        await self._changed.wait()
+        return True
+
+    def visible(self) -> list[Interaction]:
+        """What he may pick from the queues that are pulled from, the first in order first.
+
+        To `pick` one he must be ready and have room for it; what he declined is here too.
+        Reads the engine as it is now. O(open interactions), so not on every event.
+        """
+        return self._owner.visible(self)
+
+    async def pick(self, interaction_id: str) -> Assignment | Refused:
+        """Take one that waits, or is offered to whomever, in a queue that is pulled from.
+
+        Refused, with the reason: somebody was faster (``illegal_state``), it is over, he is
+        not ready, not eligible, or has no room. Picking what he has already gives that.
+        """
+        if not self._owner.is_current(self):
+            return _NOBODY_HERE
+        made = _Pick(interaction_id)
+        self._picks.append(made)
+        try:
+            answer = done(await self._owner.send(Pick(interaction_id, self.agent.id)))
+        finally:
+            self._picks.remove(made)
+        mine = made.assignment or next(
+            (a for a in self._assignments.values() if a.interaction.id == interaction_id), None
+        )
+        if mine is None:
+            assert not answer, "what he picked is on his desk"
+            return answer
+        mine.claimed = True
+        return mine
+
+    def parked(self) -> list[Interaction]:
+        """What he set aside, oldest first. Reads the engine as it is now. O(open)."""
+        return self._owner.parked(self)
+
+    async def unpark(self, interaction_id: str) -> Answer:
+        """Take up what is set aside: it is offered to its owner, in front. Refused: it is not."""
+        return await self._send(Unpark(interaction_id, actor=self.agent.id))
+
+    async def ready(self) -> Answer:
+        """Say that work may be offered. Refused: he is signed out."""
         return await self._send(SetReady(self.agent.id))
 
-    async def not_ready(self, reason: str = "") -> bool:
-        """Say that no work may be offered; open offers are revoked. False: signed out."""
+    async def not_ready(self, reason: str = "") -> Answer:
+        """Say that no work may be offered; open offers are revoked. Refused: signed out."""
         return await self._send(SetNotReady(self.agent.id, reason))
+
+    async def renew(self) -> Answer:
+        """His desktop is alive: his lease begins anew. Refused: he has none, or is signed out."""
+        return await self._send(Renew(self.agent.id))
 
     async def change(
         self,
@@ -114,8 +215,8 @@ class Desk:
         groups: tuple[str, ...] | None = None,
         attributes: Mapping[str, Attribute] | None = None,
         capacity: str | None = None,
-    ) -> bool:
-        """Replace what is given, at once: waiting work is matched again. False: signed out.
+    ) -> Answer:
+        """Replace what is given, at once: waiting work is matched again. Refused: signed out.
 
         Raises `UnknownNameError` or `CommandError` when the plan does not know it.
         """
@@ -129,15 +230,17 @@ class Desk:
         )
         return await self._send(ChangeAgent(changed))
 
-    async def sign_out(self, reason: str = "") -> bool:
-        """Leave: offers are revoked, engaged work is requeued at its age. False: has left.
+    async def sign_out(self, reason: str = "") -> Answer:
+        """Leave: offers are revoked, engaged work is requeued at its age. Refused: has left.
 
         Decided at once, so a cancelled call has signed out too.
         """
         return await self._owner.unseat(self, reason)
 
-    async def _send(self, command: Command) -> bool:
-        return self._owner.is_current(self) and done(await self._owner.send(command))
+    async def _send(self, command: Command) -> Answer:
+        if not self._owner.is_current(self):
+            return _NOBODY_HERE
+        return done(await self._owner.send(command))
 
     # --- the router's notes ---------------------------------------------------------------
 
@@ -152,13 +255,22 @@ class Desk:
         self._unseen.pop(offer.offer_id, None)
         offer.close(reason)
 
-    def assigned(self, assignment: Assignment) -> None:
-        """He accepted."""
-        self._assignments[assignment.assignment_id] = assignment
+    def assigned(self, assignment: Assignment, *, asked: bool) -> None:
+        """He has it; ``asked``: somebody waits for just this."""
+        number = assignment.assignment_id
+        self._assignments[number] = assignment
+        for pick in self._picks:
+            if pick.interaction_id == assignment.interaction.id:
+                pick.assignment = assignment
+                asked = True
+        if not asked:
+            self._given[number] = assignment
+            self._wake()
 
     def unassigned(self, assignment: Assignment) -> None:
         """He has it no more."""
         self._assignments.pop(assignment.assignment_id, None)
+        self._given.pop(assignment.assignment_id, None)
 
     def left(self, reason: str) -> None:
         """He is signed out."""
@@ -200,19 +312,41 @@ class Offers:
         return offer
 
 
+class Given:
+    """The iterator of `Desk.given`."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def __aiter__(self) -> Given:
+        return self
+
+    async def __anext__(self) -> Assignment:
+        assignment = await self._desk.next_given()
+        if assignment is None:
+            raise StopAsyncIteration
+        return assignment
+
+
 class SigningIn:
     """A sign-in that is about to happen: ``await`` it, or enter it with ``async with``."""
 
-    __slots__ = ("_agent", "_desk", "_owner", "_ready")
+    __slots__ = ("_agent", "_desk", "_lease_ms", "_owner", "_ready")
 
-    def __init__(self, owner: Owner, agent: Agent, *, ready: bool) -> None:
+    def __init__(
+        self, owner: Owner, agent: Agent, *, ready: bool, lease_ms: int | None = None
+    ) -> None:
         self._owner = owner
         self._agent = agent
         self._ready = ready
+        self._lease_ms = lease_ms
         self._desk: Desk | None = None
 
     def __await__(self) -> Generator[object, object, Desk]:
-        return self._owner.seat(self._agent, ready=self._ready).__await__()
+        owner = self._owner
+        return owner.seat(self._agent, ready=self._ready, lease_ms=self._lease_ms).__await__()
 
     async def __aenter__(self) -> Desk:
         self._desk = await self

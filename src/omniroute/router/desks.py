@@ -2,7 +2,8 @@
 
 The fold decides nothing. It runs when the events of an entry are durable, so a desk never
 shows what could still be lost. Pictures of interactions are taken when the entry was
-decided, because by now the engine may be further.
+decided, because by now the engine may be further. What began and ended within one entry has
+no picture, and no desk ever shows it.
 """
 
 from __future__ import annotations
@@ -14,25 +15,31 @@ from .. import events as ev
 from ..engine.standing import Held, Standing
 from ..events import Event
 from ..model import Agent, Interaction, InteractionState, Message, Presence
+from .assignment import Assignment, AssignmentEnded, Means
+from .consultation import Consultation
 from .desk import Desk
-from .offer import Assignment, Offer, OfferClosed, Send, revised
+from .offer import Offer, OfferClosed, revised
 
 __all__ = ["Desks"]
 
 Pictures = Mapping[int, Interaction]
 
+_S = InteractionState
+
 
 class Desks:
     """``by_agent`` has the desk of every agent who is signed in by what is durable."""
 
-    def __init__(self, send: Send, message_limit: int) -> None:
-        self._send = send
-        self._message_limit = message_limit
+    def __init__(self, means: Means) -> None:
+        self._means = means
         self.by_agent: dict[str, Desk] = {}
         self._offers: dict[int, Offer] = {}
         #: by interaction: at most one agent has it
         self._assignments: dict[str, Assignment] = {}
         self._holders: dict[str, Desk] = {}
+        #: by interaction: the open consults, and the assignments that asked
+        self._consultations: dict[str, Consultation] = {}
+        self._asking: dict[str, Assignment] = {}
 
     def restore(
         self,
@@ -52,21 +59,27 @@ class Desks:
                 if each.interaction.state is InteractionState.OFFERED:
                     self._hold_out(desk, each)
                 else:
-                    self._hand_over(desk, each)
+                    self._hand_back(desk, each)
 
     def _hold_out(self, desk: Desk, held: Held) -> None:
-        offer = Offer(self._send, held.offer_id, held.interaction, held.until_ms or 0)
+        offer = Offer(self._means.send, held.offer_id, held.interaction, held.until_ms or 0)
         self._offers[held.offer_id] = offer
         desk.offered(offer)
 
-    def _hand_over(self, desk: Desk, held: Held) -> None:
+    def _hand_back(self, desk: Desk, held: Held) -> None:
         interaction = held.interaction
-        assignment = Assignment(self._send, held.offer_id, interaction, self._message_limit)
-        self._assignments[interaction.id] = assignment
-        self._holders[interaction.id] = desk
-        desk.assigned(assignment)
+        assignment = self._assign(desk, held.offer_id, interaction, asked=True)
         assignment.code = held.code
         assignment.move(interaction.state)
+        assignment.in_conference = interaction.in_conference
+        asked = held.consult
+        if asked is not None:
+            waits = asked.state is InteractionState.OFFERED
+            consultation = self._consult(assignment, asked.id)
+            consultation.move(
+                InteractionState.WAITING if waits else asked.state,
+                None if waits else asked.agent_id,
+            )
 
     def publish(
         self, events: Iterable[Event], pictures: Pictures, arriving: Desk | None = None
@@ -76,39 +89,44 @@ class Desks:
             handler = _HANDLERS.get(type(event))
             if handler is not None:
                 handler(self, event, pictures)
+                if self._consultations:
+                    self._follow_consult(event)
             elif type(event) is ev.SignedIn:
                 assert arriving is not None
                 self.by_agent[event.agent.id] = arriving
 
-    def offer(self, interaction_id: str) -> Offer | None:
-        """The open offer of an interaction. O(open offers)."""
+    def offers(self, interaction_id: str) -> tuple[Offer, ...]:
+        """The open offers of an interaction, oldest first. O(open offers)."""
         offers = self._offers.values()
-        return next((offer for offer in offers if offer.interaction.id == interaction_id), None)
+        return tuple(offer for offer in offers if offer.interaction.id == interaction_id)
 
     def assignment(self, interaction_id: str) -> Assignment | None:
         """The assignment of an interaction. O(1)."""
         return self._assignments.get(interaction_id)
 
     def let_go(self) -> None:
-        """The router closes: every desk hears of it."""
+        """The router closes: every desk hears of it, and all who wait for a colleague."""
         for desk in self.by_agent.values():
             desk.let_go()
+        for consultation in self._consultations.values():
+            consultation.let_go()
+
+    # --- offers ---------------------------------------------------------------------------------
 
     def _offered(self, event: ev.Offered, pictures: Pictures) -> None:
         picture = pictures.get(event.offer_id)
         if picture is not None:  # None: over before its entry was
-            offer = Offer(self._send, event.offer_id, picture, event.expires_at_ms)
+            offer = Offer(self._means.send, event.offer_id, picture, event.expires_at_ms)
             self._offers[event.offer_id] = offer
             self.by_agent[event.agent_id].offered(offer)
 
     def _accepted(self, event: ev.Accepted, pictures: Pictures) -> None:
-        offer = self._offers.pop(event.offer_id)
+        offer = self._offers.pop(event.offer_id, None)
+        if offer is None:
+            return
         desk = self.by_agent[event.agent_id]
-        picture = pictures[event.offer_id]
-        assignment = Assignment(self._send, event.offer_id, picture, self._message_limit)
-        offer.assignment = self._assignments[event.interaction_id] = assignment
-        self._holders[event.interaction_id] = desk
-        desk.assigned(assignment)
+        picture = pictures.get(event.offer_id, offer.interaction)
+        offer.assignment = self._assign(desk, event.offer_id, picture, asked=offer.claimed)
         desk.offer_closed(offer, OfferClosed.ACCEPTED)
 
     def _declined(self, event: ev.Declined, pictures: Pictures) -> None:
@@ -125,32 +143,114 @@ class Desks:
         if offer is not None:
             self.by_agent[agent_id].offer_closed(offer, reason)
 
+    # --- assignments ------------------------------------------------------------------------------
+
+    def _assign(
+        self, desk: Desk, offer_id: int, picture: Interaction, *, asked: bool
+    ) -> Assignment:
+        assignment = Assignment(self._means, offer_id, picture)
+        self._assignments[picture.id] = assignment
+        self._holders[picture.id] = desk
+        desk.assigned(assignment, asked=asked)
+        return assignment
+
     def _held(self, event: ev.Held, pictures: Pictures) -> None:
-        self._assignments[event.interaction_id].move(InteractionState.HELD)
+        self._move(event.interaction_id, InteractionState.HELD)
 
     def _resumed(self, event: ev.Resumed, pictures: Pictures) -> None:
-        self._assignments[event.interaction_id].move(InteractionState.ENGAGED)
+        self._move(event.interaction_id, InteractionState.ENGAGED)
 
     def _wrap_up_started(self, event: ev.WrapUpStarted, pictures: Pictures) -> None:
-        assignment = self._assignments[event.interaction_id]
-        assignment.code = event.code
-        assignment.move(InteractionState.WRAP_UP)
+        self._move(event.interaction_id, InteractionState.WRAP_UP, event.code)
+
+    def _move(self, interaction_id: str, state: InteractionState, code: str = "") -> None:
+        assignment = self._assignments.get(interaction_id)
+        if assignment is not None:
+            assignment.code = code
+            assignment.move(state)
 
     def _completed(self, event: ev.Completed, pictures: Pictures) -> None:
-        self._assignments[event.interaction_id].code = event.code
-        self._unassign(event.interaction_id, InteractionState.COMPLETED)
+        assignment = self._assignments.get(event.interaction_id)
+        if assignment is not None:
+            assignment.code = event.code
+        self._unassign(event.interaction_id, _S.COMPLETED, AssignmentEnded.COMPLETED)
 
     def _requeued(self, event: ev.Requeued, pictures: Pictures) -> None:
-        self._unassign(event.interaction_id, InteractionState.WAITING)
+        self._unassign(event.interaction_id, _S.WAITING, AssignmentEnded.REQUEUED)
+
+    def _parked(self, event: ev.Parked, pictures: Pictures) -> None:
+        self._unassign(event.interaction_id, _S.PARKED, AssignmentEnded.PARKED)
+
+    def _transferred(self, event: ev.Transferred, pictures: Pictures) -> None:
+        self._unassign(event.interaction_id, _S.WAITING, AssignmentEnded.TRANSFERRED)
+
+    def _callback_failed(self, event: ev.CallbackFailed, pictures: Pictures) -> None:
+        self._unassign(event.interaction_id, _S.SCHEDULED, AssignmentEnded.CALLBACK_FAILED)
 
     def _cancelled(self, event: ev.Cancelled, pictures: Pictures) -> None:
-        if event.interaction_id in self._assignments:
-            self._unassign(event.interaction_id, InteractionState.CANCELLED)
+        self._unassign(event.interaction_id, _S.CANCELLED, AssignmentEnded.CANCELLED)
 
-    def _unassign(self, interaction_id: str, state: InteractionState) -> None:
-        assignment = self._assignments.pop(interaction_id)
-        self._holders.pop(interaction_id).unassigned(assignment)
-        assignment.move(state)
+    def _handed_over(self, event: ev.HandedOver, pictures: Pictures) -> None:
+        interaction_id = event.interaction_id
+        before = self._unassign(interaction_id, _S.ENGAGED, AssignmentEnded.HANDED_OVER)
+        picture = pictures.get(event.offer_id)
+        if picture is None and before is not None:
+            picture = before.interaction
+        if picture is not None:
+            desk = self.by_agent[event.to_agent_id]
+            self._assign(desk, event.offer_id, picture, asked=False)
+
+    def _unassign(
+        self, interaction_id: str, state: InteractionState, ended: AssignmentEnded
+    ) -> Assignment | None:
+        assignment = self._assignments.pop(interaction_id, None)
+        if assignment is not None:
+            self._holders.pop(interaction_id).unassigned(assignment)
+            assignment.move(state, ended)
+        return assignment
+
+    # --- consults and escalations ---------------------------------------------------------------
+
+    def _queued(self, event: ev.Queued, pictures: Pictures) -> None:
+        if event.parent_id is None:
+            return
+        assignment = self._assignments.get(event.parent_id)
+        if assignment is not None and event.kind is ev.Kind.CONSULT:
+            self._consult(assignment, event.interaction_id)
+        elif assignment is not None:
+            assignment.escalated(event.interaction_id)
+
+    def _consult(self, assignment: Assignment, interaction_id: str) -> Consultation:
+        consultation = Consultation(self._means.send, interaction_id)
+        self._consultations[interaction_id] = consultation
+        self._asking[interaction_id] = assignment
+        assignment.consults(consultation)
+        return consultation
+
+    def _follow_consult(self, event: Any) -> None:
+        """What the events of a consult mean for the assignment that asked."""
+        state = _CONSULTED.get(type(event))
+        consultation = self._consultations.get(event.interaction_id) if state else None
+        if consultation is None:
+            return
+        assert state is not None
+        has_it = state in (_S.ENGAGED, _S.HELD, _S.WRAP_UP)
+        agent_id = consultation.agent_id if has_it else None
+        if type(event) is ev.HandedOver:
+            agent_id = event.to_agent_id
+        elif type(event) is ev.Accepted:
+            agent_id = event.agent_id
+        consultation.move(state, agent_id)
+        if consultation.closed:
+            del self._consultations[event.interaction_id]
+            self._asking.pop(event.interaction_id).in_conference = False
+
+    def _conferenced(self, event: ev.Conferenced, pictures: Pictures) -> None:
+        assignment = self._assignments.get(event.interaction_id)
+        if assignment is not None:
+            assignment.in_conference = True
+
+    # --- messages -------------------------------------------------------------------------------
 
     def _appended(self, event: ev.MessageAppended, pictures: Pictures) -> None:
         assignment = self._assignments.get(event.interaction_id)
@@ -174,6 +274,8 @@ class Desks:
         if assignment is not None:
             assignment.revise(message_id, change)
 
+    # --- agents ---------------------------------------------------------------------------------
+
     def _signed_out(self, event: ev.SignedOut, pictures: Pictures) -> None:
         self.by_agent.pop(event.agent_id).left(event.reason)
 
@@ -191,7 +293,12 @@ class Desks:
         self.by_agent[event.agent.id].agent = event.agent
 
 
+def _shows_nowhere(_desks: Desks, _event: Event, _pictures: Pictures) -> None:
+    """No desk shows it; a consult may have moved."""
+
+
 _HANDLERS: dict[type[Event], Callable[[Desks, Any, Pictures], None]] = {
+    ev.Queued: Desks._queued,
     ev.Offered: Desks._offered,
     ev.Accepted: Desks._accepted,
     ev.Declined: Desks._declined,
@@ -202,6 +309,13 @@ _HANDLERS: dict[type[Event], Callable[[Desks, Any, Pictures], None]] = {
     ev.WrapUpStarted: Desks._wrap_up_started,
     ev.Completed: Desks._completed,
     ev.Requeued: Desks._requeued,
+    ev.Parked: Desks._parked,
+    ev.Unparked: _shows_nowhere,
+    ev.Transferred: Desks._transferred,
+    ev.HandedOver: Desks._handed_over,
+    ev.Conferenced: Desks._conferenced,
+    ev.CallbackFailed: Desks._callback_failed,
+    ev.Abandoned: _shows_nowhere,
     ev.Cancelled: Desks._cancelled,
     ev.MessageAppended: Desks._appended,
     ev.MessageEdited: Desks._edited,
@@ -210,4 +324,20 @@ _HANDLERS: dict[type[Event], Callable[[Desks, Any, Pictures], None]] = {
     ev.BecameReady: Desks._became_ready,
     ev.BecameNotReady: Desks._became_not_ready,
     ev.AgentChanged: Desks._agent_changed,
+}
+
+#: What a consult is after an event about it: waiting until a colleague has taken it.
+_CONSULTED: dict[type[Event], InteractionState] = {
+    ev.Accepted: _S.ENGAGED,
+    ev.Held: _S.HELD,
+    ev.Resumed: _S.ENGAGED,
+    ev.HandedOver: _S.ENGAGED,
+    ev.WrapUpStarted: _S.WRAP_UP,
+    ev.Parked: _S.PARKED,
+    ev.Unparked: _S.WAITING,
+    ev.Requeued: _S.WAITING,
+    ev.Transferred: _S.WAITING,
+    ev.Completed: _S.COMPLETED,
+    ev.Cancelled: _S.CANCELLED,
+    ev.Abandoned: _S.ABANDONED,
 }

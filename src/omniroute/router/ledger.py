@@ -25,7 +25,16 @@ from anyio.lowlevel import checkpoint
 
 from ..engine import Engine
 from ..errors import JournalError, RouterClosedError, UsageError
-from ..events import Accepted, Command, Event, Offered, SignedIn, SignedOut, Tick
+from ..events import (
+    Accepted,
+    Command,
+    Event,
+    HandedOver,
+    Offered,
+    SignedIn,
+    SignedOut,
+    Tick,
+)
 from ..journal import Entry, Frame, ImmediateJournal, Journal, StoreJournal
 from ..model import Agent, Interaction
 from .clock import Clock
@@ -42,7 +51,7 @@ _TURN = 50
 class Decided:
     """A decision on its way: the entry, and what only the moment of deciding could see.
 
-    ``pictures`` are the interactions of its offers and acceptances, by offer id;
+    ``pictures`` are the interactions of its offers and assignments, by offer id;
     ``arriving`` is the desk of its sign-in; ``frame`` is what it waits in (None: durable).
     """
 
@@ -248,7 +257,7 @@ class Ledger:
         none; nobody will see it.
         """
         for event in decided.entry.events:
-            if isinstance(event, Offered | Accepted):
+            if isinstance(event, Offered | Accepted | HandedOver):
                 picture = self.engine.interaction(event.interaction_id)
                 if picture is not None:
                     decided.pictures[event.offer_id] = picture

@@ -1,51 +1,35 @@
-"""What an agent holds in his hands: an `Offer`, then perhaps an `Assignment`.
+"""What is held out to an agent: an `Offer`; and the messages that come once it is his.
 
-Both are views that the router keeps up to date from published events; their methods send
-commands. A command that comes too late is no error: `Offer.accept` answers None and the
-others answer False, and `closed` or `state` says what happened instead.
+An offer is a view that the router keeps up to date from published events; its methods send
+commands. A command that comes too late is no error: `Offer.accept` answers None, `decline` a
+`Refused`, and `closed` says what happened instead.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
 
-from ..events import (
-    Accept,
-    Command,
-    CommandRejected,
-    Complete,
-    Decline,
-    Event,
-    FinishWrapUp,
-    Hold,
-    Requeue,
-    Resume,
-)
-from ..model import Interaction, InteractionState, Message
+from ..events import Accept, Decline
+from ..model import Interaction, Message
+from .answers import Answer, Send, done
+
+if TYPE_CHECKING:
+    from .assignment import Assignment
 
 __all__ = [
-    "Assignment",
+    "Closing",
     "Messages",
     "MessagesMissed",
     "Offer",
     "OfferClosed",
-    "Send",
-    "done",
     "revised",
 ]
-
-#: How a command is sent: its events come back when they are durable.
-Send = Callable[[Command], Awaitable[tuple[Event, ...]]]
-
-
-def done(events: tuple[Event, ...]) -> bool:
-    """Whether a command was carried out: if not, one of its events is a `CommandRejected`."""
-    return all(type(event) is not CommandRejected for event in events)
 
 
 def revised(
@@ -72,19 +56,21 @@ class OfferClosed(enum.StrEnum):
     SIGNED_OUT = "signed_out"
     NOT_READY = "not_ready"
     NOT_ELIGIBLE = "not_eligible"
+    TAKEN = "taken"  #: another agent who was offered it was faster
+    MOVED = "moved"  #: a supervisor put it into another queue
     ROUTER_CLOSED = "router_closed"
 
 
-class _Closing:
-    """Something that is open, and closed once; any number of tasks may wait for it."""
+class Closing:
+    """Something that changes until it is closed; any number of tasks may wait for that."""
 
     __slots__ = ("_closing",)
 
     def __init__(self) -> None:
         self._closing: anyio.Event | None = None
 
-    async def _until_closed(self) -> None:
-        if self._closing is None:
+    async def _until_woken(self) -> None:
+        if self._closing is None or self._closing.is_set():
             self._closing = anyio.Event()
         await self._closing.wait()
 
@@ -93,14 +79,22 @@ class _Closing:
             self._closing.set()
 
 
-class Offer(_Closing):
+class Offer(Closing):
     """An interaction that is held out to one agent until ``expires_at_ms``.
 
     ``interaction`` is the picture of the moment it was offered. ``closed`` is None while
     the offer is open, then why it is over; ``assignment`` is what it became when accepted.
     """
 
-    __slots__ = ("_send", "assignment", "closed", "expires_at_ms", "interaction", "offer_id")
+    __slots__ = (
+        "_send",
+        "assignment",
+        "claimed",
+        "closed",
+        "expires_at_ms",
+        "interaction",
+        "offer_id",
+    )
 
     def __init__(
         self, send: Send, offer_id: int, interaction: Interaction, expires_at_ms: int
@@ -112,6 +106,8 @@ class Offer(_Closing):
         self.expires_at_ms = expires_at_ms
         self.closed: OfferClosed | None = None
         self.assignment: Assignment | None = None
+        #: somebody waits for the assignment that it becomes: `Desk.given` leaves that one out
+        self.claimed = False
 
     async def accept(self) -> Assignment | None:
         """Take it; None when it is no longer open (`closed` says why).
@@ -120,21 +116,27 @@ class Offer(_Closing):
         repeated.
         """
         if self.assignment is None:
-            await self._send(Accept(self.offer_id))
+            self.claimed = True
+            try:
+                await self._send(Accept(self.offer_id))
+            finally:
+                self.claimed = False
+        if self.assignment is not None:
+            self.assignment.claimed = True
         return self.assignment
 
-    async def decline(self, reason: str = "") -> bool:
-        """Refuse it; the queue's refusal policy says for how long. False: it was over.
+    async def decline(self, reason: str = "") -> Answer:
+        """Refuse it; the queue's refusal policy says for how long. Refused: it was over.
 
         Declining twice gives the same answer, so it can be repeated.
         """
         answer = done(await self._send(Decline(self.offer_id, reason)))
-        return answer or self.closed is OfferClosed.DECLINED
+        return True if self.closed is OfferClosed.DECLINED else answer
 
     async def wait_closed(self) -> OfferClosed:
         """Wait until the offer is over, for whatever reason."""
         while self.closed is None:
-            await self._until_closed()
+            await self._until_woken()
         return self.closed
 
     def close(self, reason: OfferClosed) -> None:
@@ -216,115 +218,3 @@ class Messages:
     def _wake(self) -> None:
         if self._changed is not None:
             self._changed.set()
-
-
-_COMPLETED = frozenset({InteractionState.WRAP_UP, InteractionState.COMPLETED})
-_OVER = frozenset(
-    {InteractionState.COMPLETED, InteractionState.CANCELLED, InteractionState.WAITING}
-)
-
-
-class Assignment(_Closing):
-    """An accepted offer: the agent has the interaction.
-
-    ``interaction`` is the picture of the moment of acceptance, with every message so far;
-    ``messages`` streams those that come later. ``state`` is always current: engaged, held,
-    wrap_up, and at the end completed, cancelled or waiting (given back to its queue).
-    ``code`` is the disposition code: the agent's, or ``customer_left``.
-    """
-
-    __slots__ = (
-        "_let_go",
-        "_send",
-        "assignment_id",
-        "code",
-        "interaction",
-        "messages",
-        "state",
-    )
-
-    def __init__(
-        self, send: Send, assignment_id: int, interaction: Interaction, message_limit: int
-    ) -> None:
-        super().__init__()
-        self._send = send
-        self.assignment_id = assignment_id
-        self.interaction = interaction
-        self.state = InteractionState.ENGAGED
-        self.code = ""
-        self.messages = Messages(message_limit)
-        self._let_go = False
-
-    @property
-    def closed(self) -> bool:
-        """True when the agent has it no more."""
-        return self.state in _OVER
-
-    async def complete(self, code: str = "") -> bool:
-        """The conversation is over; wrap-up follows where the queue has one.
-
-        False: it was over already (the customer left, or it was cancelled). Completing twice
-        with the same code gives the same answer, so it can be repeated.
-        """
-        answer = done(await self._send(Complete(self.assignment_id, code)))
-        return answer or (self.state in _COMPLETED and self.code == code)
-
-    async def hold(self) -> bool:
-        """Put the customer on hold. False: it was not engaged."""
-        return done(await self._send(Hold(self.assignment_id)))
-
-    async def resume(self) -> bool:
-        """Take the customer off hold. False: it was not held."""
-        return done(await self._send(Resume(self.assignment_id)))
-
-    async def requeue(self, reason: str = "") -> bool:
-        """Give it back to its queue; it keeps its age. False: it was over already.
-
-        Giving it back twice gives the same answer, so it can be repeated.
-        """
-        answer = done(await self._send(Requeue(self.assignment_id, reason)))
-        return answer or self.state is InteractionState.WAITING
-
-    async def finish_wrap_up(self) -> bool:
-        """The after-contact work is done. False: there is none, or it ends by time only."""
-        return done(await self._send(FinishWrapUp(self.assignment_id)))
-
-    async def wait_closed(self) -> InteractionState:
-        """Wait until the agent has it no more; returns how it ended.
-
-        The end of the conversation comes before that of the wrap-up: it ends `messages`.
-        When the router closes first, this returns the state it still has.
-        """
-        while not self.closed and not self._let_go:
-            await self._until_closed()
-        return self.state
-
-    def move(self, state: InteractionState) -> None:
-        """The router's note of a new state."""
-        self.state = state
-        if state is InteractionState.WRAP_UP or state in _OVER:
-            self.messages.end()
-        if state in _OVER:
-            self._wake()
-
-    def revise(self, message_id: str, change: Callable[[Message], Message]) -> None:
-        """The router's note that the customer changed or deleted a message.
-
-        One that may have been read comes once more, as it is now.
-        """
-        first = self.interaction.message
-        self.interaction = revised(self.interaction, message_id, change)
-        if not self.messages.revise(message_id, change):
-            named = msgspec.structs.replace(
-                first, message_id=message_id, sent_at_ms=None, received_at_ms=None
-            )
-            self.messages.put(change(named))
-
-    def let_go(self) -> None:
-        """The router's note that it will tell nothing more."""
-        self._let_go = True
-        self.messages.end()
-        self._wake()
-
-    def __repr__(self) -> str:
-        return f"<Assignment {self.assignment_id} of {self.interaction.id!r}, {self.state.value}>"

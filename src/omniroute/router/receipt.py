@@ -19,6 +19,7 @@ class Outcome(enum.StrEnum):
     """What became of a message. A closed list."""
 
     QUEUED = "queued"  #: opened an interaction that waits or is already offered
+    SCHEDULED = "scheduled"  #: opened an interaction that begins to wait later
     APPENDED = "appended"  #: joined the open interaction of its thread
     DUPLICATE = "duplicate"  #: seen before; nothing was done
     REJECTED = "rejected"  #: refused at the door, see `Receipt.reason`
@@ -57,6 +58,8 @@ _PASSING = frozenset(
         ev.RejectReason.QUEUE_FULL,
         ev.RejectReason.LANES_EXHAUSTED,
         ev.RejectReason.SENDER_RATE,
+        ev.RejectReason.SET_ASIDE_FULL,
+        ev.RejectReason.QUEUE_DRAINING,
     }
 )
 
@@ -97,6 +100,11 @@ def receipt_of(events: Sequence[Event]) -> Receipt:
     """The receipt of a `Submit` or `Quarantine`; timers may have put other events before."""
     made = _made(events)
     assert made is not None, "a message left no event"
+    if made.outcome is Outcome.QUEUED and any(
+        isinstance(event, ev.Scheduled) and event.interaction_id == made.interaction_id
+        for event in events
+    ):
+        return Receipt(Outcome.SCHEDULED, made.interaction_id)
     return made
 
 

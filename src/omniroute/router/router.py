@@ -11,7 +11,7 @@ leaving the router raises it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -19,27 +19,24 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from ..engine import Engine, Explanation, Statistics, command_of
+from ..engine import Engine, command_of
 from ..engine.standing import standing
-from ..errors import (
-    UnknownNameError,
-    UsageError,
-)
-from ..events import (
-    Abandon,
-    Cancel,
-    Command,
-    Event,
-    Reprioritize,
-    Revoke,
-    SignOut,
-    Submit,
-)
+from ..errors import UnknownNameError, UsageError
+from ..events import Command, Event, OwnStep, Submit
 from ..journal import Journal
-from ..model import Agent, Channel, Disposition, Inbound, Interaction, Message, Presence
+from ..model import (
+    Agent,
+    Channel,
+    Disposition,
+    Inbound,
+    InteractionState,
+    Message,
+    Presence,
+)
 from ..observe import EventLog
 from ..plan import Plan
 from .alarm import Alarm
+from .assignment import Means
 from .checks import checked_inbound
 from .clock import Clock, wall_clock
 from .desk import SigningIn
@@ -48,9 +45,11 @@ from .door import Door
 from .hosting import host
 from .keeper import Keeper
 from .ledger import Decided, Ledger
-from .offer import Assignment, Offer, done
+from .meetings import MeetingProvider, Meetings
+from .overview import Overview
 from .receipt import Outcome, Receipt, receipt_of, receipt_of_delivery
 from .seating import Seating
+from .supervision import Supervision
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -64,7 +63,7 @@ def _nobody(_events: Iterable[Event]) -> None:
     """Without metrics nobody hears of what is recovered."""
 
 
-class Router:
+class Router(Supervision, Overview):
     """Routes messages to human agents while it is open: ``async with Router(plan) as router``.
 
     ``journal`` keeps what happens; a journal that already holds events is recovered first, so
@@ -81,6 +80,9 @@ class Router:
     ``snapshot_every``: after how many events another process makes a snapshot of a journal
     in a store, so that a recovery need not begin at the beginning; None: never.
     ``keep_ms``: after a snapshot, what is older is dropped from the journal; None: nothing.
+    ``meetings``: who makes the links where a customer and an agent meet, when work is escalated
+    to voice or video (`TemplateMeetings`, or your own `MeetingProvider`); None: nobody. It has
+    ``meeting_timeout_ms`` to answer.
 
     A router is opened once. It runs on asyncio and trio, and must be called from the
     thread of its event loop; `BlockingRouter` is for everybody else.
@@ -98,11 +100,12 @@ class Router:
         on_events: Callable[[tuple[Event, ...]], object] | None = None,
         snapshot_every: int | None = 100_000,
         keep_ms: int | None = None,
+        meetings: MeetingProvider | None = None,
+        meeting_timeout_ms: int = 10_000,
     ) -> None:
         for name, limit in (("inbox_limit", inbox_limit), ("message_limit", message_limit)):
             if limit < 1:
                 raise UsageError(f"{name} must be at least 1, got {limit!r}")
-        self.plan = plan
         self._log = EventLog()
         self._keeper = Keeper(
             journal, plan, clock, self._log, snapshot_every=snapshot_every, keep_ms=keep_ms
@@ -120,7 +123,8 @@ class Router:
         self._door = Door(self._ledger)
         self._seating = Seating(self._ledger, self._door)
         self._ledger.new_desk = self._seating.orphan
-        self._desks = Desks(self._door.send, message_limit)
+        maker = Meetings(lambda: self.plan, meetings, meeting_timeout_ms)
+        self._desks = Desks(Means(self._door.send, maker, message_limit))
         self._on_events = on_events
         self._metrics: Metrics | None = None
         self._registry = registry
@@ -231,7 +235,13 @@ class Router:
         if metrics is not None and not found.whole:
             ready = {each.agent.id: each.presence is Presence.READY for each in here}
             since = {h.interaction.id: h.accepted_at_ms for each in here for h in each.held}
-            metrics.resume(engine.interactions(), ready, since)
+            offers = Counter(
+                held.interaction.id
+                for each in here
+                for held in each.held
+                if held.interaction.state is InteractionState.OFFERED
+            )
+            metrics.resume(engine.interactions(), ready, since, offers)
         self._keeper.published(found.next_seq - found.snapshot_seq)
         ledger.open()
         self._log.started(self.plan.name, found.next_seq - 1, plan_changed=found.plan_changed)
@@ -263,6 +273,11 @@ class Router:
             except Exception as error:  # noqa: BLE001 - the application's fault, not the router's
                 self._log.callback_failed(error)
 
+    @property
+    def plan(self) -> Plan:
+        """The plan it routes by, as of now."""
+        return self._engine.plan
+
     # --- any command ----------------------------------------------------------------------
 
     async def send(self, command: Command, *, wait: bool = True) -> tuple[Event, ...]:
@@ -283,6 +298,9 @@ class Router:
         priority: int | None = None,
         requirement: str | None = None,
         interaction_id: str | None = None,
+        steps: Sequence[OwnStep] = (),
+        start_at_ms: int | None = None,
+        max_wait_ms: int | None = None,
         wait: bool = True,
     ) -> Receipt:
         """Route a message: it opens an interaction, joins an open thread, or is a repeat.
@@ -291,6 +309,11 @@ class Router:
         the queue's, ``requirement`` is an expression about agents that is added to the
         queue's own, ``interaction_id`` None numbers it. When this returns, it is durable.
 
+        ``steps`` come before the queue's ladder: preferred agents, say
+        (``OwnStep('agent in ["ann", "bob"]', for_ms=30_000)``). With ``start_at_ms`` it begins
+        to wait at that moment (`Outcome.SCHEDULED`); after ``max_wait_ms`` of waiting it is
+        cancelled (None: the queue's).
+
         With the inbox full it waits; with ``wait=False`` it raises `RouterBusyError`.
         Cancelled, it has happened once or not at all: submit again with the same
         ``message_id`` and a repeat answers `Outcome.DUPLICATE`.
@@ -298,7 +321,16 @@ class Router:
         Raises `UnknownNameError`, `CommandError` or `ExpressionError` for a mistake in the
         arguments, `RouterClosedError` when the router is not running.
         """
-        command = Submit(message, queue, priority, requirement, interaction_id)
+        command = Submit(
+            message,
+            queue,
+            priority,
+            requirement,
+            interaction_id,
+            tuple(steps),
+            start_at_ms=start_at_ms,
+            max_wait_ms=max_wait_ms,
+        )
         return receipt_of(await self.send(command, wait=wait))
 
     async def deliver(self, inbound: Inbound, *, wait: bool = True) -> Receipt:
@@ -348,40 +380,18 @@ class Router:
         """
         return dict(self._delivered)
 
-    # --- what a supervisor does -----------------------------------------------------------
-
-    async def cancel(self, interaction_id: str, reason: str = "") -> bool:
-        """Take an interaction out, whatever its state. False: it is not open."""
-        return done(await self.send(Cancel(interaction_id, reason)))
-
-    async def abandon(self, interaction_id: str, reason: str = "") -> bool:
-        """The customer has gone. False: it is not open, or in wrap-up already."""
-        return done(await self.send(Abandon(interaction_id, reason)))
-
-    async def reprioritize(self, interaction_id: str, priority: int) -> bool:
-        """Change the priority, at once. False: it is not open, or in wrap-up already.
-
-        Raises `CommandError` for a priority that the plan does not allow.
-        """
-        return done(await self.send(Reprioritize(interaction_id, priority)))
-
-    async def withdraw(self, offer_id: int) -> bool:
-        """Take an open offer back from its agent, as if he had declined. False: it is over."""
-        return done(await self.send(Revoke(offer_id)))
-
-    async def sign_out(self, agent_id: str, reason: str = "") -> bool:
-        """Sign an agent out, wherever he sits. False: he is not signed in."""
-        return done(await self.send(SignOut(agent_id, reason)))
-
     # --- agents ---------------------------------------------------------------------------
 
-    def sign_in(self, agent: Agent | str, *, ready: bool = True) -> SigningIn:
+    def sign_in(
+        self, agent: Agent | str, *, ready: bool = True, lease_ms: int | None = None
+    ) -> SigningIn:
         """Give an agent his desk: ``async with router.sign_in("ann") as desk``.
 
         ``agent`` is an `Agent`, or the id of one of the plan's. Leaving the block signs out
         whatever happens, also by cancellation: engaged work is requeued at its age. The
         other form is ``desk = await router.sign_in(...)`` and later ``await
-        desk.sign_out()``.
+        desk.sign_out()``. With ``lease_ms`` he is signed out, with the reason ``lease_expired``,
+        when `Desk.renew` is not called for so long: a dead desktop does not stay available.
 
         An agent who was signed in before a restart gets the desk with the work he had.
         Raises `UnknownNameError` (agent, skill, capacity), and `SignInError` when he is
@@ -392,33 +402,4 @@ class Router:
             if found is None:
                 raise UnknownNameError("agent", agent, self.plan.agents, where="sign_in")
             agent = found
-        return SigningIn(self._seating, agent, ready=ready)
-
-    # --- looking --------------------------------------------------------------------------
-    # These read the engine as it is now, which may be one frame ahead of a slow journal.
-
-    def statistics(self) -> Statistics:
-        """Counts and times per queue and channel."""
-        return self._engine.statistics()
-
-    def explain(self, interaction_id: str) -> Explanation:
-        """Why an open interaction is where it is; raises `UnknownNameError` for another."""
-        return self._engine.explain(interaction_id)
-
-    def interaction(self, interaction_id: str) -> Interaction | None:
-        """A picture of an open interaction; None when it has ended or never was."""
-        return self._engine.interaction(interaction_id)
-
-    def interactions(self) -> list[Interaction]:
-        """Pictures of all open interactions, oldest first. O(open), so not on every event."""
-        return self._engine.interactions()
-
-    # These two show what is durable and told, as the desks do.
-
-    def offer(self, interaction_id: str) -> Offer | None:
-        """The open offer of an interaction, at whosever desk; None when there is none."""
-        return self._desks.offer(interaction_id)
-
-    def assignment(self, interaction_id: str) -> Assignment | None:
-        """Who has an interaction and in which state; None when nobody has it."""
-        return self._desks.assignment(interaction_id)
+        return SigningIn(self._seating, agent, ready=ready, lease_ms=lease_ms)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from ..engine.visible import parked_by, visible_to
 from ..errors import RouterClosedError, SignInError
-from ..events import ChangeAgent, Command, CommandRejected, Event, SetReady, SignIn, SignOut
-from ..model import Agent
+from ..events import (
+    ChangeAgent,
+    Command,
+    CommandRejected,
+    Event,
+    RejectReason,
+    Renew,
+    SetReady,
+    SignIn,
+    SignOut,
+)
+from ..model import Agent, Interaction
+from .answers import Answer, Refused, done
 from .checks import checked
 from .desk import Desk
 from .door import Door
 from .ledger import Decided, Ledger
-from .offer import done
 
 __all__ = ["Seating"]
 
@@ -29,9 +40,9 @@ class Seating:
         """Whether the agent is signed in at this desk, by the latest decision."""
         return self._ledger.seats.get(desk.agent.id) is desk
 
-    async def seat(self, agent: Agent, *, ready: bool) -> Desk:
+    async def seat(self, agent: Agent, *, ready: bool, lease_ms: int | None) -> Desk:
         """Sign an agent in. Cancelled: he is not signed in."""
-        command = checked(SignIn(agent, ready))
+        command = checked(SignIn(agent, ready, lease_ms))
         ledger = self._ledger
         await self._door.acquire()
         left = ledger.seats.get(agent.id)
@@ -58,6 +69,7 @@ class Seating:
                 await self._door.send(ChangeAgent(agent))
             if ready:
                 await self._door.send(SetReady(agent.id))
+            await self._door.send(Renew(agent.id))  # refused when he has no lease
         except BaseException:
             desk.orphan = True
             raise
@@ -67,10 +79,20 @@ class Seating:
         """The desk of an agent who was signed in before a restart."""
         return Desk(self, agent, orphan=True)
 
-    async def unseat(self, desk: Desk, reason: str) -> bool:
-        """Sign a desk out; False when its agent has left it already."""
+    async def unseat(self, desk: Desk, reason: str) -> Answer:
+        """Sign a desk out; refused when its agent has left it already."""
         decided = self._sign_out(desk, reason)
-        return decided is not None and done(await self._ledger.wait(decided))
+        if decided is None:
+            return Refused(RejectReason.NOT_SIGNED_IN)
+        return done(await self._ledger.wait(decided))
+
+    def visible(self, desk: Desk) -> list[Interaction]:
+        """What its agent may pick, in order."""
+        return visible_to(self._ledger.engine, desk.agent.id) if self.is_current(desk) else []
+
+    def parked(self, desk: Desk) -> list[Interaction]:
+        """What its agent set aside."""
+        return parked_by(self._ledger.engine, desk.agent.id) if self.is_current(desk) else []
 
     def _sign_out(self, desk: Desk, reason: str) -> Decided | None:
         """Decide it at once and without a place, so that nothing can come between."""

@@ -1,0 +1,66 @@
+"""What can be read off a router. One half of `Router`: nothing here changes anything."""
+
+from __future__ import annotations
+
+from ..engine import Engine, Explanation, Statistics
+from ..journal import Journal
+from ..model import Interaction
+from ..observe.timeline import Timeline
+from .assignment import Assignment
+from .desks import Desks
+from .history import read_timeline
+from .offer import Offer
+
+__all__ = ["Overview"]
+
+
+class Overview:
+    """Numbers, pictures, explanations, timelines."""
+
+    journal: Journal
+    _engine: Engine
+    _desks: Desks
+
+    # These read the engine as it is now, which may be one frame ahead of a slow journal.
+
+    def statistics(self) -> Statistics:
+        """Counts and times per queue and channel."""
+        return self._engine.statistics()
+
+    def explain(self, interaction_id: str) -> Explanation:
+        """Why an open interaction is where it is; raises `UnknownNameError` for another."""
+        return self._engine.explain(interaction_id)
+
+    def interaction(self, interaction_id: str) -> Interaction | None:
+        """A picture of an open interaction; None when it has ended or never was."""
+        return self._engine.interaction(interaction_id)
+
+    def interactions(self) -> list[Interaction]:
+        """Pictures of all open interactions, oldest first. O(open), so not on every event."""
+        return self._engine.interactions()
+
+    # These show what is durable and told, as the desks do.
+
+    def offer(self, interaction_id: str) -> Offer | None:
+        """The oldest open offer of an interaction, at whosever desk; None when there is none."""
+        return next(iter(self._desks.offers(interaction_id)), None)
+
+    def offers(self, interaction_id: str) -> tuple[Offer, ...]:
+        """Its open offers, oldest first: several where the queue's ``offers`` says so."""
+        return self._desks.offers(interaction_id)
+
+    def assignment(self, interaction_id: str) -> Assignment | None:
+        """Who has an interaction and in which state; None when nobody has it."""
+        return self._desks.assignment(interaction_id)
+
+    async def timeline(
+        self, conversation_id: str | None = None, *, interaction_id: str | None = None
+    ) -> Timeline:
+        """Everything about one conversation over all its channels: what was said, who had it.
+
+        ``conversation_id`` is that of an `Interaction`; with ``interaction_id`` it is the
+        conversation of the last interaction of that id. Reads the journal: O(journal), on
+        demand; what the journal no longer keeps is missing. Raises `UsageError` unless one of
+        the two is given, `JournalError`.
+        """
+        return await read_timeline(self.journal, conversation_id, interaction_id=interaction_id)
