@@ -19,6 +19,7 @@ OmnirouteError
     `-- JournalError          an append or a read failed; the router stops
         |-- CorruptJournalError   a record or a snapshot is damaged; says which, and how
         |-- FencedError           another writer has taken over
+        |-- VaultError            the keys of a sealed journal cannot be had: another master key
         |-- JournalFullError      no room is left; nothing was written
         |-- PositionTakenError    of a store: a record is there already
         `-- AppendUnknownError    of a store: the answer was lost
@@ -54,6 +55,7 @@ __all__ = [
     "SignatureError",
     "UnknownNameError",
     "UsageError",
+    "VaultError",
     "nearest",
 ]
 
@@ -221,6 +223,10 @@ class FencedError(JournalError):
         self.by_epoch = by_epoch
         self.by = by
         super().__init__(f"fenced: {by} writes with epoch {by_epoch}, this writer has {epoch}")
+
+
+class VaultError(JournalError):
+    """The keys that a journal was sealed with cannot be had; the journal itself is whole."""
 
 
 class JournalFullError(JournalError):
