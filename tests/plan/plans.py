@@ -9,6 +9,7 @@ from omniroute.model import Agent, Channel
 from omniroute.plan import (
     Accelerating,
     Access,
+    Callback,
     Capacity,
     Delivery,
     HeadStart,
@@ -17,14 +18,17 @@ from omniroute.plan import (
     HoursCalendar,
     HoursException,
     Interval,
+    LastAgent,
     Limits,
     NewestFirst,
     OnExpiry,
     OnRequeue,
+    Overflow,
     Plan,
     Queue,
     Refusal,
     RefusalRule,
+    Scope,
     ServiceLevel,
     Skill,
     Step,
@@ -40,24 +44,59 @@ from plan import worlds
 names = st.text(min_size=1, max_size=8)
 milliseconds = st.integers(1, 10**9)
 expressions = st.none() | worlds.agent_trees.map(lambda tree: parse(worlds.source(tree)))
+outlooks = st.none() | worlds.queue_trees.map(lambda tree: parse(worlds.source(tree), Scope.QUEUE))
 skills = st.lists(st.sampled_from(worlds.SKILLS), max_size=3, unique=True)
+
+
+short = st.text(max_size=6)
+
+
+def overflows(queue_names):
+    """Rules that lead to one of these queues."""
+    return st.builds(
+        Overflow,
+        when=outlooks,
+        queue=st.sampled_from([None, *queue_names]),
+        priority=st.none() | st.integers(0, 99),
+        requirement=expressions,
+        open_access=st.booleans(),
+        reject=st.none() | short,
+        hint=short,
+    )
+
+
+def steps(**ends):
+    return st.builds(
+        Step,
+        requirement=expressions,
+        drop=skills | st.just(["*"]),
+        skip_if_nobody=st.booleans(),
+        only_if=outlooks,
+        **ends,
+    )
 
 
 @st.composite
 def ladders(draw):
-    steps = [
-        draw(
-            st.builds(
-                Step,
-                requirement=expressions,
-                drop=skills | st.just(["*"]),
-                skip_if_nobody=st.booleans(),
-                **{end: milliseconds},
-            )
+    ends = draw(st.lists(st.sampled_from(["for_ms", "until_ms"]), max_size=3))
+    return [*(draw(steps(**{end: milliseconds})) for end in ends), draw(steps())]
+
+
+@st.composite
+def with_overflow(draw, queues):
+    """The same queues, which overflow into each other."""
+    rules = overflows([q.name for q in queues])
+    return [
+        attrs.evolve(
+            queue,
+            overflow=draw(st.lists(rules, max_size=2)),
+            ladder=[
+                attrs.evolve(step, overflow=draw(st.none() | rules) if number else None)
+                for number, step in enumerate(queue.ladder)
+            ],
         )
-        for end in draw(st.lists(st.sampled_from(["for_ms", "until_ms"]), max_size=3))
+        for queue in queues
     ]
-    return [*steps, draw(st.builds(Step, requirement=expressions, drop=skills))]
 
 
 counts = st.integers(1, 10**6)
@@ -82,9 +121,16 @@ queues = st.builds(
     offer_timeout_ms=milliseconds,
     on_expiry=st.sampled_from(OnExpiry),
     refusal=st.builds(Refusal, st.sampled_from(RefusalRule), milliseconds),
-    wrap_up=st.builds(WrapUp, st.sampled_from(WrapUpKind), st.integers(0, 10**6)),
+    wrap_up=st.builds(
+        WrapUp, st.sampled_from(WrapUpKind), st.integers(0, 10**6), st.integers(0, 10**6)
+    ),
     service_level=st.builds(ServiceLevel, st.integers(0, 10**6), st.integers(0, 100)),
     max_waiting=counts,
+    max_wait_ms=st.none() | milliseconds,
+    return_ms=milliseconds,
+    last_agent=st.none() | st.builds(LastAgent, milliseconds, milliseconds),
+    callback=st.builds(Callback, counts, milliseconds, st.integers(0, 10**6)),
+    codes=st.lists(short, max_size=2),
 )
 days = st.builds(Interval, st.integers(0, 1438), st.just(1439)).map(lambda i: [i])
 WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -147,6 +193,7 @@ attribute_values |= st.lists(st.text(max_size=5), max_size=3).map(tuple)
 def plans(draw):
     tables = draw(st.lists(queues, max_size=3, unique_by=lambda q: q.name))
     opening = draw(st.lists(hours_tables, max_size=2, unique_by=lambda h: h.name))
+    tables = draw(with_overflow(tables))
     if opening:
         tables = [attrs.evolve(q, hours=opening[-1].name) for q in tables]
     found = draw(st.lists(capacities(), max_size=2, unique_by=lambda c: c.name))
@@ -165,6 +212,7 @@ def plans(draw):
         rule = st.builds(
             TriageRule,
             queue=st.sampled_from([q.name for q in tables]),
+            split=st.dictionaries(st.sampled_from([q.name for q in tables]), st.integers(1, 33)),
             when=st.none() | conditions,
             priority=st.none() | st.integers(0, 99),
             requirement=expressions,
@@ -180,5 +228,13 @@ def plans(draw):
         agents=draw(st.lists(agent, max_size=2, unique_by=lambda a: a.id)),
         triage=rules,
         hours=opening,
-        limits=Limits(dedupe_ms=draw(milliseconds), max_lanes=draw(counts)),
+        limits=draw(
+            st.builds(
+                Limits,
+                dedupe_ms=milliseconds,
+                max_lanes=counts,
+                max_set_aside=counts,
+                max_last_agents=counts,
+            )
+        ),
     )

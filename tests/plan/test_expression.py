@@ -29,6 +29,13 @@ def test_a_message_expression_means_what_the_slow_evaluator_says(tree, messages)
     assert [matches(message) for message in messages] == expected
 
 
+@given(worlds.queue_trees, st.lists(worlds.outlooks, min_size=1, max_size=8))
+def test_a_queue_expression_means_what_the_slow_evaluator_says(tree, outlooks):
+    matches = parse(worlds.source(tree), Scope.QUEUE).matches
+    expected = [worlds.holds(tree, outlook) for outlook in outlooks]
+    assert [matches(outlook) for outlook in outlooks] == expected
+
+
 ANNA = Agent(
     id="anna",
     skills={"billing": 5, "lang:de": 10, "in": 1, "trainee": 0},

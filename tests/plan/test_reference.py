@@ -10,6 +10,7 @@ from omniroute.model import Agent
 from omniroute.plan import (
     Accelerating,
     Access,
+    Callback,
     Capacity,
     Code,
     DispositionAction,
@@ -19,8 +20,10 @@ from omniroute.plan import (
     HoursCalendar,
     HoursException,
     Identity,
+    LastAgent,
     Limits,
     OnExpiry,
+    Overflow,
     Queue,
     Refusal,
     RefusalRule,
@@ -112,7 +115,7 @@ TABLES = [
     ),
     (
         "| Key of `wrap_up` |",
-        {"kind", "duration_s"},
+        {"kind", "duration_s", "max_extension_s"},
         "[queues.a.wrap_up]\nkind='timed'\n{}",
         lambda p: p.queues["a"].wrap_up,
         WrapUp("timed"),
@@ -123,6 +126,27 @@ TABLES = [
         "[queues.a.service_level]\n{}",
         lambda p: p.queues["a"].service_level,
         ServiceLevel(),
+    ),
+    (
+        "| Key of `last_agent` |",
+        {"within_s", "for_s"},
+        "[queues.a.last_agent]\n{}",
+        lambda p: p.queues["a"].last_agent,
+        LastAgent(),
+    ),
+    (
+        "| Key of `callback` |",
+        {"max_attempts", "retry_s", "pace_s"},
+        "[queues.a.callback]\n{}",
+        lambda p: p.queues["a"].callback,
+        Callback(),
+    ),
+    (
+        "## `[[queues.NAME.overflow]]`",
+        schema.OVERFLOW,
+        "[queues.a]\n[[queues.a.overflow]]\n{}",
+        lambda p: p.queues["a"].overflow[0],
+        Overflow(),
     ),
     (
         "## `[[queues.NAME.ladder]]`",
@@ -237,8 +261,16 @@ def test_every_word_of_the_language_is_documented():
     assert all(f"\\{name}" in EXPRESSIONS for name in ESCAPES)
 
 
+SECTIONS = {
+    Scope.AGENT: "## About agents",
+    Scope.MESSAGE: "## About messages",
+    Scope.QUEUE: "## About a queue",
+}
+
+
 def test_the_operators_of_each_field_are_as_documented():
-    for scope, heading in ((Scope.AGENT, "## About agents"), (Scope.MESSAGE, "## About messages")):
+    assert SECTIONS.keys() == set(Scope)
+    for scope, heading in SECTIONS.items():
         section = EXPRESSIONS.partition(heading)[2].partition("\n## ")[0]
         before = None
         for field, kind in FIELDS[scope].items():

@@ -5,6 +5,8 @@ as a person might (odd spacing, needless brackets, either quote), `holds` says w
 written from the reference page. Names and values come from tiny pools, so that they meet.
 """
 
+from typing import NamedTuple
+
 from hypothesis import strategies as st
 
 from omniroute.model import Agent, Attachment, Channel, Customer, Message
@@ -17,6 +19,7 @@ GROUPS = ["tier2", "Tier2", "a\tb"]
 ORDER = ["==", "!=", "<", "<=", ">", ">="]
 EQUALITY = ["==", "!=", "in", "not in"]
 FIELDS = {"subject": True, "text": True, "to": True, "language": True}
+NUMBERS = ("waiting", "signed_in", "ready", "ewt_s", "service_level")
 IDS = {"thread_id": False, "customer": False}
 
 integers = st.integers(-3, 12)
@@ -75,8 +78,16 @@ def trees(leaves, *, max_leaves=8):
 
 agent_trees = trees(agent_leaves)
 message_trees = trees(message_leaves)
+queue_trees = trees(
+    st.one_of(
+        of([*NUMBERS], ORDER, st.integers(-1, 4)),
+        of(["open", "draining", "nobody"], ["==", "!="], st.booleans()),
+    ).map(lambda c: ("field", *c))
+)
 scoped_trees = st.one_of(
-    st.tuples(agent_trees, st.just(Scope.AGENT)), st.tuples(message_trees, st.just(Scope.MESSAGE))
+    st.tuples(agent_trees, st.just(Scope.AGENT)),
+    st.tuples(message_trees, st.just(Scope.MESSAGE)),
+    st.tuples(queue_trees, st.just(Scope.QUEUE)),
 )
 
 values = st.one_of(
@@ -104,6 +115,27 @@ messages = st.builds(
     attributes=st.dictionaries(st.sampled_from(NAMES), values, max_size=3),
 )
 
+
+class Outlook(NamedTuple):
+    """How it stands with a queue; what is not known yet is None."""
+
+    waiting: int = 0
+    signed_in: int = 0
+    ready: int = 0
+    ewt_s: int | None = None
+    service_level: int | None = None
+    open: bool = True
+    draining: bool = False
+    nobody: bool = False
+
+
+outlooks = st.builds(
+    Outlook,
+    *(st.integers(0, 3) for _ in range(3)),
+    st.none() | st.integers(0, 3),
+    st.none() | st.integers(0, 3),
+    *(st.booleans() for _ in range(3)),
+)
 
 # --- writing it down --------------------------------------------------------------------
 
@@ -140,7 +172,7 @@ def source(tree, draw=lambda options: options[0]):
             return draw([name, f"{name} >= 1"])
     elif kind == "attr":
         name = f"attr({quoted(name, mark)})" if " " in name else f"attr.{name}"
-    elif (operator, value) == ("==", True):
+    elif operator == "==" and value is True:
         return draw([name, f"{name}{gap}=={gap}true"])
     return f"{name}{gap}{operator}{gap}{literal(value, mark)}"
 

@@ -185,6 +185,7 @@ class _Loader:
                 found.append(queue)
                 self.faults += resolve.faults_of_queue(queue, self.skills, self.bounds, here.where)
                 self.faults += resolve.faults_of_hours(queue, self.hours_names, here.where)
+                self.faults += resolve.faults_of_overflow(queue, self.queue_names, here.where)
         return found
 
     def read_hours(self) -> dict[str, Hours]:
