@@ -33,11 +33,12 @@ MAY_IMPORT = {
     "simulation": ROUTING | {"journal"},
     "observe": GROUND,
     "router": SHELL,
-    "web": SHELL,
+    "cluster": SHELL,
+    "web": SHELL | {"cluster"},
     "testing": SHELL | {"simulation"},
     "__init__": SHELL | {"simulation"},
     "cli": SHELL | {"importers", "simulation", "web", "__init__"},
-    "__main__": SHELL | {"simulation", "web", "__init__", "cli"},
+    "__main__": SHELL | {"simulation", "cluster", "web", "__init__", "cli"},
 }
 
 #: The rooms that are values in, values out: same inputs, same outputs, on any machine.

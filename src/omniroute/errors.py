@@ -13,11 +13,13 @@ OmnirouteError
 `-- RouterError               the running router cannot do it now
     |-- RouterClosedError     not started, closed, or stopped by a failure (its cause is chained)
     |-- RouterBusyError       the inbox is full; try again later (also TimeoutError)
+    |-- NoOwnerError          of a cluster: nobody owns the partition at the moment
     |-- SignInError           the agent is signed in already, or too many are
     |-- MeetingError          the meeting provider gave no link; nothing has changed
     `-- JournalError          an append or a read failed; the router stops
         |-- CorruptJournalError   a record or a snapshot is damaged; says which, and how
         |-- FencedError           another writer has taken over
+        |-- VaultError            the keys of a sealed journal cannot be had: another master key
         |-- JournalFullError      no room is left; nothing was written
         |-- PositionTakenError    of a store: a record is there already
         `-- AppendUnknownError    of a store: the answer was lost
@@ -40,6 +42,7 @@ __all__ = [
     "JournalFullError",
     "MeetingError",
     "MissingExtraError",
+    "NoOwnerError",
     "OmnirouteError",
     "PayloadError",
     "PayloadTooLargeError",
@@ -52,6 +55,7 @@ __all__ = [
     "SignatureError",
     "UnknownNameError",
     "UsageError",
+    "VaultError",
     "nearest",
 ]
 
@@ -169,6 +173,13 @@ class RouterBusyError(RouterError, TimeoutError):
     """The inbox is full. Nothing was recorded; the sender should try again later."""
 
 
+class NoOwnerError(RouterError, TimeoutError):
+    """Nobody owned the partition for as long as the caller waited; the command may have happened.
+
+    Every command but a sign-in may be sent again: its repeat gives the same answer.
+    """
+
+
 class SignInError(RouterError):
     """The agent cannot be signed in now; ``reason`` is the `RejectReason` as text."""
 
@@ -212,6 +223,10 @@ class FencedError(JournalError):
         self.by_epoch = by_epoch
         self.by = by
         super().__init__(f"fenced: {by} writes with epoch {by_epoch}, this writer has {epoch}")
+
+
+class VaultError(JournalError):
+    """The keys that a journal was sealed with cannot be had; the journal itself is whole."""
 
 
 class JournalFullError(JournalError):

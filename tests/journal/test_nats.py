@@ -160,7 +160,7 @@ def test_a_url_names_servers_journal_and_what_is_known_of_them():
         "nats://u:secret@a:1,b:2?journal=north&replicas=3&monitor=http://a:3,http://b:4&credentials=f"
     )
     assert address.servers == ("nats://u:secret@a:1", "nats://u:secret@b:2")
-    assert (address.journal, address.replicas, address.credentials) == ("north", 3, "f")
+    assert (address.name, address.replicas, address.credentials) == ("north", 3, "f")
     assert address.monitors == ("http://a:3", "http://b:4")
     assert "secret" not in address.place
 

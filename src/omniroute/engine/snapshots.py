@@ -147,16 +147,7 @@ def dump(state: State) -> bytes:
             for record in sorted(state.interactions.values(), key=lambda record: record.seq)
         ),
         agents=tuple(
-            _Agent(
-                record.agent,
-                record.presence,
-                record.idle,
-                record.last_offer,
-                tuple(sorted(record.taken.items())),
-                record.lease_ms,
-                record.lease_timer,
-                record.tally.row(),
-            )
+            _agent(record)
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
         timers=tuple(
@@ -196,6 +187,19 @@ def dump(state: State) -> bytes:
         intervals=_intervals(state),
     )
     return msgspec.msgpack.encode(picture)
+
+
+def _agent(record: AgentRecord) -> _Agent:
+    return _Agent(
+        record.agent,
+        record.presence,
+        record.idle,
+        record.last_offer,
+        tuple(sorted(record.taken.items())),
+        record.lease_ms,
+        record.lease_timer,
+        record.tally.row(),
+    )
 
 
 def plan_text(data: bytes) -> str | None:

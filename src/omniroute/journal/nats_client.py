@@ -41,7 +41,7 @@ class NatsAddress(msgspec.Struct, frozen=True):
     """What a ``nats://`` URL says. ``place`` is for messages: it has no passwords."""
 
     servers: tuple[str, ...]
-    journal: str
+    name: str
     replicas: int
     monitors: tuple[str, ...]
     durability: str
@@ -49,25 +49,25 @@ class NatsAddress(msgspec.Struct, frozen=True):
     place: str
 
 
-def parse_nats(url: str) -> NatsAddress:
+def parse_nats(url: str, kind: str = "journal") -> NatsAddress:
     """Read ``nats://user:password@a:4222,b:4222?journal=north&replicas=3&monitor=http://a:8222``.
 
-    Raises `UsageError` for what it does not know.
+    ``kind`` is the option that names what is kept there. Raises `UsageError` for what it does not know.
     """
     parts = urlsplit(url)
     options = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
-    journal = options.pop("journal", "router")
+    name = options.pop(kind, "router")
     replicas = options.pop("replicas", "1")
     monitors = tuple(filter(None, options.pop("monitor", "").split(",")))
     durability = options.pop("durability", "checked")
     credentials = options.pop("credentials", None)
     if not parts.netloc or parts.path.strip("/"):
-        raise UsageError(f"{url!r}: write nats://host:4222?journal=name")
+        raise UsageError(f"{url!r}: write nats://host:4222?{kind}=name")
     if options:
-        known = "journal, replicas, monitor, durability, credentials"
+        known = f"{kind}, replicas, monitor, durability, credentials"
         raise UsageError(f"unknown in a nats URL: {', '.join(sorted(options))}; known: {known}")
-    if not _NAME.fullmatch(journal):
-        raise UsageError(f"journal={journal!r}: letters, digits, - and _, 64 at most")
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{kind}={name!r}: letters, digits, - and _, 64 at most")
     if replicas not in ("1", "3", "5"):
         raise UsageError(f"replicas={replicas!r}: 1, 3 or 5")
     if durability not in _DURABILITIES:
@@ -77,12 +77,12 @@ def parse_nats(url: str) -> NatsAddress:
     label = "" if durability == "checked" else f"&durability={durability}"
     return NatsAddress(
         servers=tuple(f"nats://{before}{host}" for host in hosts.split(",")),
-        journal=journal,
+        name=name,
         replicas=int(replicas),
         monitors=monitors,
         durability=durability,
         credentials=credentials,
-        place=f"nats://{hosts}?journal={journal}{label}",
+        place=f"nats://{hosts}?{kind}={name}{label}",
     )
 
 

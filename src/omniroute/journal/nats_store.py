@@ -76,7 +76,7 @@ class NatsStore:
         require_nats()
         self._address = parse_nats(url)
         self.place = self._address.place
-        name = self._address.journal
+        name = self._address.name
         self._log = f"omniroute.{name}.log"
         self._snapshot = f"omniroute.{name}.snapshot"
         self._stream = f"OMNIROUTE_{name}"

@@ -172,6 +172,18 @@ class EventLog:
         """The journal is whole, but a recovery takes longer until a snapshot can be made."""
         self._log.warning("snapshot_failed", error=type(error).__name__)
 
+    def partition_taken(self, partition: str, epoch: int) -> None:
+        """This member of a cluster holds the lease of a partition."""
+        self._log.info("partition_taken", partition=partition, epoch=epoch)
+
+    def partition_left(self, partition: str, epoch: int, failure: Exception | None) -> None:
+        """This member's router of a partition has stopped; with a failure, by itself."""
+        if failure is None:
+            self._log.info("partition_left", partition=partition, epoch=epoch, error="")
+        else:
+            error = type(failure).__name__
+            self._log.error("partition_left", partition=partition, epoch=epoch, error=error)
+
     def callback_failed(self, error: Exception) -> None:
         """The application's ``on_events`` raised; logged once for each type of exception."""
         if type(error) not in self._callback_errors:

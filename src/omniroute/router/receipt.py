@@ -27,6 +27,7 @@ class Outcome(enum.StrEnum):
     EDITED = "edited"  #: changed the text of a message of an open interaction
     REDACTED = "redacted"  #: took the content of a message out of an open interaction
     ENDED = "ended"  #: told that the customer has gone; the open interaction was ended
+    SPOOLED = "spooled"  #: of a cluster: kept on this machine until there is an owner
     IGNORED = "ignored"  #: means nothing for routing; only counted
 
 

@@ -112,6 +112,7 @@ class Router(Supervision, Overview):
         )
         self.journal = self._keeper.journal
         self._engine = Engine(plan)
+        self._given_plan = plan
         self._ledger = Ledger(
             self._engine,
             self.journal,
@@ -196,6 +197,9 @@ class Router(Supervision, Overview):
                 alarm = Alarm(ledger)
                 group.start_soon(alarm.run)
                 group.start_soon(self._keeper.run)
+                if self._engine.plan != self._given_plan:
+                    # It was changed at run time before this start; what is given now holds.
+                    await self.change_plan(self._given_plan, actor="start")
                 self._started.set()
                 task_status.started(self)
                 try:
