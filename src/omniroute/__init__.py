@@ -63,7 +63,7 @@ from .model import (
     Presence,
     UpdateKind,
 )
-from .observe.timeline import Timeline
+from .observe.timeline import Responsibility, Timeline, TimelineEntry
 from .plan import (
     Capacity,
     HeadStart,
@@ -169,6 +169,7 @@ __all__ = [
     "Refusal",
     "RefusalRule",
     "Refused",
+    "Responsibility",
     "Router",
     "RouterBusyError",
     "RouterClosedError",
@@ -185,6 +186,7 @@ __all__ = [
     "Strict",
     "TemplateMeetings",
     "Timeline",
+    "TimelineEntry",
     "TriageRule",
     "UnknownNameError",
     "UpdateKind",

@@ -45,7 +45,7 @@ def sign_in(agent: Agent, *, ready: bool = True) -> SignIn:
         (
             [sign_in(Agent(id="ben", skills={"billing": 2})), CHAT],
             Reason.NO_AGENT_QUALIFIED,
-            {"ben": Verdict.NOT_QUALIFIED},
+            {"ben": Verdict.NOT_AT_STEP},
         ),
         (
             [sign_in(Agent(id="carl", skills={"billing": 9}, capacity="phone")), CHAT],

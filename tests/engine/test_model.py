@@ -21,9 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from engine.cases import COMMANDS, GAPS_MS, NAMES, draw_agent, draw_plan, walk
 from engine.naive import NaiveEngine
-from engine.naive_room import has_room
+from engine.naive_verdicts import verdict
 from omniroute import events as ev
-from omniroute.engine import Engine, Verdict
+from omniroute.engine import Engine
 from omniroute.errors import UsageError
 from omniroute.model import Agent, Channel, InteractionState, Message
 from omniroute.plan import Capacity, Plan, Queue
@@ -55,21 +55,6 @@ def replayed(plan: Plan, events: list[ev.Event], now_ms: int) -> Engine:
         engine.apply(event)
     assert engine.receive(ev.Tick(), now_ms) == []
     return engine
-
-
-def verdict(naive: NaiveEngine, agent_id: str, interaction_id: str) -> Verdict:
-    item, person = naive.items[interaction_id], naive.people[agent_id]
-    if agent_id in (item.agent_id, *item.asked.values()):
-        return Verdict.CHOSEN
-    if not (naive.satisfies(person, item) and naive.has_access(person, item)):
-        return Verdict.NOT_QUALIFIED
-    if not has_room(naive.capacity(person), [], item.messages[0].channel):
-        return Verdict.OTHER_CHANNELS
-    if not person.ready:
-        return Verdict.NOT_READY
-    if agent_id in item.barred:
-        return Verdict.DECLINED
-    return Verdict.ELIGIBLE if naive.has_room(person, item) else Verdict.NO_ROOM
 
 
 class EngineAgainstModel(RuleBasedStateMachine):

@@ -49,7 +49,7 @@ def test_the_ladder_relaxes_until_chloe_may_take_the_call():
         "20 s  step 1: all_busy; needs claims and claims >= 4 and lang:fr >= 5",
         "60 s  step 2: offered; needs claims",
     ]
-    assert lines[1:4] == ["anna: no_room", "ben: not_qualified", "chloe: not_qualified"]
+    assert lines[1:4] == ["anna: no_room", "ben: not_at_step", "chloe: not_at_step"]
     assert lines[-3:] == ["anna: no_room", "ben: not_ready", "chloe: chosen"]
 
 

@@ -108,7 +108,7 @@ TABLES = [
     ),
     (
         "| Key of `refusal` |",
-        {"rule", "after_s"},
+        {"rule", "after_s", "overflow"},
         "[queues.a.refusal]\nrule='after'\n{}",
         lambda p: p.queues["a"].refusal,
         Refusal("after"),

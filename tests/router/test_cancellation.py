@@ -73,7 +73,9 @@ customers = st.lists(
     max_size=6,
 )
 answers = st.sampled_from(["accept", "decline", "ignore"])
-ends = st.sampled_from(["complete", "requeue", "hold", "leave"])
+ends = st.sampled_from(
+    ["complete", "requeue", "hold", "leave", "park", "transfer", "hand_over", "escalate"]
+)
 turn = st.tuples(answers, patience_ms, ends, patience_ms)
 agents = st.lists(
     st.fixed_dictionaries(
@@ -154,7 +156,11 @@ class Day:
     async def end(self, assignment, end, patience_ms):
         if end == "leave":
             return
-        await self.call(patience_ms, getattr(assignment, end))
+        if end == "hand_over":
+            await self.call(patience_ms, lambda: assignment.consult(queue="support"))
+        call = getattr(assignment, end)
+        arguments = {"transfer": {"queue": "support"}, "escalate": {"channel": "voice"}}
+        await self.call(patience_ms, lambda: call(**arguments.get(end, {})))
         if end == "hold":
             await assignment.resume()
         if not assignment.closed:
@@ -180,6 +186,7 @@ def audit(journal, day):
         event.message.message_id
         for event in events
         if type(event).__name__ in {"Queued", "MessageAppended"}
+        and getattr(event, "parent_id", None) is None  # what an agent opens is no message
     )
     assert kept == Counter(dict.fromkeys(day.receipts, 1))
     for receipts in day.receipts.values():
@@ -191,7 +198,8 @@ def audit(journal, day):
     total = statistics.total
     at_hand = statistics.offered + statistics.engaged + statistics.held + statistics.wrap_up
     assert at_hand == 0  # every agent has left
-    assert total.queued == statistics.waiting + total.completed
+    is_open = statistics.waiting + statistics.parked
+    assert total.queued == is_open + total.completed + total.cancelled
     assert statistics.agents_signed_in == 0
 
 
@@ -209,6 +217,7 @@ async def live_through(journal, inbox_limit, customer_scripts, agent_scripts, na
         assert router._ledger.seats == {}
         assert router._desks._offers == {}
         assert router._desks._assignments == {}
+        assert set(router._desks._consultations) <= {each.id for each in router.interactions()}
     return day
 
 

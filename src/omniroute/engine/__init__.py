@@ -3,7 +3,8 @@
 from .core import Engine
 from .dispositions import command_of
 from .estimates import ExpectedWait
-from .explain import Candidate, Explanation, Reason, Verdict
+from .explain import Candidate, Explanation, OpenOffer, Reason, Verdict
+from .explain_offer import OfferExplanation, Rated, Rival, Rule
 from .statistics import Counts, GroupCounts, IntervalStatistics, QueueStatistics, Statistics
 
 __all__ = [
@@ -14,8 +15,13 @@ __all__ = [
     "Explanation",
     "GroupCounts",
     "IntervalStatistics",
+    "OfferExplanation",
+    "OpenOffer",
     "QueueStatistics",
+    "Rated",
     "Reason",
+    "Rival",
+    "Rule",
     "Statistics",
     "Verdict",
     "command_of",

@@ -29,10 +29,10 @@ from ..events import (
 )
 from ..model import InteractionState, Presence
 from ..plan import Delivery, OnExpiry, OnRequeue, WrapUpKind
-from . import apply, aside, handing, ladder, lookup, matching, presence
+from . import apply, aside, handing, ladder, lookup, matching, presence, refusals
 from .capacity import CHANNEL_BIT
 from .lookup import WITH_CUSTOMER
-from .matching import Events, after_refusal, again_at_ms, exhausted, feed, rematch, revoke
+from .matching import Events, again_at_ms, exhausted, feed, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import Timer
@@ -81,7 +81,7 @@ def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
     event = Declined(at_ms, offer.id, record.id, agent.id, command.reason, again)
     apply.declined(state, event)
     out.append(event)
-    after_refusal(state, record, agent, at_ms, out)
+    refusals.after_refusal(state, record, agent, at_ms, out)
 
 
 def withdraw(state: State, command: Revoke, at_ms: int, out: Events) -> None:
@@ -91,7 +91,7 @@ def withdraw(state: State, command: Revoke, at_ms: int, out: Events) -> None:
         return
     again = again_at_ms(offer.record.queue.plan, at_ms)
     revoke(state, offer, RevokeReason.WITHDRAWN, at_ms, out, again)
-    after_refusal(state, offer.record, offer.agent, at_ms, out)
+    refusals.after_refusal(state, offer.record, offer.agent, at_ms, out)
 
 
 def offer_expired(state: State, timer: Timer, out: Events) -> None:
@@ -229,7 +229,7 @@ def requeue(state: State, command: Requeue, at_ms: int, out: Events) -> None:
         rematch(state, at_ms, out, agents=[agent, *freed])
         return
     ladder.catch_up(state, record, at_ms, out)
-    after_refusal(state, record, agent, at_ms, out, freed)
+    refusals.after_refusal(state, record, agent, at_ms, out, freed)
 
 
 def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:

@@ -33,6 +33,7 @@ from . import (
 from .apply import apply
 from .estimates import ExpectedWait, expected_wait
 from .explain import Explanation, explain
+from .explain_offer import OfferExplanation, explain_offer
 from .matching import Events
 from .replanning import PlanPreview, adopted, preview_of
 from .state import State
@@ -179,6 +180,19 @@ class Engine:
         if record is None:
             raise UnknownNameError("interaction", interaction_id, None)
         return explain(self._state, record)
+
+    def explain_offer(self, event: ev.Offered) -> OfferExplanation:
+        """Why this offer was made, asked just before it is applied. O(agents + waiting).
+
+        For the engine of a replay that has applied all events before this one. Raises
+        `UnknownNameError` when the interaction or the agent is not there.
+        """
+        state = self._state
+        if event.interaction_id not in state.interactions:
+            raise UnknownNameError("interaction", event.interaction_id, None)
+        if event.agent_id not in state.agents:
+            raise UnknownNameError("agent", event.agent_id, None)
+        return explain_offer(state, event)
 
     def interaction(self, interaction_id: str) -> Interaction | None:
         """A picture of an open interaction, or None when it has ended or never was."""

@@ -23,11 +23,10 @@ from ..events import (
 )
 from ..model import Channel, InteractionState, Message
 from ..plan import Queue, all_of, is_agent, not_agents, parse
-from . import apply, conduct, intake, ladder, lookup
+from . import apply, conduct, intake, ladder, lookup, refusals
 from .lookup import WITH_CUSTOMER
 from .matching import (
     Events,
-    after_refusal,
     again_at_ms,
     feed,
     place,
@@ -105,7 +104,7 @@ def transfer(state: State, command: Transfer, at_ms: int, out: Events) -> None:
     apply.transferred(state, event)
     out.append(event)
     ladder.begin(state, record, at_ms, out)
-    after_refusal(state, record, agent, at_ms, out, freed)
+    refusals.after_refusal(state, record, agent, at_ms, out, freed)
 
 
 def _with_target(

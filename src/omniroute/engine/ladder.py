@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from ..events import AccessWidened, RefusalsReset, StepReached
-from . import apply, overflow
-from .matching import Events, lift, place
+from . import apply, overflow, refusals
+from .matching import Events, place
 from .records import InteractionRecord
 from .state import State
 from .timers import Timer
@@ -33,7 +33,7 @@ def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: 
         event = StepReached(at_ms, record.id, number)
         apply.step_reached(state, event)
         out.append(event)
-        lift(state, record, at_ms, out)
+        refusals.lift(state, record, at_ms, out)
         if record.ladder[number].overflow is not None:
             overflow.on_step(state, record, at_ms, out)
 

@@ -14,7 +14,6 @@ from ..events import (
     Event,
     Offered,
     OfferKind,
-    RefusalsReset,
     RejectReason,
     Revoked,
     RevokeReason,
@@ -29,13 +28,10 @@ from .state import State
 __all__ = [
     "Events",
     "accept",
-    "after_refusal",
     "again_at_ms",
     "cancel",
     "exhausted",
     "feed",
-    "lift",
-    "lift_everywhere",
     "offer",
     "place",
     "rematch",
@@ -165,46 +161,9 @@ def again_at_ms(queue: Queue, at_ms: int) -> int | None:
     return UNTIL_RESET
 
 
-def after_refusal(
-    state: State,
-    record: InteractionRecord,
-    agent: AgentRecord,
-    at_ms: int,
-    out: Events,
-    others: Iterable[AgentRecord] = (),
-) -> None:
-    """An agent does not want it: end it, or clear the refusals, or find another agent.
-
-    ``others`` were freed with him.
-    """
-    if not exhausted(state, record, at_ms, out):
-        lift(state, record, at_ms, out)
-    rematch(state, at_ms, out, agents=[agent, *others], records=[record])
-
-
 def exhausted(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:
     """End an interaction that was offered too often and to nobody now; whether it was."""
     if record.offers < state.plan.limits.max_offers or record.held_by:
         return False
     cancel(state, record, RejectReason.OFFERS_EXHAUSTED.value, at_ms, out)
     return True
-
-
-def lift(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:
-    """Clear the refusals of an interaction that everybody has declined; whether it was."""
-    barred = record.barred
-    if barred is None or record.queue.plan.refusal.rule is not RefusalRule.ALL_DECLINED:
-        return False
-    for profile in state.need_at(record, record.step).profiles.values():
-        if any(agent_id not in barred for agent_id in profile.agents):
-            return False
-    event = RefusalsReset(at_ms, record.id)
-    apply.refusals_reset(state, event)
-    out.append(event)
-    return True
-
-
-def lift_everywhere(state: State, at_ms: int, out: Events) -> list[InteractionRecord]:
-    """The agents have changed: look again at everything that was refused."""
-    refused = sorted(state.refused.values(), key=lambda record: record.key)
-    return [record for record in refused if lift(state, record, at_ms, out)]

@@ -15,7 +15,7 @@ from .matching import Events, cancel, rematch, revoke_all
 from .records import AgentRecord, InteractionRecord, QueueRecord
 from .state import State
 
-__all__ = ["Outlook", "Wanted", "at_the_door", "holds", "on_step"]
+__all__ = ["Outlook", "Wanted", "act", "at_the_door", "holds", "on_step"]
 
 #: How often one interaction is moved on by its ladders at one moment.
 _MAX_HOPS = 8
@@ -161,8 +161,12 @@ def on_step(state: State, record: InteractionRecord, at_ms: int, out: Events) ->
     """Do what the step that it has just entered says, if that is to be done now."""
     rule = record.ladder[record.step].overflow
     assert rule is not None
-    if rule.when is not None and not holds(state, record, rule.when):
-        return
+    if rule.when is None or holds(state, record, rule.when):
+        act(state, record, rule, at_ms, out)
+
+
+def act(state: State, record: InteractionRecord, rule: Overflow, at_ms: int, out: Events) -> None:
+    """Do what a rule says with one that waits or is offered, and match who is freed by that."""
     if rule.reject is not None:
         agents = revoke_all(state, record, RevokeReason.CANCELLED, at_ms, out)
         cancel(state, record, rule.reject, at_ms, out)

@@ -22,8 +22,8 @@ from ..events import (
     SignOut,
 )
 from ..model import InteractionState, Presence
-from . import apply, aside, handing, intake, ladder, lookup
-from .matching import Events, exhausted, feed, lift_everywhere, rematch, revoke
+from . import apply, aside, handing, intake, ladder, lookup, refusals
+from .matching import Events, exhausted, feed, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import Timer
@@ -145,7 +145,7 @@ def let_go(
     event = SignedOut(at_ms, agent.id, reason)
     apply.signed_out(state, event)
     out.append(event)
-    return others, freed + lift_everywhere(state, at_ms, out)
+    return others, freed + refusals.lift_everywhere(state, at_ms, out)
 
 
 def set_ready(state: State, command: SetReady, at_ms: int, out: Events) -> None:
@@ -205,5 +205,5 @@ def change_agent(state: State, command: ChangeAgent, at_ms: int, out: Events) ->
             revoke(state, offer, RevokeReason.NOT_ELIGIBLE, at_ms, out)
             exhausted(state, record, at_ms, out)
             freed.append(record)
-    freed += lift_everywhere(state, at_ms, out)
+    freed += refusals.lift_everywhere(state, at_ms, out)
     rematch(state, at_ms, out, agents=[agent], records=freed)

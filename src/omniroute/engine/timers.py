@@ -128,6 +128,13 @@ class Timers:
         """Forget a timer; 0 or one that has fired is none. O(1)."""
         self.live_numbers.discard(number)
 
+    def deadline_of(self, number: int) -> int | None:
+        """When a live timer is due; None when there is no such. O(timers), on demand."""
+        if number not in self.live_numbers:
+            return None
+        entries = (*self._odd, *(e for fifo in self._fifos.values() for e in fifo.entries))
+        return next(entry[0] for entry in entries if entry[1] == number)
+
     def restore(self, timers: list[Timer], count: int) -> None:
         """Put saved timers back under their old numbers."""
         for timer in timers:

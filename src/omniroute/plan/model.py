@@ -152,10 +152,28 @@ class Step:
 
 @attrs.frozen
 class Refusal:
-    """The refusal policy of a queue."""
+    """The refusal policy of a queue.
+
+    ``overflow`` belongs to the rule ``all_declined``: what happens when all have, instead of
+    asking them again. It rejects the interaction or sends it to another queue.
+    """
 
     rule: RefusalRule = attrs.field(default=RefusalRule.NEVER_AGAIN, converter=choices.refusal_rule)
     after_ms: int = attrs.field(default=60_000, validator=at_least(1))
+    overflow: Overflow | None = attrs.field(
+        default=None, validator=attrs.validators.optional(one_of(Overflow))
+    )
+
+    def __attrs_post_init__(self) -> None:
+        rule = self.overflow
+        if rule is None:
+            return
+        if self.rule is not RefusalRule.ALL_DECLINED:
+            raise PlanError("overflow belongs to the rule all_declined", where="refusal")
+        if (rule.reject is None) == (rule.queue is None) or rule.when is not None:
+            raise PlanError(
+                "its overflow rejects or sends to a queue, without a condition", where="refusal"
+            )
 
 
 @attrs.frozen

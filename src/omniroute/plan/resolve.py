@@ -117,7 +117,9 @@ def faults_of_queue(
 
 
 def _overflow_rules(queue: Queue, where: str) -> Iterator[tuple[Overflow, str]]:
-    """The rules of a queue and of the steps of its ladder, each with its place."""
+    """The rules of a queue, of its refusals and of its ladder, each with its place."""
+    if queue.refusal.overflow is not None:
+        yield queue.refusal.overflow, f"{where}.refusal.overflow"
     for number, rule in enumerate(queue.overflow):
         yield rule, f"{where}.overflow[{number}]"
     for number, step in enumerate(queue.ladder):

@@ -297,9 +297,21 @@ _ACCELERATING = {
     "max_points": Key("max_points", *_INTEGER),
 }
 
+OVERFLOW = {
+    "when": Key("when", *_QUEUES),
+    "queue": Key("queue", *_NAME),
+    "priority": Key("priority", *_INTEGER),
+    "requirement": Key("requirement", *_AGENTS),
+    "open_access": Key("open_access", *_BOOLEAN),
+    "reject": Key("reject", *_TEXT),
+    "hint": Key("hint", *_TEXT),
+}
+
+
 _REFUSAL = {
     "rule": Key("rule", *_WORD, required=True),
     "after_s": Key("after_ms", *_DURATION),
+    "overflow": Key("overflow", *_table(Overflow, OVERFLOW)),
 }
 
 _WRAP_UP = {
@@ -326,16 +338,6 @@ _SERVICE_LEVEL = {
 }
 
 PLAN = {"name": Key("name", *_NAME)}
-
-OVERFLOW = {
-    "when": Key("when", *_QUEUES),
-    "queue": Key("queue", *_NAME),
-    "priority": Key("priority", *_INTEGER),
-    "requirement": Key("requirement", *_AGENTS),
-    "open_access": Key("open_access", *_BOOLEAN),
-    "reject": Key("reject", *_TEXT),
-    "hint": Key("hint", *_TEXT),
-}
 
 STEP = {
     "requirement": Key("requirement", *_AGENTS),

@@ -127,6 +127,7 @@ SUBJECTS: Final[dict[type, str]] = {
     ev.Scheduled: "interaction_id",
     ev.Unparked: "interaction_id",
     ev.HandedOver: "interaction_id",
+    ev.Reprioritized: "interaction_id",
     ev.Accepted: "offer_id",
     ev.BecameNotReady: "agent_id",
     ev.SignedOut: "agent_id",
@@ -141,19 +142,19 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, int, str, Work, str | int]] = []
+        self._heap: list[tuple[int, int, str, Any, str | int]] = []
         self._count = 0
 
-    def add(self, at_ms: int, kind: str, work: Work, subject: str | int = "") -> None:
-        """``kind`` says what should happen to ``work``; ``subject`` whom or which offer of it."""
+    def add(self, at_ms: int, kind: str, about: Any, subject: str | int = "") -> None:
+        """``kind`` says what should happen to ``about``; ``subject`` whom or which offer of it."""
         self._count += 1
-        heapq.heappush(self._heap, (at_ms, self._count, kind, work, subject))
+        heapq.heappush(self._heap, (at_ms, self._count, kind, about, subject))
 
-    def passed(self, now_ms: int) -> Iterator[tuple[int, str, Work, str | int]]:
+    def passed(self, now_ms: int) -> Iterator[tuple[int, str, Any, str | int]]:
         """Remove and yield those before ``now_ms``."""
         while self._heap and self._heap[0][0] < now_ms:
-            at_ms, _, kind, work, subject = heapq.heappop(self._heap)
-            yield at_ms, kind, work, subject
+            at_ms, _, kind, about, subject = heapq.heappop(self._heap)
+            yield at_ms, kind, about, subject
 
 
 class Books:
@@ -172,6 +173,7 @@ class Books:
         self.consults: dict[str, Work] = {}
         self.handing: dict[str, str] = {}
         self.starts: dict[str, int] = {}
+        self.draining: set[str] = set()
         self.lanes = Lanes()
         self.held_out = Lanes()
         self.touched: set[str] = set()
@@ -214,19 +216,26 @@ class Books:
         """Go on to ``now_ms``; every deadline before it must have been noticed."""
         self.check_duties()
         self.touched.clear()
-        for at_ms, kind, work, subject in self.deadlines.passed(now_ms):
-            stands = {
-                "offer": subject in work.offers,
-                "wrap_up": work.state is InteractionState.WRAP_UP and work.until_ms == at_ms,
-                "step": work.state in IN_LINE and work.step_end_ms == at_ms,
-                "opening": work.state in IN_LINE and work.opening_end_ms == at_ms,
-                "life": work.state in IN_LINE and work.life_end_ms == at_ms,
-                "aside": work.state in ASIDE and work.until_ms == at_ms,
-                "refusal": work.state in IN_LINE and work.barred.get(str(subject)) == at_ms,
-            }[kind]
-            if stands:
-                self.fail(Law.DEADLINE, f"the {kind} of {work.id!r} ended at {at_ms}, unnoticed")
+        for at_ms, kind, about, subject in self.deadlines.passed(now_ms):
+            if self._stands(at_ms, kind, about, subject):
+                name = about.agent.id if kind == "lease" else about.id
+                self.fail(Law.DEADLINE, f"the {kind} of {name!r} ended at {at_ms}, unnoticed")
         self.now_ms = now_ms
+
+    def _stands(self, at_ms: int, kind: str, about: Any, subject: str | int) -> bool:
+        """Whether what should have happened then had not become pointless."""
+        if kind == "lease":
+            here = self.desks.get(about.agent.id) is about
+            return here and bool(about.lease_until_ms == at_ms)
+        return {
+            "offer": subject in about.offers,
+            "wrap_up": about.state is InteractionState.WRAP_UP and about.until_ms == at_ms,
+            "step": about.state in IN_LINE and about.step_end_ms == at_ms,
+            "opening": about.state in IN_LINE and about.opening_end_ms == at_ms,
+            "life": about.state in IN_LINE and about.life_end_ms == at_ms,
+            "aside": about.state in ASIDE and about.until_ms == at_ms,
+            "refusal": about.state in IN_LINE and about.barred.get(str(subject)) == at_ms,
+        }[kind]
 
     def work(self, event: Any) -> Work:
         """The open interaction that the event is about, in a state in which it may happen."""

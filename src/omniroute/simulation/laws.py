@@ -18,6 +18,7 @@ from . import laws_messages as messages
 from .books import TAKEN, Books, Law
 from .laws_ladder import start
 from .laws_messages import is_full, read_message, read_sender
+from .laws_overflow import check_door
 from .works import Desk, Work
 
 __all__ = ["HANDLERS"]
@@ -35,6 +36,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
     _check_priority(books, event.priority)
     read_message(books, event)
     laws_aside.check_parent(books, event)
+    check_door(books, event)
     work = Work(
         id=event.interaction_id,
         seq=event.seq,
@@ -90,6 +92,8 @@ def _moved(books: Books, event: ev.Moved) -> None:
         books.fail(Law.ADMISSION, f"unknown queue {event.queue!r}")
     _check_priority(books, event.priority)
     books.figures.move(work, queue.name)
+    work.moves = work.moves + 1 if work.moved_ms == event.at_ms else 1
+    work.moved_ms = event.at_ms
     books.in_line[work.queue.name] -= 1
     books.in_line[queue.name] += 1
     work.enter(queue, ())
@@ -125,7 +129,34 @@ def _signed_in(books: Books, event: ev.SignedIn) -> None:
     agent, limit = event.agent, books.plan.limits.max_agents
     books.require(agent.id not in books.desks, Law.PRESENCE, "he is signed in")
     books.require(len(books.desks) < limit, Law.ADMISSION, f"at most {limit} agents")
-    books.desks[agent.id] = Desk(agent, books.plan.capacities[agent.capacity])
+    desk = Desk(agent, books.plan.capacities[agent.capacity], lease_ms=event.lease_ms)
+    books.desks[agent.id] = desk
+    if event.lease_ms is not None:
+        _lease(books, desk, event.at_ms + event.lease_ms)
+
+
+def _lease(books: Books, desk: Desk, until_ms: int) -> None:
+    desk.lease_until_ms = until_ms
+    books.deadlines.add(until_ms, "lease", desk)
+
+
+def _lease_renewed(books: Books, event: ev.LeaseRenewed) -> None:
+    desk = _desk(books, event.agent_id)
+    if desk.lease_ms is None:
+        books.fail(Law.PRESENCE, "he has no lease")
+    until_ms = event.at_ms + desk.lease_ms
+    books.require(event.until_ms == until_ms, Law.DEADLINE, f"not {until_ms}")
+    _lease(books, desk, until_ms)
+
+
+def _queue_drained(books: Books, event: ev.QueueDrained) -> None:
+    books.require(event.queue not in books.draining, Law.STATE, "it is drained")
+    books.draining.add(event.queue)
+
+
+def _queue_reopened(books: Books, event: ev.QueueReopened) -> None:
+    books.require(event.queue in books.draining, Law.STATE, "it is not drained")
+    books.draining.discard(event.queue)
 
 
 def _signed_out(books: Books, event: ev.SignedOut) -> None:
@@ -193,6 +224,9 @@ HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.Moved: _moved,
     ev.Abandoned: _taken_out,
     ev.Cancelled: _taken_out,
+    ev.QueueDrained: _queue_drained,
+    ev.QueueReopened: _queue_reopened,
+    ev.LeaseRenewed: _lease_renewed,
     ev.SignedIn: _signed_in,
     ev.SignedOut: _signed_out,
     ev.BecameReady: _became_ready,

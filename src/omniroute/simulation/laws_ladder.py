@@ -12,6 +12,7 @@ from .. import events as ev
 from ..events import RevokeReason
 from ..plan import RefusalRule
 from .books import Books, Law
+from .laws_overflow import holds, owe_overflow
 from .works import Work, openings
 
 __all__ = ["HANDLERS", "bar", "begin", "follow_up", "is_refused_by_all", "start"]
@@ -41,7 +42,7 @@ def follow_up(books: Books, work: Work) -> None:
 
 def start(books: Books, work: Work) -> None:
     """At the first step: it may be passed over."""
-    if _is_passed(books, work, 0):
+    if _is_passed(books, work, 0) is True:
         books.owe(ev.StepReached, work.id)
     follow_up(books, work)
 
@@ -52,38 +53,47 @@ def begin(work: Work, at_ms: int) -> None:
     work.step = work.opening = work.offered = 0
 
 
-def _is_passed(books: Books, work: Work, step: int) -> bool:
-    """Whether a step that is entered now is passed over at once."""
+def _is_passed(books: Books, work: Work, step: int) -> bool | None:
+    """Whether a step that is entered now is passed over at once; None: who knows."""
     rung = work.ladder[step]
     if step == len(work.ladder) - 1:
         return False
     if rung.until_ms is not None and work.arrived_at_ms + rung.until_ms <= books.now_ms:
         return True
     desks = books.desks.values()
-    return rung.skip_if_nobody and not any(work.admits(d.agent, step) for d in desks)
+    if rung.skip_if_nobody and not any(work.admits(d.agent, step) for d in desks):
+        return True
+    found = holds(books, work.queue, rung.only_if, work)
+    return None if found is None else not found
 
 
 def _step_reached(books: Books, event: ev.StepReached) -> None:
     work = books.work(event)
     between = range(work.step + 1, event.step)
     right = work.step < event.step < len(work.ladder)
-    right = right and all(_is_passed(books, work, step) for step in between)
+    right = right and all(_is_passed(books, work, step) is not False for step in between)
     books.require(right, Law.LADDER, f"it was at {work.step}")
     end_ms, is_new = work.step_end_ms, work.step_began_ms == event.at_ms
     over = end_ms is not None and end_ms <= event.at_ms
-    over = over or (is_new and _is_passed(books, work, work.step))
+    over = over or (is_new and _is_passed(books, work, work.step) is not False)
     books.require(over, Law.LADDER, f"step {work.step} ends at {end_ms}")
-    books.require(not _is_passed(books, work, event.step), Law.LADDER, "it is passed over")
+    passed = _is_passed(books, work, event.step)
+    books.require(passed is not True, Law.LADDER, "it is passed over")
     work.step, work.step_began_ms = event.step, event.at_ms
     books.move(work, event)
     _set_clocks(books, work)
+    owe_overflow(books, work)
 
 
 def _access_widened(books: Books, event: ev.AccessWidened) -> None:
     work = books.work(event)
     passed = work.passed(event.at_ms)
     right = work.opening < event.opening <= len(openings(work.queue))
-    right = right and event.opening == passed
+    opens_all = event.at_ms == work.arrived_at_ms and any(
+        rule.open_access for rule in work.queue.overflow
+    )
+    last = len(openings(work.queue))
+    right = right and (event.opening == passed or (opens_all and event.opening == last))
     books.require(right, Law.ACCESS, f"it was at {work.opening}, {passed} have passed")
     work.opening = event.opening
     books.move(work, event)

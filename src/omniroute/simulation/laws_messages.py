@@ -69,6 +69,12 @@ def rejected(books: Books, event: ev.Rejected) -> None:
     if event.reason is RejectReason.QUEUE_FULL:
         full = event.queue is not None and is_full(books, event.queue)
         books.require(full, Law.ADMISSION, "the queue is not full")
+    if event.reason is RejectReason.QUEUE_DRAINING:
+        books.require(event.queue in books.draining, Law.ADMISSION, "it is not draining")
+    if event.reason is RejectReason.OVERFLOW:
+        rules = books.plan.queues[event.queue].overflow if event.queue else ()
+        texts = [rule.reject for rule in rules]
+        books.require(event.text in texts, Law.ADMISSION, "no rule of the queue says so")
     if event.reason is RejectReason.SET_ASIDE_FULL:
         books.require(books.is_aside_full(), Law.ADMISSION, "there is room aside")
     if event.reason is RejectReason.SENDER_RATE:

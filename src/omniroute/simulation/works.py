@@ -117,6 +117,9 @@ class Work:
     extended_ms: int = 0
     is_callback: bool = False
     attempts: int = 0
+    #: when it was moved last, and how often at that moment
+    moved_ms: int = -1
+    moves: int = 0
     barred: dict[str, int] = attrs.field(factory=dict)
     #: ids of its messages; False: redacted
     texts: dict[str, bool] = attrs.field(factory=dict)
@@ -248,6 +251,8 @@ class Desk:
     ready: bool = False
     work: dict[int, Work] = attrs.field(factory=dict)
     taken: Counter[str] = attrs.field(factory=Counter)
+    lease_ms: int | None = None
+    lease_until_ms: int | None = None
 
     def has_room(self, channel: Channel) -> bool:
         """Whether one more of ``channel`` fits. O(what he carries)."""
