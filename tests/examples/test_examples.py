@@ -18,6 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from databases import postgres
+
+__all__ = ["postgres"]
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEMO = [sys.executable, str(EXAMPLES / "omnichannel_centre.py"), "--speed", "120"]
 
@@ -89,6 +93,14 @@ def test_the_simulated_day_finds_that_overflow_keeps_customers_and_breaks_no_law
     gain = lines[lines.index("abandonment") + 3]
     assert re.fullmatch(r" +difference +-[\d.]+ ± [\d.]+ %", gain)
     assert lines[-1].endswith("no law was broken.")
+
+
+def test_a_cluster_loses_nothing_when_an_owner_is_killed_and_another_frozen(postgres):
+    lines = [line.rsplit(maxsplit=1) for line in run("cluster.py").splitlines()]
+    figures = {words[0].strip(): words[-1] for words in lines if len(words) == 2}
+    assert int(figures["messages acknowledged"].replace(",", "")) > 100
+    for what in ("lost", "doubled", "written by an owner that was replaced"):
+        assert figures[what] == "0"
 
 
 def test_every_example_is_run_by_a_test():

@@ -113,7 +113,8 @@ class Exchange:
         raise NotImplementedError
 
     async def send_from(self, outbox, stream):
-        """Send what is put, in order; its putter never waits."""
+        """Send what is put, in order, and close; its putter never waits."""
         with suppress(*LOST):
             async for data in outbox:
                 await stream.send(data)
+        await stream.aclose()

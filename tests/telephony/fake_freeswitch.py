@@ -125,18 +125,26 @@ class FakeFreeSwitch(Exchange):
 
     # --- commands -------------------------------------------------------------------------
 
+    async def drop(self):
+        """Cut every connection to us, after what was said on it: no answer gets lost."""
+        for _, put in self.outboxes:
+            put.close()
+        self.outboxes.clear()
+
     async def speak(self, stream):
         put, outbox = anyio.create_memory_object_stream(1_000)
         subscribed = set()
         put.send_nowait(self.greeting)
         async with anyio.create_task_group() as group, put, outbox:
             group.start_soon(self.send_from, outbox, stream)
-            self.outboxes.append((subscribed, put))
+            connection = (subscribed, put)
+            self.outboxes.append(connection)
             try:
                 with suppress(*LOST):
                     await self._commands(stream, put, subscribed)
             finally:
-                self.outboxes.remove((subscribed, put))
+                if connection in self.outboxes:
+                    self.outboxes.remove(connection)
                 put.close()  # what was said is sent before the end
 
     async def _commands(self, stream, put, subscribed):

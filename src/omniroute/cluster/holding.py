@@ -31,7 +31,7 @@ from .partition import Owned, Partition
 __all__ = ["Holder"]
 
 #: How often a lease is renewed in its length, and how often the table is looked at.
-_BEATS = 4
+_BEATS = 5
 #: A member declines a partition for so many leases after it failed here.
 _DECLINED_LEASES = 10
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import anyio
 import msgspec
@@ -47,9 +47,13 @@ from .spool import Spool
 
 __all__ = ["Member"]
 
+_T = TypeVar("_T")
+
 #: How many leases an answer may take; then the owner is asked again, or another one.
 _ANSWER_LEASES = 2
 _RETRY_S = 0.05
+#: How many calls of other members may wait to be looked at.
+_CALLS = 10_000
 #: Tidings of durable events go out so often at most.
 _TIDINGS_S = 0.01
 _FOLLOW_S = 1.0
@@ -98,6 +102,7 @@ class Member:
             lease_s=self._lease_s,
             on_events=lambda name: self._tidings[name].set(),
         )
+        self._calls = anyio.create_memory_object_stream[tuple[wire.Call, str]](_CALLS)
         self._stack = AsyncExitStack()
         self._group: TaskGroup
 
@@ -109,10 +114,13 @@ class Member:
             for spool in self._spools.values():
                 await spool.open()
                 stack.push_async_callback(_shielded, spool)
+            for end in self._calls:
+                stack.callback(end.close)
             await self._coordinator.open(self.name, self._hear)
             stack.push_async_callback(_shielded, self._coordinator)
             self._group = await stack.enter_async_context(anyio.create_task_group())
             self._group.start_soon(self._holder.run)
+            self._group.start_soon(self._answers)
             for name in self._partitions:
                 self._group.start_soon(self._drain, name)
                 self._group.start_soon(self._tell, name)
@@ -220,6 +228,9 @@ class Member:
         plan = self._known(partition).plan
         command = _identified(command)
         spool = self._spools[partition]
+        owner = self.owner(partition)
+        if spool.size and owner is not None:  # what waits goes first, and soon
+            await self._while_owner(partition, owner, spool.emptied.wait())
         if not spool.size:
             with suppress(NoAnswerError):
                 return await self._ask(partition, command)
@@ -242,9 +253,33 @@ class Member:
             raise NoAnswerError("nobody owns it now")
         codec = self._codecs[partition]
         call = wire.Call(partition, wire.encoded(codec, command))
-        with anyio.move_on_after(_ANSWER_LEASES * self._lease_s):
-            return wire.events_of(codec, await self._coordinator.call(owner, wire.pack(call)))
-        raise NoAnswerError(f"{owner} did not answer in time")
+        asked = self._coordinator.call(owner, wire.pack(call))
+        answer = await self._while_owner(partition, owner, asked)
+        if answer is None:
+            raise NoAnswerError(f"{owner} did not answer in time")
+        return wire.events_of(codec, answer)
+
+    async def _while_owner(self, partition: str, owner: str, asked: Awaitable[_T]) -> _T | None:
+        """What is waited for; None when the owner changes before, or it takes too long."""
+        found: list[_T] = []
+        failures: list[RouterError] = []
+        async with anyio.create_task_group() as group:
+            group.cancel_scope.deadline = anyio.current_time() + _ANSWER_LEASES * self._lease_s
+
+            async def watch() -> None:
+                while self.owner(partition) == owner:
+                    await self.changed()
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch)
+            try:
+                found.append(await asked)
+            except RouterError as error:
+                failures.append(error)
+            group.cancel_scope.cancel()
+        for failure in failures:
+            raise failure
+        return found[0] if found else None
 
     async def _drain(self, partition: str) -> None:
         spool, codec = self._spools[partition], self._codecs[partition]
@@ -299,13 +334,17 @@ class Member:
         except msgspec.MsgspecError:
             return
         if isinstance(said, wire.Call):
-            if heard.reply_to is not None:
-                self._group.start_soon(self._answer, said, heard.reply_to)
+            with suppress(anyio.WouldBlock):  # too many: whoever asks asks again
+                self._calls[0].send_nowait((said, heard.reply_to or ""))
         elif said.partition:
             for follower in self._followers.get(said.partition, ()):
                 follower.tell()
         else:
             self._holder.wake()
+
+    async def _answers(self) -> None:
+        async for call, reply_to in self._calls[1]:
+            self._group.start_soon(self._answer, call, reply_to)
 
     async def _answer(self, call: wire.Call, reply_to: str) -> None:
         answer = await self._carry_out(call)

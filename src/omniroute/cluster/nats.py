@@ -54,6 +54,7 @@ class NatsCoordinator:
         self._stream = f"OMNIROUTE_CLUSTER_{name}"
         self._thread = LoopThread("omniroute cluster")
         self._connection: Client
+        self._is_open = False
         self._hear: Hear
         self._wake: Callable[[Callable[[], object]], object]
 
@@ -68,6 +69,7 @@ class NatsCoordinator:
         except BaseException:
             self._thread.stop()
             raise
+        self._is_open = True
 
     async def _open(self, me: str) -> None:
         self._connection = await connect_nats(self._address)
@@ -95,6 +97,7 @@ class NatsCoordinator:
 
     async def aclose(self) -> None:
         """Disconnect."""
+        self._is_open = False
         try:
             await self._thread.call(self._connection.close)
         finally:
@@ -112,7 +115,12 @@ class NatsCoordinator:
         """In the thread: what a member says."""
         heard = Heard(message.data, message.reply or None)
         with suppress(RuntimeError):  # the loop is gone: nobody hears any more
-            self._wake(partial(self._hear, heard))
+            self._wake(partial(self._tell, heard))
+
+    def _tell(self, heard: Heard) -> None:
+        """In the event loop."""
+        if self._is_open:
+            self._hear(heard)
 
     # --- the table ------------------------------------------------------------------------
 

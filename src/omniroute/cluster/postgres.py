@@ -258,7 +258,12 @@ class PostgresCoordinator:
 
     def _pass_on(self, hear: Hear, heard: Heard) -> None:
         with suppress(RuntimeError):  # the loop is gone: nobody hears any more
-            self._wake(partial(hear, heard))
+            self._wake(partial(self._tell, hear, heard))
+
+    def _tell(self, hear: Hear, heard: Heard) -> None:
+        """In the event loop."""
+        if self._is_open:
+            hear(heard)
 
     def _answered(self, heard: Heard) -> None:
         """In the event loop; who asked may have given up."""

@@ -32,8 +32,10 @@ class Spool:
         self._lock = anyio.Lock()
         self._next = 1
         self._done = 1
-        #: set when something waits
+        #: set while something waits, and while nothing does
         self.filled = anyio.Event()
+        self.emptied = anyio.Event()
+        self.emptied.set()
 
     @classmethod
     def at(cls, folder: Path, partition: str) -> Spool:
@@ -52,7 +54,7 @@ class Spool:
                 if record == b"":
                     self._done = position
         if self.size:
-            self.filled.set()
+            self._fill()
 
     async def aclose(self) -> None:
         """Close the file."""
@@ -74,7 +76,12 @@ class Spool:
             async with self._lock:
                 await self._store.append(self._next, FORMAT.to_bytes(_FORM_BYTES) + command)
                 self._next += 1
-                self.filled.set()
+                self._fill()
+
+    def _fill(self) -> None:
+        self.filled.set()
+        if self.emptied.is_set():
+            self.emptied = anyio.Event()
 
     async def waiting(self) -> list[tuple[int, int, bytes]]:
         """The oldest that wait: position, format, command."""
@@ -94,6 +101,7 @@ class Spool:
                     self._next += 1
                     self._done = self._next
                     self.filled = anyio.Event()
+                    self.emptied.set()
                     await self._store.drop(self._done - 1)
                 elif position % _DROP_EVERY == 0:
                     await self._store.drop(self._done)
