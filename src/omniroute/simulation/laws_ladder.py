@@ -30,9 +30,6 @@ def _set_clocks(books: Books, work: Work) -> None:
 
 def follow_up(books: Books, work: Work) -> None:
     """What is over by its age when it waits anew must be said at once."""
-    if work.life_end_ms is not None and work.life_end_ms <= books.now_ms:
-        books.owe(ev.Cancelled, work.id)
-        return
     if work.passed(books.now_ms) > work.opening:
         books.owe(ev.AccessWidened, work.id)
     if work.step_end_ms is not None and work.step_end_ms <= books.now_ms:
