@@ -23,6 +23,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("check", "omniroute.cli.check", "find the faults of a routing plan"),
     ("draw", "omniroute.cli.draw", "print a routing plan as a Mermaid flowchart"),
+    ("explain", "omniroute.cli.explain", "tell from a journal why an offer was made or what waits"),
     ("import", "omniroute.cli.importing", "turn the configuration of another router into a plan"),
     ("journal", "omniroute.cli.journal", "verify, measure, export or compact a journal"),
     ("normalize", "omniroute.cli.normalize", "print what a provider's payload means, as JSON"),

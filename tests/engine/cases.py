@@ -206,7 +206,7 @@ def _draw_queue(choose: Choose, name: str, names: Sequence[str]) -> Queue:
         auto_accept=offers == 1 and choose((False, False, False, True)),
         offer_timeout_ms=choose((20, 50, 100)),
         on_expiry=choose(tuple(OnExpiry)),
-        refusal=Refusal(choose(tuple(RefusalRule)), after_ms=choose((10, 30))),
+        refusal=_draw_refusal(choose, names),
         on_requeue=choose((OnRequeue.KEEP_PLACE, OnRequeue.KEEP_PLACE, OnRequeue.JOIN_END)),
         wrap_up=WrapUp(
             choose(tuple(WrapUpKind)),
@@ -227,6 +227,14 @@ def _draw_queue(choose: Choose, name: str, names: Sequence[str]) -> Queue:
         ],
         hours=choose((None, None, "early", "late")),
     )
+
+
+def _draw_refusal(choose: Choose, names: Sequence[str]) -> Refusal:
+    rule, overflow = choose(tuple(RefusalRule)), None
+    if rule is RefusalRule.ALL_DECLINED:
+        targets = [Overflow(queue=name) for name in names]
+        overflow = choose((None, Overflow(reject="nobody wants it"), *targets))
+    return Refusal(rule, choose((10, 30)), overflow)
 
 
 def _draw_overflow(choose: Choose, names: Sequence[str], *, at_door: bool) -> Overflow:

@@ -305,10 +305,6 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         if start_at_ms is not None and self.is_set_aside_full():
             self.reject(command, "set_aside_full", queue.name, hint=door.hint)
             return
-        is_full = len(here) >= queue.max_waiting or len(backlog) >= limits.max_waiting
-        if start_at_ms is None and is_full:
-            self.reject(command, "queue_full", queue.name, hint=door.hint)
-            return
         priorities = (door.priority, command.priority, rule.priority, queue.priority)
         item = self.item(
             queue=queue,
@@ -318,6 +314,13 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             own_steps=(*self.last_agent_step(queue, message), *command.steps),
             max_wait_ms=command.max_wait_ms,
         )
+        is_full = len(here) >= queue.max_waiting or len(backlog) >= limits.max_waiting
+        item.opening = len(self.openings(queue)) if door.open_access else 0
+        at_once = self.is_open(item) and any(self.eligible(p, item) for p in self.people.values())
+        item.opening = 0
+        if start_at_ms is None and is_full and not at_once:
+            self.reject(command, "queue_full", queue.name, hint=door.hint)
+            return
         lanes = {self.lane(i) for i in self.items.values() if self.may_be_offered(i)}
         is_new = self.lane(item) not in lanes
         if start_at_ms is None and is_new and len(lanes) >= limits.max_lanes:
@@ -791,6 +794,9 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             able = [p for p in self.people.values() if self.satisfies(p, item)]
             by_all = item.queue.refusal.rule is RefusalRule.ALL_DECLINED
             if by_all and item.barred and all(p.agent.id in item.barred for p in able):
+                if (rule := item.queue.refusal.overflow) is not None:
+                    self.overflow(item, rule)
+                    continue
                 self.tell(ev.RefusalsReset, interaction_id=item.id)
                 self.forget_refusals(item)
                 found.append(item)

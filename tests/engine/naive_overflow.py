@@ -153,11 +153,16 @@ class NaiveOverflow:
         if rule.when is not None and not rule.when.matches(self.standing(item.queue, item)):
             return
         reset = self.reset_refusals()
+        if rule is self.ladder(item)[item.step].overflow:  # no refusal has ended or moved it
+            self.overflow(item, rule)
+        self.match(items=reset)
+
+    def overflow(self, item: Any, rule: Overflow) -> None:
         if rule.reject is not None:
             people = self.revoke_all(item, RevokeReason.CANCELLED)
             self.tell(ev.Cancelled, interaction_id=item.id, reason=rule.reject)
             self.forget(item)
-            self.match(people=people, items=reset)
+            self.match(people=people)
         elif rule.queue is not None:
             moved_ms, count = item.overflowed
             count = count + 1 if moved_ms == self.now_ms else 1
@@ -165,7 +170,7 @@ class NaiveOverflow:
                 item.overflowed = (self.now_ms, count)
                 requirement = all_of(item.requirement, rule.requirement)
                 people = self.move(item, self.plan.queue(rule.queue), rule.priority, requirement)
-                self.match(people=people, items=[item, *reset])
+                self.match(people=people, items=[item])
         elif rule.priority is not None:
             item.priority = rule.priority
             self.tell(

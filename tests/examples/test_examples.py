@@ -45,6 +45,19 @@ def test_quickstart_offers_the_mail_to_anna_who_completes_it():
     ]
 
 
+def test_a_post_becomes_a_chat_becomes_a_video_call_with_the_same_agent():
+    said, _, told = run("escalate_to_video.py").partition("the conversation:\n")
+    assert said.splitlines() == [
+        "anna has the post: Three weeks old, and cracked!",
+        "anna has the chat: Here I am. It still rings, but I cannot see who calls.",
+        "send the customer: https://meet.example/escalate-...",
+        "anna has the video call about: Cracked screen",
+    ]
+    lines = [line.split()[:3] for line in told.splitlines()]
+    assert [line[0] for line in lines] == ["facebook"] * 4 + ["chat"] * 3 + ["video"] * 4 + ["chat"]
+    assert {line[2] for line in lines if line[1] != "queued"} == {"anna"}
+
+
 def test_the_ladder_relaxes_until_chloe_may_take_the_call():
     lines = [line.strip() for line in run("relaxing_ladder.py").splitlines()]
     headings = [line for line in lines if re.match(r"\d+ s ", line)]

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 import live
 from omniroute import (
+    AssignmentEnded,
     BlockingRouter,
     Channel,
     Disposition,
@@ -19,8 +20,10 @@ from omniroute import (
     OfferClosed,
     Outcome,
     Presence,
+    Queue,
     Reason,
     RouterClosedError,
+    TemplateMeetings,
     UnknownNameError,
     UsageError,
 )
@@ -101,6 +104,66 @@ def test_what_a_supervisor_does():
         bulk = Inbound(disposition=Disposition.BULK, message=live.message(channel=Channel.EMAIL))
         assert router.deliver(bulk).outcome is Outcome.IGNORED
         assert router.call(live_count, router) == 1
+
+
+def test_what_follows_an_acceptance_from_a_thread():
+    rooms = TemplateMeetings("https://meet.example.com/{token}")
+    with BlockingRouter(live.plan(), meetings=rooms) as router:
+        cy, bob = router.sign_in("cy"), router.sign_in("bob", ready=False)
+        for number in range(3):
+            router.submit(live.message(thread_id=f"t{number}"), queue="support")
+        one, two, three = (cy.next_offer(LONG_MS).accept() for _ in range(3))
+        assert one.park()
+        assert one.ended is AssignmentEnded.PARKED
+        assert [each.id for each in cy.parked()] == ["i1"]
+        assert cy.unpark("i1")
+        assert cy.next_offer(LONG_MS).decline()
+        assert not cy.pick("i1")
+        assert cy.visible() == []
+
+        consultation = two.consult(agent_id="bob")
+        assert not two.consult(agent_id="bob")
+        assert (consultation.state, consultation.agent_id) == (InteractionState.WAITING, None)
+        assert consultation.wait_taken(0) is None
+        assert router.assign(consultation.interaction_id, "bob", actor="mia")
+        assert consultation.wait_taken(LONG_MS) == "bob"
+        assert two.confer()
+        assert two.in_conference
+        assert two.hand_over()
+        assert consultation.wait_closed(LONG_MS) is InteractionState.COMPLETED
+        given = [bob.next_given(LONG_MS).interaction.id for _ in range(1)]
+        assert given == ["i2"]
+        assert bob.next_given(0) is None
+
+        escalation = three.escalate(Channel.VIDEO)
+        assert escalation.link.startswith("https://meet.example.com/")
+        assert three.escalations == (escalation.interaction_id,)
+        assert not three.fail_callback()
+        assert not three.extend_wrap_up(1)
+        assert three.transfer(queue="sales", reason="wants more")
+        timeline = router.timeline(interaction_id="i3")
+        assert timeline.interactions == ("i3", escalation.interaction_id)
+        assert not cy.renew()
+
+
+def test_whole_queues_and_the_plan_from_a_thread():
+    with BlockingRouter(live.plan()) as router:
+        later = 10**15
+        message = live.message()
+        assert router.submit(message, queue="sales", start_at_ms=later).outcome == "scheduled"
+        for _ in range(3):
+            router.submit(live.message(), queue="support", max_wait_ms=10**9)
+        assert router.move("i2", "sales", actor="mia")
+        assert router.request_callback("i2", "+4930123")
+        assert router.move_all("support", "sales") == 2
+        assert router.close_all("sales", "closed") == 3
+        assert not router.unpark("i1")
+        assert router.drain("support")
+        assert router.reopen("support")
+        more = live.plan(queues=[*live.plan().queues.values(), Queue(name="extra")])
+        assert router.preview_plan(more).moved == ()
+        assert router.change_plan(more)
+        assert "extra" in router.plan.queues
 
 
 async def live_count(router):

@@ -171,15 +171,16 @@ class Engine:
             raise CommandError(f"percent {percent} must be 1..99, position {position} at least 1")
         return expected_wait(record, self._state.now_ms, position, percent)
 
-    def explain(self, interaction_id: str) -> Explanation:
+    def explain(self, interaction_id: str, at_ms: int | None = None) -> Explanation:
         """Why this interaction is where it is, and who could take it. O(agents), on demand.
 
+        As of now, or of a later moment up to which nothing happens.
         Raises `UnknownNameError` when no open interaction has that id.
         """
         record = self._state.interactions.get(interaction_id)
         if record is None:
             raise UnknownNameError("interaction", interaction_id, None)
-        return explain(self._state, record)
+        return explain(self._state, record, max(self.now_ms, at_ms or 0))
 
     def explain_offer(self, event: ev.Offered) -> OfferExplanation:
         """Why this offer was made, asked just before it is applied. O(agents + waiting).

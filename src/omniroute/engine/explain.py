@@ -113,7 +113,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
 
 
-def explain(state: State, record: InteractionRecord) -> Explanation:
+def explain(state: State, record: InteractionRecord, now_ms: int) -> Explanation:
     """Explain one open interaction. O(agents + waiting + timers), on demand."""
     candidates = tuple(
         judge(state, record, agent)
@@ -121,7 +121,7 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
     )
     reason = _why(record, candidates)
     waits = record.state is InteractionState.WAITING
-    position = state.market.position(record, state.now_ms) if waits else None
+    position = state.market.position(record, now_ms) if waits else None
     wanted = state.effective(record.queue, record.own_steps, record.step, record.requirement)
     is_offered = record.state is InteractionState.OFFERED
     return Explanation(
@@ -134,8 +134,8 @@ def explain(state: State, record: InteractionRecord) -> Explanation:
         reason=reason,
         change=_CHANGE[reason],
         position=position,
-        expected_wait=expected_wait(record.queue, state.now_ms, position) if position else None,
-        waited_ms=state.now_ms - record.arrived_at_ms,
+        expected_wait=expected_wait(record.queue, now_ms, position) if position else None,
+        waited_ms=now_ms - record.arrived_at_ms,
         agent_id=record.agent_id,
         offers=tuple(
             OpenOffer(offer.id, offer.agent.id, state.timers.deadline_of(offer.timer))

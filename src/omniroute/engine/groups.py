@@ -9,6 +9,7 @@ the lanes that a profile with these open channels may serve.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -46,9 +47,10 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
 class Tier:
     """The lanes of one tier in a row."""
 
-    __slots__ = ("lanes", "pick")
+    __slots__ = ("lanes", "number", "pick")
 
-    def __init__(self, lanes: list[Lane]) -> None:
+    def __init__(self, number: int, lanes: list[Lane]) -> None:
+        self.number = number
         #: reads the heads of all these lanes out of the list of heads, at C speed; None where
         #: there is more to compare than fixed keys
         self.pick: Pick | None = None
@@ -79,7 +81,7 @@ class Row:
         tiers: dict[int, list[Lane]] = {}
         for lane in self.lanes:
             tiers.setdefault(lane.queue.tier_for(self.example), []).append(lane)
-        self.tiers = [Tier(tiers[tier]) for tier in sorted(tiers)]
+        self.tiers = [Tier(tier, tiers[tier]) for tier in sorted(tiers)]
         return self.tiers
 
 
@@ -121,6 +123,11 @@ class Group:
         heappush(self._heap, idle)
         if len(self._heap) > 2 * len(members) + 16:
             self._heap = sorted(members)
+
+    def first_but(self, others: Collection[AgentRecord]) -> AgentRecord | None:
+        """The longest idle who is none of these; None: nobody."""
+        left = [idle for idle, agent in self.members.items() if agent not in others]
+        return self.members[min(left)] if left else None
 
     def remove(self, idle: int) -> None:
         """He is not available any more, or not with this load."""

@@ -6,6 +6,7 @@ from bisect import bisect_right
 
 from ..events import AccessWidened, RefusalsReset, StepReached
 from . import apply, overflow, refusals
+from .lifecycle import IN_LINE
 from .matching import Events, place
 from .records import InteractionRecord
 from .state import State
@@ -30,11 +31,13 @@ def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: 
     while number < last and _is_passed_over(state, record, number, at_ms):
         number += 1
     if number != record.step:
+        entered = record.ladder[number]
         event = StepReached(at_ms, record.id, number)
         apply.step_reached(state, event)
         out.append(event)
         refusals.lift(state, record, at_ms, out)
-        if record.ladder[number].overflow is not None:
+        is_there = record.state in IN_LINE and record.ladder[record.step] is entered
+        if entered.overflow is not None and is_there:
             overflow.on_step(state, record, at_ms, out)
 
 

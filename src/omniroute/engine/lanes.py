@@ -8,7 +8,7 @@ integer key, so a heap of integers holds it, and the head is all that anybody co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from ..events import OwnStep
 from ..model import Channel
 from ..plan import Accelerating, Delivery, Expression
 from .capacity import CHANNEL_BIT
-from .order import HELD_OUT, Aging
+from .order import Aging
 
 if TYPE_CHECKING:
     from .groups import Profile
@@ -46,10 +46,12 @@ def picker(indexes: Iterable[int]) -> Pick:
 class Need:
     """One effective requirement and who satisfies it, as indexes and as one bit mask."""
 
-    __slots__ = ("expression", "lanes", "mask", "pick", "profiles")
+    __slots__ = ("_only", "expression", "lanes", "mask", "pick", "profiles")
 
     def __init__(self, expression: Expression | None) -> None:
         self.expression = expression
+        #: who can satisfy it at all, by id; None: anybody
+        self._only = None if expression is None else expression.only_agents
         self.profiles: dict[int, Profile] = {}
         self.mask = 0
         #: reads the firsts of all these profiles off a board, at C speed
@@ -58,10 +60,21 @@ class Need:
 
     def consider(self, profile: Profile) -> None:
         """Take the profile in if it satisfies the requirement: the one place that asks."""
+        if self._only is not None and profile.example.id not in self._only:
+            return
         if self.expression is None or self.expression.matches(profile.example):
             self.profiles[profile.index] = profile
             self.mask |= profile.bit
             self.pick = None
+
+    def take_over(self, base: Need, without: Collection[str]) -> None:
+        """Take in who satisfies ``base``, but for these agents, of whom each is a profile."""
+        self.profiles = dict(base.profiles)
+        self.mask = base.mask
+        for index, profile in base.profiles.items():
+            if profile.example.id in without:
+                del self.profiles[index]
+                self.mask ^= profile.bit
 
     def forget(self, profile: Profile) -> None:
         """The profile has no agents any more."""
@@ -159,7 +172,7 @@ class AgingLane(Lane):
     def head(self, now_ms: int) -> tuple[int, int]:
         """As `Lane.head`; the capped ones go before the others."""
         heap, capped, aging = self.heap, self.capped, self.aging
-        while heap and heap[0] < HELD_OUT and aging.is_capped(heap[0], now_ms):
+        while heap and aging.is_capped(heap[0], now_ms):
             key = heap[0]
             self.take(key)
             capped[aging.rank(key)] = key
@@ -168,7 +181,7 @@ class AgingLane(Lane):
 
     def place(self, key: int, now_ms: int) -> int:
         """As `Lane.place`."""
-        return key if key >= HELD_OUT else self.aging.at(key, now_ms)
+        return self.aging.at(key, now_ms)
 
     def take(self, key: int) -> None:
         """As `Lane.take`."""

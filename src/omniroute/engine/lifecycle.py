@@ -18,7 +18,7 @@ from .. import events as ev
 from ..events import Event
 from ..model import InteractionState, Presence
 
-__all__ = ["INTERACTION", "OPEN", "PRESENCE", "mermaid"]
+__all__ = ["INTERACTION", "IN_LINE", "OPEN", "PRESENCE", "mermaid"]
 
 S = InteractionState
 P = Presence
@@ -83,6 +83,9 @@ PRESENCE: Mapping[type[Event], Mapping[Presence, Presence]] = {
     ev.AgentChanged: {P.NOT_READY: P.NOT_READY, P.READY: P.READY},
     ev.SignedOut: {P.NOT_READY: P.LOGGED_OUT, P.READY: P.LOGGED_OUT},
 }
+
+#: States in which it stands in a queue.
+IN_LINE = frozenset({S.WAITING, S.OFFERED})
 
 #: States in which an interaction is still somebody's concern.
 OPEN = frozenset({*_BEFORE_WRAP_UP, S.WRAP_UP})

@@ -22,9 +22,10 @@ offered at once, the common case without load, never enters a lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fractions import Fraction
 from heapq import heappop
+from itertools import chain
 
 import msgspec
 
@@ -32,6 +33,7 @@ from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
 from .capacity import CHANNEL_BIT
 from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profile_key
+from .held_out import HeldOut, best_other
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
 from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, QueueRecord
@@ -58,6 +60,7 @@ class Market:
         self._scorers = plan.scorers
         #: place -> interaction, for all that are filed in a lane
         self._waiting: dict[int, InteractionRecord] = {}
+        self._held_out = HeldOut()
         #: the interaction that began to wait last, while it is not filed yet
         self._arrived: InteractionRecord | None = None
         #: available agents by the idle number under which they are filed
@@ -186,13 +189,22 @@ class Market:
         queue: QueueRecord,
         expression: Expression | None,
         channel: Channel,
+        base: Lane | None = None,
+        barred: Collection[str] = (),
     ) -> Lane:
-        """The lane of this queue, effective requirement and channel; made when first needed."""
+        """The lane of this queue, effective requirement and channel; made when first needed.
+
+        ``barred``: its requirement is that of ``base`` and to be none of these agents.
+        """
         key = (queue.name, expression, channel)
         lane = self.lanes.get(key)
         if lane is None:
             if len(self.lanes) >= self._sweep_at:
                 self._sweep()
+            if base is not None and expression not in self._needs:
+                self._set_apart(frozenset(barred))
+                need = self._needs[expression] = Need(expression)
+                need.take_over(base.need, barred)
             lane = self.lanes[key] = self._new_lane(queue, expression, channel)
         return lane
 
@@ -203,14 +215,22 @@ class Market:
             if expression is not None:
                 self._set_apart(expression.agent_ids)
             need = self._needs[expression] = Need(expression)
-            for profile in self._profiles.values():
+            only = None if expression is None else expression.only_agents
+            for profile in self._profiles.values() if only is None else self._of_agents(only):
                 need.consider(profile)
         return need
+
+    def _of_agents(self, agent_ids: Iterable[str]) -> Iterator[Profile]:
+        """The profiles of those who are signed in."""
+        for agent_id in agent_ids:
+            record = self._agents.get(agent_id)
+            if record is not None:
+                yield record.profile
 
     def open_to_offers(self) -> Iterable[InteractionRecord]:
         """All that stand in some lane."""
         self._file()
-        return self._waiting.values()
+        return chain(self._waiting.values(), self._held_out)
 
     def put(self, record: InteractionRecord) -> None:
         """It waits in its lane; filed there when somebody next looks."""
@@ -222,6 +242,9 @@ class Market:
         record = self._arrived
         if record is not None:
             self._arrived = None
+            if record.held_by:
+                self._held_out.put(record)
+                return
             lane = record.lane
             assert lane is not None
             self._waiting[record.place] = record
@@ -235,6 +258,9 @@ class Market:
             self._arrived = None
             return
         key = record.place
+        if key >= HELD_OUT:
+            self._held_out.take(record)
+            return
         lane = record.lane
         assert lane is not None
         del self._waiting[key]
@@ -251,10 +277,10 @@ class Market:
 
     def place(self, record: InteractionRecord, now_ms: int) -> int:
         """Where an interaction stands among all that are in line, smaller first."""
+        if record.held_by:
+            return HELD_OUT + record.seq
         lane = record.lane
-        if lane is None:
-            return HELD_OUT + record.seq if record.held_by else record.key
-        return lane.place(record.place, now_ms)
+        return record.key if lane is None else lane.place(record.place, now_ms)
 
     def position(self, record: InteractionRecord, now_ms: int) -> int:
         """The 1-based place of one that is open to offers in its queue. O(waiting)."""
@@ -298,8 +324,9 @@ class Market:
     def _sweep(self) -> None:
         """Forget empty lanes, the needs only they had, and every row."""
         self._file()
+        held_in = {id(record.lane) for record in self._held_out}
         for key, lane in list(self.lanes.items()):
-            if not len(lane):
+            if not len(lane) and id(lane) not in held_in:
                 del self.lanes[key]
                 lane.need.lanes.remove(lane)
                 lane.queue.lanes.clear()
@@ -338,6 +365,10 @@ class Market:
             key = min(pick(self._heads)) if pick else _first_of(tier, record, now_ms)
             if key != EMPTY:
                 return self._waiting[key]
+            if self._held_out:
+                found = self._held_out.first(record, tier.number)
+                if found is not None:
+                    return found
         return None
 
     def is_somebody_free(self, lane: Lane) -> bool:
@@ -361,6 +392,9 @@ class Market:
         if not common:
             return None
         strategy = lane.queue.plan.strategy
+        if record.held_by:
+            score = score_of(record, self._scorers, self._picture, self._required)
+            return best_other(record, lane, self._profiles_of(common), score)
         if strategy is Strategy.LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
         score = score_of(record, self._scorers, self._picture, self._required)
@@ -404,13 +438,13 @@ def _first_of(tier: Tier, agent: AgentRecord, now_ms: int) -> int:
     heads = [(lane, *lane.head(now_ms)) for lane in tier.lanes if len(lane)]
     if not heads:
         return EMPTY
-    shares = any(lane.queue.plan.share is not None for lane, place, _ in heads if place < HELD_OUT)
+    shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
 
-    def rank(head: tuple[Lane, int, int]) -> tuple[object, ...]:
+    def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
         lane, place, _ = head
-        if not shares or place >= HELD_OUT:
-            return (place >= HELD_OUT, 0, place)
         queue = lane.queue
-        return (False, Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place)
+        if not shares:
+            return 0, place
+        return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
 
     return min(heads, key=rank)[2]

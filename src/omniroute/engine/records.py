@@ -414,9 +414,9 @@ class AgentRecord:
         tally.carried_ms -= (load.spent - before.spent) * at_ms
         if not before.counts:
             tally.busy_ms -= at_ms
-            if self.presence is Presence.READY:
+            if tally.is_ready:
                 tally.idle_ms += at_ms
         elif not load.counts:
             tally.busy_ms += at_ms
-            if self.presence is Presence.READY:
+            if tally.is_ready:
                 tally.idle_ms -= at_ms

@@ -21,12 +21,12 @@ from ..events import (
 )
 from ..model import InteractionState
 from . import apply, conduct, handing, intake, ladder, lookup, matching
+from .lifecycle import IN_LINE
 from .matching import Events
 from .records import AgentRecord, InteractionRecord
 from .state import State
 
 __all__ = [
-    "IN_LINE",
     "abandon",
     "cancel",
     "check_queue",
@@ -39,8 +39,6 @@ __all__ = [
     "reprioritize",
 ]
 
-#: States in which it stands in a queue.
-IN_LINE = (InteractionState.WAITING, InteractionState.OFFERED)
 #: States in which no agent has the customer yet.
 _TO_COME = (InteractionState.SCHEDULED, InteractionState.WAITING, InteractionState.OFFERED)
 

@@ -14,6 +14,7 @@ from ..errors import PlanError, UnknownNameError
 from ..events import ChangePlan, Event, Moved, Offered, PlanChanged, Revoked
 from ..plan import loads
 from . import removal, snapshots
+from .lifecycle import IN_LINE
 from .matching import Events, rematch
 from .records import AgentRecord, InteractionRecord
 from .state import State
@@ -61,14 +62,14 @@ def change(state: State, command: ChangePlan, at_ms: int, out: Events) -> None:
         target = command.moves.get(record.queue.name)
         if target is None and command.to_waiting and record.queue.name in state.plan.queues:
             target = record.queue.name
-        if target is not None and record.state in removal.IN_LINE:
+        if target is not None and record.state in IN_LINE:
             freed += removal.put_into(state, record, target, None, None, at_ms, out)
     rematch(state, at_ms, out, agents=state.agents.values(), records=_in_order(state, at_ms))
 
 
 def _in_order(state: State, at_ms: int) -> list[InteractionRecord]:
     """What waits or is offered, over all queues, in order of place."""
-    found = [r for r in state.interactions.values() if r.state in removal.IN_LINE]
+    found = [r for r in state.interactions.values() if r.state in IN_LINE]
     return sorted(found, key=lambda record: state.market.place(record, at_ms))
 
 

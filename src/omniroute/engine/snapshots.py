@@ -41,6 +41,10 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     wrap_up_limit_ms: int
 
 
+#: The side of an interaction that has none.
+_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0)
+
+
 class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     id: str
     seq: int
@@ -301,8 +305,9 @@ def _interaction(record: InteractionRecord) -> _Interaction:
     )
 
 
-def _side(side: Side) -> _Side:
-    return _Side(
+def _side(side: Side) -> _Side | None:
+    """What is in it; None when it is as if it had never been needed."""
+    found = _Side(
         kind=side.kind,
         parent_id=side.parent_id,
         conversation_id=side.conversation_id,
@@ -314,6 +319,7 @@ def _side(side: Side) -> _Side:
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
     )
+    return None if found == _PLAIN else found
 
 
 def _restore_side(state: State, kept: _Interaction) -> None:

@@ -193,20 +193,17 @@ class State:
     def wait(self, record: InteractionRecord) -> None:
         """It is open to offers (again): in the lane of its step and opening, at its place.
 
-        One that agents are barred from, or that some have an offer of, waits in a lane that is
-        not in their rows.
+        One that agents are barred from waits in a lane that is not in their rows.
         """
         queue = record.queue
         ask = (record.own_steps, record.step, record.opening, record.requirement, record.channel)
         lane = queue.lanes.get(ask) or self.lane(queue, ask)
         record.place = record.key
-        if record.barred is not None or record.held_by:
-            not_these = [offer.agent.id for offer in record.held_by]
-            not_these += record.barred or ()
-            expression = all_of(lane.need.expression, not_agents(not_these))
-            lane = self.market.lane(queue, expression, record.channel)
-            if record.held_by:
-                record.place = HELD_OUT + record.seq
+        if record.barred is not None:
+            expression = all_of(lane.need.expression, not_agents(record.barred))
+            lane = self.market.lane(queue, expression, record.channel, lane, record.barred)
+        if record.held_by:
+            record.place = HELD_OUT + record.seq
         if not record.held_by:
             if not queue.lined:
                 queue.served_ms = -1

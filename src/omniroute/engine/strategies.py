@@ -15,7 +15,7 @@ from ..plan import Scorer, Strategy
 if TYPE_CHECKING:
     from .records import AgentRecord, InteractionRecord
 
-__all__ = ["OF_GROUP", "Picture", "Required", "score_of"]
+__all__ = ["OF_GROUP", "Picture", "Required", "Score", "score_of"]
 
 #: What the members of a group share, so that only its longest idle is asked.
 OF_GROUP = frozenset(

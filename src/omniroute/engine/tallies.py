@@ -115,6 +115,7 @@ class AgentTally:
         "handle_ms",
         "handled",
         "idle_ms",
+        "is_ready",
         "offered",
         "ready_ms",
         "signed_in_ms",
@@ -136,6 +137,8 @@ class AgentTally:
     expired: int
     handle_ms: int
     handled: int
+    #: 1 while he is ready by what the events say
+    is_ready: int
     offered: int
     ready_ms: int
     signed_in_ms: int
@@ -155,6 +158,7 @@ class AgentTally:
         """The tally of one who is counted from now on, with what he is and carries."""
         tally = cls()
         ready, busy = agent.presence is Presence.READY, bool(agent.load.counts)
+        tally.is_ready = int(ready)
         tally.signed_in_ms = -at_ms
         tally.ready_ms = -at_ms * ready
         tally.busy_ms = -at_ms * busy
@@ -164,6 +168,7 @@ class AgentTally:
 
     def turn(self, at_ms: int, *, ready: bool, busy: bool) -> None:
         """He is ready from now on, or not ready any more."""
+        self.is_ready = int(ready)
         sign = -at_ms if ready else at_ms
         self.ready_ms += sign
         if not busy:
@@ -173,7 +178,7 @@ class AgentTally:
 def totals(agent: AgentRecord, now_ms: int) -> tuple[int, ...]:
     """What an agent's tally comes to now, in the order of `AGENT_FIELDS`."""
     tally, load = agent.tally, agent.load
-    ready, busy = agent.presence is Presence.READY, bool(load.counts)
+    ready, busy = bool(tally.is_ready), bool(load.counts)
     busy_ms = tally.busy_ms + now_ms * busy
     idle_ms = tally.idle_ms + now_ms * (ready and not busy)
     capacity = load.capacity

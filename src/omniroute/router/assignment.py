@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from typing import final
 
 import msgspec
 
@@ -64,6 +65,7 @@ _WITH_CUSTOMER = frozenset({InteractionState.ENGAGED, InteractionState.HELD})
 _FAILED = "callback_failed"
 
 
+@final
 class Assignment(Closing):
     """An accepted offer, or what came without one: the agent has the interaction.
 

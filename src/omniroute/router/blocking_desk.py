@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import ParamSpec, Protocol, Self, TypeVar
+from typing import ParamSpec, Protocol, Self, TypeVar, final
 
 import anyio
 
@@ -179,6 +179,7 @@ class BlockingOffer:
         return self._router.call(_within, timeout_ms, self._offer.wait_closed)
 
 
+@final
 class BlockingAssignment:
     """`Assignment` for threads."""
 
@@ -309,6 +310,7 @@ class BlockingAssignment:
         return self._router.call(_within, timeout_ms, self._assignment.wait_closed)
 
 
+@final
 class BlockingConsultation:
     """`Consultation` for threads."""
 

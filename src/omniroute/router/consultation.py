@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import final
+
 import msgspec
 
 from ..events import Cancel
@@ -16,6 +18,7 @@ _OVER = frozenset(
 )
 
 
+@final
 class Consultation(Closing):
     """A colleague who is asked: an interaction of its own beside the customer's.
 
@@ -71,6 +74,7 @@ class Consultation(Closing):
         return f"<Consultation {self.interaction_id!r}, {self.state.value}>"
 
 
+@final
 class Escalation(msgspec.Struct, frozen=True):
     """The step to another channel: the interaction that was opened, and where the two meet."""
 

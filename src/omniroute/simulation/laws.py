@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import attrs
+
 from .. import events as ev
 from ..events import Kind, RejectReason
 from ..plan import Delivery, parse
@@ -19,7 +21,7 @@ from .books import TAKEN, Books, Law
 from .laws_ladder import start
 from .laws_messages import is_full, read_message, read_sender
 from .laws_overflow import check_door
-from .works import Desk, Work
+from .works import Desk, Work, openings
 
 __all__ = ["HANDLERS"]
 
@@ -60,7 +62,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
     books.works[work.id] = work
     if event.kind is Kind.CUSTOMER:
         read_sender(books, event.message, work)
-        if is_full(books, event.queue):
+        if is_full(books, event.queue) and not _goes_at_once(books, work):
             books.owe(ev.Scheduled, work.id, Law.ADMISSION)
     elif event.kind is Kind.CONSULT:
         books.consults[event.parent_id or ""] = work
@@ -71,6 +73,19 @@ def _queued(books: Books, event: ev.Queued) -> None:
     if work.thread_id:
         books.threads[work.channel, work.thread_id] = work
     start(books, work)
+
+
+def _goes_at_once(books: Books, work: Work) -> bool:
+    """Whether an agent could be offered it at its first step, so that it never stands in line."""
+    if any(rule.open_access for rule in work.queue.overflow):
+        work = attrs.evolve(work, opening=len(openings(work.queue)))
+    return work.is_open(books.plan.limits.max_offers) and any(
+        desk.ready
+        and desk.has_room(work.channel)
+        and work.admits(desk.agent)
+        and work.opens_to(desk.agent)
+        for desk in books.desks.values()
+    )
 
 
 def _check_priority(books: Books, priority: int) -> None:

@@ -30,9 +30,6 @@ def _set_clocks(books: Books, work: Work) -> None:
 
 def follow_up(books: Books, work: Work) -> None:
     """What is over by its age when it waits anew must be said at once."""
-    if work.life_end_ms is not None and work.life_end_ms <= books.now_ms:
-        books.owe(ev.Cancelled, work.id)
-        return
     if work.passed(books.now_ms) > work.opening:
         books.owe(ev.AccessWidened, work.id)
     if work.step_end_ms is not None and work.step_end_ms <= books.now_ms:
@@ -82,7 +79,10 @@ def _step_reached(books: Books, event: ev.StepReached) -> None:
     work.step, work.step_began_ms = event.step, event.at_ms
     books.move(work, event)
     _set_clocks(books, work)
-    owe_overflow(books, work)
+    rule = work.ladder[work.step].overflow
+    if is_refused_by_all(books, work) and work.queue.refusal.overflow is not None:
+        rule = work.queue.refusal.overflow
+    owe_overflow(books, work, rule)
 
 
 def _access_widened(books: Books, event: ev.AccessWidened) -> None:
@@ -113,6 +113,8 @@ def _refusals_reset(books: Books, event: ev.RefusalsReset) -> None:
     books.touched.add(work.id)
     if event.agent_id is None:
         books.require(is_refused_by_all(books, work), Law.REFUSAL, "not all have refused")
+        asks_again = work.queue.refusal.overflow is None
+        books.require(asks_again, Law.REFUSAL, "it goes elsewhere instead")
         work.barred.clear()
     else:
         until_ms = work.barred.pop(event.agent_id, None)

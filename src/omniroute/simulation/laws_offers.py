@@ -63,8 +63,10 @@ def _check_lane(books: Books, work: Work, agent: Agent) -> None:
         older = (other for other in books.held_out.of(lane) if other.seq < work.seq)
         before = itertools.chain(books.lanes.of(lane), older)
     for other in before:
-        detail = f"{other.id!r} of the same lane goes first"
-        books.require(not other.may_go_to(agent), Law.ORDER, detail)
+        waits_for_its_turn = other.moved_ms == books.now_ms  # behind one that a step moved on
+        if not waits_for_its_turn:
+            detail = f"{other.id!r} of the same lane goes first"
+            books.require(not other.may_go_to(agent), Law.ORDER, detail)
 
 
 def _check_choice(books: Books, work: Work, desk: Desk) -> None:
@@ -221,7 +223,10 @@ def _requeued(books: Books, event: ev.Requeued) -> None:
         books.owe(ev.SignedOut, event.agent_id)
     books.move(work, event)
     bar(books, work, event.agent_id, event)
-    follow_up(books, work)
+    if work.life_end_ms is not None and work.life_end_ms <= event.at_ms:
+        books.owe(ev.Cancelled, work.id)
+    else:
+        follow_up(books, work)
 
 
 def _wrap_up_started(books: Books, event: ev.WrapUpStarted) -> None:

@@ -91,9 +91,8 @@ def _leads(books: Books, queue: Queue, there: str | None, been: tuple[Any, ...])
     return there is None
 
 
-def owe_overflow(books: Books, work: Work) -> None:
-    """What the step that was just entered does to it."""
-    rule: Overflow | None = work.ladder[work.step].overflow
+def owe_overflow(books: Books, work: Work, rule: Overflow | None) -> None:
+    """What the rule of the step that was just entered does to it."""
     if rule is None or not holds(books, work.queue, rule.when, work):
         return
     moves = work.moves if work.moved_ms == books.now_ms else 0
