@@ -221,7 +221,9 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``reason`` says why it is not routed, ``delivery_id`` is the provider's id of the
     delivery (not of the message): of two events with one id in one thread the second is a
-    repeat. ``reply`` is what a handshake must be answered with.
+    repeat. ``reply`` is what a handshake must be answered with. ``target`` is the id of the
+    message that an update is about, where the event has an id of its own; without it the
+    message's id names that one.
     """
 
     disposition: Disposition
@@ -230,6 +232,7 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     update: UpdateKind | None = None
     delivery_id: str | None = None
     reply: str | None = None
+    target: str | None = None
 
 
 class Presence(enum.StrEnum):

@@ -193,8 +193,9 @@ def test_a_play_review_and_our_answer():
         "authorName": "K.",
         "comments": [user_comment("Bad\tIt crashes"), answer],
     }
-    theirs, ours = read(GooglePlay(), {"reviews": [review]})
-    assert (theirs.disposition, ours.disposition) == (CREATE, OWN)
+    edit, theirs, ours = read(GooglePlay(), {"reviews": [review]})
+    assert (edit.disposition, theirs.disposition, ours.disposition) == (UPDATE, CREATE, OWN)
+    assert edit.message == theirs.message
     assert (theirs.message.subject, theirs.message.text) == ("Bad", "It crashes")
     assert theirs.message.language == "de"
     assert theirs.message.attributes["rating"] == 1
@@ -204,17 +205,18 @@ def test_a_play_review_and_our_answer():
 
 def test_an_edited_play_review_keeps_its_id_and_is_another_delivery():
     first, later = (
-        one(GooglePlay(), {"reviews": [{"reviewId": "r1", "comments": [user_comment("x", at)]}]})
+        read(GooglePlay(), {"reviews": [{"reviewId": "r1", "comments": [user_comment("x", at)]}]})
         for at in ("1741046400", "1741046500")
     )
-    assert first.message.message_id == later.message.message_id
-    assert first.delivery_id != later.delivery_id
+    assert {event.message.message_id for event in first + later} == {"r1"}
+    assert first[0].delivery_id != later[0].delivery_id
 
 
 def test_one_bad_review_does_not_lose_the_others():
     good = {"reviewId": "r1", "comments": [user_comment("x")]}
     found = read(GooglePlay(), {"reviews": [7, good, {"reviewId": "r2"}, {"comments": []}]})
-    assert [event.disposition for event in found] == [QUARANTINE, CREATE, QUARANTINE, QUARANTINE]
+    aside = [QUARANTINE, QUARANTINE]
+    assert [event.disposition for event in found] == [QUARANTINE, UPDATE, CREATE, *aside]
     store = {"type": "customerReviews", "id": "1", "attributes": {"reviewerNickname": "J"}}
     found = read(AppStore(), {"data": ["x", store, {"type": "customerReviews"}]})
     assert [event.disposition for event in found] == [QUARANTINE, CREATE, QUARANTINE]

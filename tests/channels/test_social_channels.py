@@ -191,7 +191,6 @@ def comment(comment_id="Ug1", author="UC1", **snippet):
         (comment(), "create", "Ug1"),
         (comment("Ug1.x", parentId="Ug1"), "append", "Ug1"),
         (comment("Ug1.x"), "append", "Ug1"),
-        (comment(updatedAt="2019-04-20T01:03:40.000Z"), "edited", "Ug1"),
         (comment(author="UC9", channelId="UC9"), "own", "Ug1"),
         ({"kind": "youtube#comment", "snippet": {}}, "quarantine", None),
         ({"kind": "youtube#video", "id": "1"}, "ignored", None),
@@ -204,6 +203,12 @@ def test_youtube_comments(item, means, thread):
     if means in {"create", "append"}:
         assert found.message.text == "a\nb & c"
         assert found.message.sent_at_ms == 1_555_722_219_000
+
+
+def test_an_edited_comment_of_youtube_is_an_edit_and_a_comment():
+    found = read("youtube", {"items": [comment(updatedAt="2019-04-20T01:03:40.000Z")]})
+    assert [meaning(event) for event in found] == ["edited", "create"]
+    assert found[0].message == found[1].message
 
 
 def test_a_thread_of_youtube_holds_its_first_answers():

@@ -22,10 +22,11 @@ from mail.dovecot import LIMIT_S, PASSWORD, Dovecot
 from mail.inbox import Inbox, until
 from omniroute import Agent, MemoryJournal, Plan, Queue, Router, TriageRule
 from omniroute.channels import Email
+from omniroute.channels.quarantine import kept, replay
 from omniroute.errors import RouterBusyError, RouterClosedError, UsageError
 from omniroute.model import Disposition
 from omniroute.plan import Limits
-from omniroute.router import Outcome
+from omniroute.router import Outcome, quarantined_in, replay_quarantined
 from omniroute.web import imap_session
 from omniroute.web.imap import ImapAccount, ImapReceiver
 
@@ -157,9 +158,11 @@ async def test_every_recorded_mail_means_the_same_and_none_stops_the_others(serv
                     assert inbound.message.customer == direct.message.customer
                     assert inbound.message.subject == direct.message.subject
                 await wait(box, 0, "UNSEEN")
-            quarantined = router.deliveries["email", Disposition.QUARANTINE]
+            quarantined = await quarantined_in(router.journal)
     assert len(raws) > 70
-    assert quarantined >= 8
+    assert len(quarantined) >= 8
+    for event in quarantined:
+        assert [one.reason for one in replay(event.message)] == [event.reason]
 
 
 async def test_garbage_and_large_mails_come_through(server, user):
@@ -203,15 +206,24 @@ async def test_a_full_queue_leaves_a_mail_unseen_until_there_is_room(server, use
             assert third.outcome is Outcome.QUEUED
 
 
-async def test_a_mail_that_no_queue_takes_stays_unseen(server, user):
-    server.send(user, letter())
-    async with Router(Plan(queues=[Queue(name="q")])) as router:
-        inbox = Inbox(router.deliver)
-        async with receiving(inbox, account(server, user)):
-            await inbox.subjects(3)
-    assert {receipt.outcome for receipt in inbox.receipts} == {Outcome.REJECTED}
+async def test_a_mail_that_no_queue_takes_is_replayed_under_a_plan_that_takes_it(server, user):
+    journal = MemoryJournal()
     with server.open(user) as box:
-        assert box.find("UNSEEN")
+        box.append(letter(1))
+        async with Router(Plan(queues=[Queue(name="q")]), journal=journal) as router:
+            inbox = Inbox(router.deliver)
+            async with receiving(inbox, account(server, user)):
+                await wait(box, 0, "UNSEEN")
+        outcomes = [receipt.outcome for receipt in inbox.receipts]
+        assert outcomes == [Outcome.REJECTED, Outcome.QUARANTINED]
+        assert box.find("FLAGGED") == [1]
+    async with Router(PLAN, journal=journal) as router:
+        [done] = await replay_quarantined(router.deliver, journal)
+        assert [receipt.outcome for receipt in done.receipts] == [Outcome.QUEUED]
+        [waiting] = router.interactions()
+        assert (waiting.message.subject, waiting.message.text) == ("Mail 1", "Hello")
+        [again] = await replay_quarantined(router.deliver, journal)
+        assert [receipt.outcome for receipt in again.receipts] == [Outcome.DUPLICATE]
 
 
 @pytest.mark.parametrize("error", [RouterBusyError("full"), RouterClosedError("closed")])
@@ -322,6 +334,7 @@ async def test_a_mail_over_the_limit_is_not_fetched_but_quarantined_and_flagged(
         assert (large.message.subject, large.message.text) == ("Mail 1", "")
         assert large.message.customer.id == "jane@example.org"
         assert fetched == [2]
+        assert kept(large.message) is None  # its header is not the mail
         assert FLAGGED in box.flags(1)
         assert FLAGGED not in box.flags(2)
 

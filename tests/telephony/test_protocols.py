@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 import virtual_time
 from omniroute import Agent, Plan, Queue, Router
 from omniroute.channels import AsteriskAri
+from omniroute.channels.quarantine import kept, replay
 from omniroute.errors import UsageError
-from omniroute.model import Channel, Disposition
 from omniroute.plan import TriageRule
+from omniroute.router import quarantined_in
 from omniroute.web.ari import Ari
 from omniroute.web.event_socket import EventSocket
 from omniroute.web.switchboard import Switchboard
@@ -118,7 +119,9 @@ async def test_what_is_no_event_of_ari_is_kept_and_the_next_one_is_read(text):
         fake.say(text.encode("utf-8", "replace").decode())
         await fake.call()
         await fake.until(lambda: router.statistics().waiting == 1)
-        assert router.deliveries[Channel.VOICE, Disposition.QUARANTINE] == 1
+        [event] = await quarantined_in(router.journal)
+        name, delivery = kept(event.message)
+        assert (name, delivery.body) == ("asterisk_ari", text.encode("utf-8", "replace"))
 
 
 @pytest.mark.anyio
@@ -205,7 +208,10 @@ async def test_what_is_no_event_is_kept_and_the_next_one_is_read():
         fake.say(b"Content-Type: log/data\nContent-Length: 2\n\nhi")
         await fake.call()
         await fake.until(lambda: router.statistics().waiting == 1)
-        assert router.deliveries[Channel.VOICE, Disposition.QUARANTINE] == 1
+        [event] = await quarantined_in(router.journal)
+        name, delivery = kept(event.message)
+        assert (name, delivery.body[-5:]) == ("freeswitch", b"\n\nabc")
+        assert [one.reason for one in replay(event.message)] == [event.reason]
 
 
 @pytest.mark.anyio

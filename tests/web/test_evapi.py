@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from omniroute.channels.netstring import NetstringDecoder, netstring
+from omniroute.channels.quarantine import kept, replay
 from omniroute.errors import UsageError
 from omniroute.model import Channel, Disposition, Message, UpdateKind
 from omniroute.web.evapi import Evapi, EvapiClosedError
@@ -77,6 +78,9 @@ async def test_events_are_delivered_in_order_and_bad_ones_are_quarantined():
         found = [await fake.delivered.receive() for _ in range(4)]
         assert [one.disposition for one in found] == ["create", "quarantine", "update", "update"]
         assert all(one.message.received_at_ms == 1_700_000_000_000 for one in found)
+        name, delivery = kept(found[1].message)
+        assert (name, delivery.body) == ("kamailio", netstring(b"{"))
+        assert [one.disposition for one in replay(found[1].message)] == ["quarantine"]
         assert evapi.is_connected
 
 

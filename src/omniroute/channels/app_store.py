@@ -1,7 +1,8 @@
 """Reviews in Apple's App Store: what ``customerReviews`` of the App Store Connect API returns.
 
 The review is thread and message in one. There is no customer id, only a nickname: two
-customers may share one. Our answers (``customerReviewResponses``) are our own.
+customers may share one. Our answers (``customerReviewResponses``) are our own. An edited review
+comes again under its id.
 
 It is polled: nothing is signed.
 
@@ -18,7 +19,7 @@ from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_text, decode_json, each
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
-from .verdicts import ignored, own, routed
+from .verdicts import ignored, own, revised, routed
 
 __all__ = ["AppStore"]
 
@@ -87,9 +88,10 @@ class AppStore:
             data = [data]
         if not isinstance(data, list):
             raise PayloadError("the answer holds no data")
-        return each(
+        found = each(
             [*data, *as_list(payload.get("included"))],
             lambda item: _read(item, request.received_at_ms),
             channel=Channel.APP_STORE,
             received_at_ms=request.received_at_ms,
         )
+        return [inbound for event in found for inbound in revised(event)]

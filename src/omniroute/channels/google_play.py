@@ -1,8 +1,9 @@
 """Reviews on Google Play: what ``reviews.list`` of the Android Publisher API returns.
 
 The review is customer, thread and message in one: Play names no account. The developer's
-answer is our own. The list holds the last week; an edited review comes again under its id,
-its ``lastModified`` is part of the delivery id. A tab separates title and text.
+answer is our own. The list holds the last week; an edited review comes again under its id and
+with another ``lastModified``. Before our answer that is an edit; after it the customer has answered
+us in the only way that he has, so it is a message of its own. A tab separates title and text.
 
 It is polled: nothing is signed.
 
@@ -19,7 +20,7 @@ from ..model import Attribute, Channel, Customer, Inbound, Message
 from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_text, decode_json, quarantined, seconds
 from .protocol import Reply, Secrets, WebhookRequest
-from .verdicts import own, routed
+from .verdicts import own, revised, routed
 
 __all__ = ["GooglePlay"]
 
@@ -105,11 +106,19 @@ class GooglePlay:
             message_id=identity,
             received_at_ms=received_at_ms,
         )
-        return [self._comment(comment, base) for comment in comments]
+        answers = [_modified(as_dict(one.get("developerComment")))[1] or 0 for one in comments]
+        answered_at_ms = max(answers)
+        return [
+            inbound
+            for comment in comments
+            for inbound in self._comment(comment, base, answered_at_ms)
+        ]
 
     @staticmethod
-    def _comment(comment: dict[str, object], base: Message) -> Inbound:
-        """One comment of a review."""
+    def _comment(
+        comment: dict[str, object], base: Message, answered_at_ms: int
+    ) -> tuple[Inbound, ...]:
+        """One comment of a review; ``answered_at_ms`` is the time of our answer, or 0."""
         answer = as_dict(comment.get("developerComment"))
         if answer:
             at, at_ms = _modified(answer)
@@ -119,7 +128,7 @@ class GooglePlay:
                 text=as_text(answer.get("text")),
                 sent_at_ms=at_ms,
             )
-            return own(message, "the developer's answer")
+            return (own(message, "the developer's answer"),)
         written = as_dict(comment.get("userComment"))
         if not written:
             raise PayloadError("a comment is neither the user's nor the developer's")
@@ -136,4 +145,7 @@ class GooglePlay:
             attributes=_attributes(written),
             sent_at_ms=at_ms,
         )
-        return routed(message, delivery_id=f"{base.message_id}@{at}" if at else "")
+        if answered_at_ms and (at_ms or 0) > answered_at_ms:
+            again = msgspec.structs.replace(message, message_id=f"{base.message_id}@{at}")
+            return (routed(again, inside=True),)
+        return revised(routed(message), at)

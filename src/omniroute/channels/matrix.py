@@ -88,11 +88,10 @@ def _message(event: dict[str, object], base: Message, kind: str) -> Inbound:
     if what == "m.replace":
         changed = as_dict(content.get("m.new_content"))
         text = as_text(changed.get("body")) or as_text(content.get("body")).removeprefix("* ")
-        attributes["target"] = target
         edited = msgspec.structs.replace(
             base, text=text, links=links_in(text), attributes=attributes
         )
-        return update(edited, Update.EDITED)
+        return update(edited, Update.EDITED, target=target)
     answered = as_id(as_dict(relation.get("m.in_reply_to")).get("event_id"))
     in_thread = what == "m.thread" and bool(target)
     if answered:
@@ -138,13 +137,12 @@ def _read(event: dict[str, object], received_at_ms: int | None) -> Inbound:
         relation = as_dict(content.get("m.relates_to"))
         attributes: dict[str, Attribute] = {
             "reaction": as_text(relation.get("key"), 64),
-            "target": as_id(relation.get("event_id")),
         }
-        return update(msgspec.structs.replace(base, attributes=attributes), Update.REACTION)
+        reaction = msgspec.structs.replace(base, attributes=attributes)
+        return update(reaction, Update.REACTION, target=as_id(relation.get("event_id")))
     if kind == "m.room.redaction":
         target = as_id(content.get("redacts")) or as_id(event.get("redacts"))
-        redaction = msgspec.structs.replace(base, attributes={"target": target})
-        return update(redaction, Update.DELETED)
+        return update(base, Update.DELETED, target=target)
     if kind in {"m.typing", "m.receipt", "m.presence", "m.read"}:
         return status(base, kind)
     if kind.startswith("m.room."):

@@ -199,8 +199,9 @@ def _read(activity: dict[str, object], received_at_ms: int | None) -> Inbound:
         if kind == "messageReaction" and reply_to:
             added = _reactions(activity, "reactionsAdded")
             shown = added or _reactions(activity, "reactionsRemoved")
-            attributes = {"target": reply_to, "reaction": shown, "removed": not added}
+            attributes = {"reaction": shown, "removed": not added}
             message = msgspec.structs.replace(message, attributes=attributes)
+            return update(message, _UPDATES[kind], target=str(reply_to))
         return update(message, _UPDATES[kind])
     name = as_text(activity.get("name"), 256)
     if kind == "typing" or name == _READ:

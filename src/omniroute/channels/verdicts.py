@@ -21,6 +21,7 @@ __all__ = [
     "json_reply",
     "lifecycle",
     "own",
+    "revised",
     "routed",
     "status",
     "update",
@@ -51,8 +52,12 @@ def routed(message: Message, *, inside: bool = False, delivery_id: str = "") -> 
     )
 
 
-def update(message: Message, kind: UpdateKind, delivery_id: str = "") -> Inbound:
+def update(
+    message: Message, kind: UpdateKind, delivery_id: str = "", *, target: str = ""
+) -> Inbound:
     """Something that was said before changed, or was reacted to.
+
+    ``target`` names the message that it is about, where the event has an id of its own.
 
     An edit that says nothing is no edit of the text: providers also tell so that a link got its
     preview or a post was pinned. It is a change of state.
@@ -64,7 +69,22 @@ def update(message: Message, kind: UpdateKind, delivery_id: str = "") -> Inbound
         message=message,
         update=kind,
         delivery_id=delivery_id or None,
+        target=target or None,
     )
+
+
+def revised(inbound: Inbound, version: str = "") -> tuple[Inbound, ...]:
+    """What a poll shows, when its author may have changed it since the last poll.
+
+    A poll tells neither what is new nor what was changed. So first comes the edit, which finds
+    nothing where the message is new, then the message, which is a repeat where it is not.
+    ``version`` tells one edit from the next; without it what was written does.
+    """
+    message = inbound.message
+    if inbound.disposition not in (Disposition.CREATE, Disposition.APPEND) or not message.text:
+        return (inbound,)
+    delivery_id = f"{message.message_id}@{version}" if version else ""
+    return (update(message, UpdateKind.EDITED, delivery_id), inbound)
 
 
 def status(message: Message, reason: str, delivery_id: str = "") -> Inbound:

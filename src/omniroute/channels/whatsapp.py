@@ -192,12 +192,11 @@ _UPDATES = {
 
 
 def _update(kind: str, part: dict[str, object], base: Message) -> Inbound:
-    """A reaction, an edit or a withdrawal; ``target`` names the message it is about."""
+    """A reaction, an edit or a withdrawal."""
     attributes = dict(base.attributes)
     target = as_id(part.get("original_message_id")) or as_id(part.get("message_id"))
-    if target:
-        attributes["target"] = target
     text = ""
+    files: tuple[Attachment, ...] = ()
     if kind == "reaction":
         emoji = as_text(part.get("emoji"), 32)
         attributes["reaction"] = emoji
@@ -205,9 +204,12 @@ def _update(kind: str, part: dict[str, object], base: Message) -> Inbound:
     elif kind == "edit":
         changed = as_dict(part.get("message"))
         changed_kind = as_text(changed.get("type"), 40)
-        text = _content(changed, changed_kind, as_dict(changed.get(changed_kind))).text
-    message = msgspec.structs.replace(base, text=text, attributes=attributes)
-    return update(message, _UPDATES[kind])
+        content = _content(changed, changed_kind, as_dict(changed.get(changed_kind)))
+        text, files = content.text, content.attachments
+    message = msgspec.structs.replace(
+        base, text=text, links=links_in(text), attachments=files, attributes=attributes
+    )
+    return update(message, _UPDATES[kind], target=target)
 
 
 class _Content(msgspec.Struct, frozen=True):

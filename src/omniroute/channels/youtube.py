@@ -2,8 +2,8 @@
 
 Comments are polled: the answers of ``commentThreads.list`` and ``comments.list`` go in as they
 are. The customer is ``authorChannelId``, the thread the top-level comment, the id of an answer
-``parent.child``. What was edited has ``updatedAt`` after ``publishedAt``; it is an update, the
-first sight of it included, because a poll shows an edited comment again and again. Times are
+``parent.child``. What was edited has ``updatedAt`` after ``publishedAt``; whether a poll has shown
+it before is for the router to know, so it is told as both: an edit, then the comment. Times are
 RFC 3339. The text is ``textOriginal``; ``textDisplay`` is HTML.
 
 WebSub pushes a feed when a video is published or changed, never for a comment: a sign to
@@ -22,7 +22,6 @@ import attrs
 
 from ..errors import PayloadError, SignatureError
 from ..model import Attribute, Channel, Customer, Inbound, Message
-from ..model import UpdateKind as Update
 from .atom import Entry, entries_of
 from .html_text import html_to_text
 from .links import links_in
@@ -30,7 +29,7 @@ from .payloads import TEXT_LIMIT, as_dict, as_id, as_list, as_text, decode_json,
 from .protocol import Reply, Secrets, WebhookRequest
 from .signatures import hmac_hex, require_match, same
 from .times import rfc3339
-from .verdicts import ignored, lifecycle, own, routed, update
+from .verdicts import ignored, lifecycle, own, revised, routed
 
 __all__ = ["YouTube"]
 
@@ -62,6 +61,7 @@ def _comment(item: dict[str, object], owner: str, received_at_ms: int | None) ->
         "video_id": as_id(snippet.get("videoId")),
         "parent_id": parent,
         "moderation": as_text(snippet.get("moderationStatus"), 32),
+        "edited_at": as_text(changed, 64) if rfc3339(changed) != rfc3339(published) else "",
     }
     message = Message(
         channel=Channel.YOUTUBE,
@@ -79,8 +79,6 @@ def _comment(item: dict[str, object], owner: str, received_at_ms: int | None) ->
     )
     if message.customer.id and message.customer.id == owner:
         return own(message, "written by the channel")
-    if changed and published and rfc3339(changed) != rfc3339(published):
-        return update(message, Update.EDITED)
     return routed(message, inside=bool(parent))
 
 
@@ -112,12 +110,14 @@ def _resource(item: object, received_at_ms: int | None) -> Iterator[Inbound]:
         owner = as_id(snippet.get("channelId"))
         replies = as_list(as_dict(item.get("replies")).get("comments"))
         comments = [snippet["topLevelComment"], *replies]
-    yield from each(
+    for inbound in each(
         comments,
         lambda comment: _comment(comment, owner, received_at_ms),
         channel=Channel.YOUTUBE,
         received_at_ms=received_at_ms,
-    )
+    ):
+        edited_at = inbound.message.attributes.get("edited_at")
+        yield from revised(inbound, str(edited_at)) if edited_at else (inbound,)
 
 
 def _video(entry: Entry, received_at_ms: int | None) -> Inbound:

@@ -6,6 +6,7 @@ for lengths of time:
 
 - A lease that could not be renewed for its own length is given up here. Others count that
   length from when they *saw* it renewed, which is later; so the old owner has stopped first.
+  (While its router still reads the journal there is nothing to stop.)
 - If it has not, because its process was paused: its router's journal was claimed with the
   epoch of an older lease, and every append is refused.
 - When the answer to a renewal is lost, the table says whether it happened.
@@ -104,7 +105,7 @@ class Holder:
                     await self._beat(group)
                 now_s = anyio.current_time()
                 for owned in self._owned.values():
-                    if now_s >= owned.until_s:
+                    if now_s >= owned.until_s and owned.router is not None:
                         owned.scope.cancel()
                 with anyio.move_on_after(self._lease_s / _BEATS):
                     await self._woken.wait()
@@ -136,13 +137,23 @@ class Holder:
             self._owned[decision.give].scope.cancel()
 
     async def _renew(self) -> None:
+        """Say all at once, so that a busy loop delays it once."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._say_hello)
+            for owned in self._owned.values():
+                group.start_soon(self._say_again, owned)
+
+    async def _say_hello(self) -> None:
         now_s = anyio.current_time()
         self._declined = {name: at_s for name, at_s in self._declined.items() if at_s > now_s}
         own = wire.pack(sorted(self._declined))
-        revision = await self._coordinator.put(member_key(self._name), own, self._revision)
-        if revision is not None:
-            self._revision = revision
-        for owned in list(self._owned.values()):
+        with suppress(NoAnswerError):
+            revision = await self._coordinator.put(member_key(self._name), own, self._revision)
+            if revision is not None:
+                self._revision = revision
+
+    async def _say_again(self, owned: Owned) -> None:
+        with suppress(NoAnswerError):
             await self._say(owned, self._name, owned.epoch)
 
     async def _say(self, owned: Owned, holder: str, epoch: int) -> bool:
@@ -189,7 +200,7 @@ class Holder:
             await owned.run(
                 self._name,
                 on_events=lambda _: self._on_events(name),
-                opened=self._note_change,
+                opened=self._opened,
             )
         except Exception as error:  # noqa: BLE001 - logged; the other partitions go on
             failure = error
@@ -203,6 +214,10 @@ class Holder:
             owned.finished.set()
             self._note_change()
             self._log.partition_left(name, owned.epoch, failure)
+
+    def _opened(self) -> None:
+        self._note_change()
+        self.wake()  # it took time: is the lease still ours?
 
     async def _give_back(self, owned: Owned) -> None:
         with suppress(NoAnswerError), anyio.move_on_after(self._lease_s):

@@ -18,7 +18,7 @@ from ..plan import DispositionAction, Plan, disposition_name
 __all__ = ["command_of", "delivery_key"]
 
 #: The dispositions whose events are messages of their own, with an id of their own; all others
-#: are about another message and name its id.
+#: are about another message and name its id, unless `Inbound.target` does.
 _MESSAGES = frozenset(
     {
         Disposition.CREATE,
@@ -43,6 +43,8 @@ def command_of(plan: Plan, inbound: Inbound) -> Command | None:
     message, reason = inbound.message, inbound.reason
     if action is DispositionAction.APPLY:
         kind = inbound.update or UpdateKind.STATE
+        if inbound.target is not None:
+            message = msgspec.structs.replace(message, message_id=inbound.target)
         return Update(message, kind, reason, key, inbound.delivery_id is not None)
     message = _of_its_own(inbound)
     if action is DispositionAction.QUARANTINE:
@@ -54,6 +56,9 @@ def command_of(plan: Plan, inbound: Inbound) -> Command | None:
 def _of_its_own(inbound: Inbound) -> Message:
     """The message of an event, without the id when that is another message's."""
     message = inbound.message
+    if inbound.target is not None:
+        attributes = {**message.attributes, "about": inbound.target}
+        return msgspec.structs.replace(message, attributes=attributes)
     if message.message_id is None or inbound.disposition in _MESSAGES:
         return message
     attributes = {**message.attributes, "about": message.message_id}
@@ -65,8 +70,8 @@ def delivery_key(inbound: Inbound) -> str | None:
 
     A digest of the provider's id of the delivery, scoped by sender and thread, so that two bots
     whose deliveries are counted alike never hide each other's. Without such an id a message is
-    told by its own id, and an update by a digest of what it says: it names the message that it is
-    about, whose id says nothing of whether the update was seen.
+    told by its own id, and an update by a digest of what it says: mostly it names the message that
+    it is about, whose id says nothing of whether the update was seen.
     """
     message = inbound.message
     parts = [message.customer.id, message.thread_id or "", inbound.delivery_id or ""]

@@ -44,7 +44,9 @@ class LoopThread:
         wake = waker()
         tasks: list[asyncio.Task[_T]] = []
 
-        def ended(_task: asyncio.Task[_T]) -> None:
+        def ended(task: asyncio.Task[_T]) -> None:
+            if not task.cancelled():
+                task.exception()  # nobody may be waiting for it any more
             with suppress(RuntimeError):  # the caller's loop is gone: nobody waits any more
                 wake(done.set)
 

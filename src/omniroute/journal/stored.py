@@ -40,8 +40,9 @@ __all__ = ["StoreJournal", "pack_snapshot", "unpack_snapshot"]
 
 _T = TypeVar("_T")
 
-#: How much is fetched at once: a few milliseconds of decoding.
-_CHUNK_BYTES = 1 << 20
+#: How much is fetched at once: a few milliseconds of decoding and folding, and then other
+#: tasks have a turn. (A lease must be renewed while a long journal is read.)
+_CHUNK_BYTES = 1 << 18
 #: How often an append is repeated when answers get lost, before the writer gives up.
 _ATTEMPTS = 5
 

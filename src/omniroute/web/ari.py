@@ -205,7 +205,7 @@ class Ari:
         channel = as_id(as_dict(event.get("channel")).get("id"))
         if leg_of(channel) is None:
             body = text.encode("utf-8", "replace")
-            for inbound in read(self._adapter, body, body, self._now_ms()):
+            for inbound in read(self._adapter, body, self._now_ms()):
                 await listener.heard(inbound)
             return
         kind = event.get("type")
@@ -252,7 +252,7 @@ class Ari:
             "channel": channel,
         }
         body = json.dumps(event).encode()
-        found = read(self._adapter, body, body, self._now_ms())
+        found = read(self._adapter, body, self._now_ms())
         return [inbound for inbound in found if inbound.disposition is Disposition.CREATE]
 
     # --- commands -------------------------------------------------------------------------

@@ -149,7 +149,7 @@ class Evapi:
 
     def _read(self, payload: bytes) -> list[Inbound]:
         """What one event means; one that cannot be understood is quarantined."""
-        return read(self._adapter, netstring(payload), payload, self._now_ms())
+        return read(self._adapter, netstring(payload), self._now_ms())
 
     async def connect(
         self,

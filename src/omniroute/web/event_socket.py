@@ -28,7 +28,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 
 from ..channels import FreeSwitch
 from ..channels.esl import EslDecoder, EslEvent, EslFrame, event_of, event_of_json
-from ..channels.payloads import as_dict, as_id, as_list, as_text, quarantined
+from ..channels.payloads import as_dict, as_id, as_list, as_text
 from ..errors import PayloadError, UsageError
 from ..model import Inbound
 from .telephony import (
@@ -39,6 +39,7 @@ from .telephony import (
     SwitchClosedError,
     SwitchRefusedError,
     leg_of,
+    read,
     stay_connected,
     wall_ms,
 )
@@ -255,10 +256,9 @@ class EventSocket:
         at_ms = self._now_ms()
         try:
             event = event_of(frame)
-        except PayloadError as error:
-            channel = self._adapter.channel
-            kept = quarantined(channel, str(error), frame.body, received_at_ms=at_ms)
-            await listener.heard(kept)
+        except PayloadError:
+            for inbound in read(self._adapter, _framed(frame.body), at_ms):
+                await listener.heard(inbound)
             return
         if event is None:
             return
@@ -394,6 +394,12 @@ def _job_done(listener: Listener, event: EslEvent) -> None:
         listener.answered(leg)
     else:
         listener.ended(leg, _cause(cause))
+
+
+def _framed(body: bytes) -> bytes:
+    """A frame of the only kind of event that we subscribe to."""
+    head = f"Content-Length: {len(body)}\nContent-Type: text/event-plain\n\n"
+    return head.encode() + body
 
 
 def _verb(command: str) -> str:

@@ -8,9 +8,11 @@ be remembered over a restart, and a folder that is numbered anew (UIDVALIDITY) i
 - The server tells of new mail (IDLE), else it is asked every ``poll_s``.
 - A lost connection is made again, each time after a longer pause.
 - The router takes nothing now (`RouterError`): all mails wait in their order.
-- One mail is refused (a full queue, no queue) or cannot be fetched, read or delivered: it
+- One mail is refused for now (a full queue) or cannot be fetched, read or delivered: it
   waits, each time longer, and those behind it go on. The attempt is noted before it is made,
   and new mails go first, so one that breaks each connection stops no other.
+- A mail that no queue takes would be refused each time: it is quarantined, so that it can be
+  replayed under a plan that takes it.
 - A mail over the size limit is not fetched: its header is quarantined. What is quarantined is
   flagged, so that somebody finds it in the mailbox, where all of it is.
 
@@ -20,6 +22,7 @@ its connection, so its thread ends, too. Runs on asyncio and trio.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, TypeVarTuple
@@ -30,8 +33,9 @@ import anyio.to_thread
 import msgspec
 from anyio.abc import TaskStatus
 
-from ..channels import Email, with_language
+from ..channels import Email, WebhookRequest, with_language
 from ..channels.language import Detect
+from ..channels.quarantine import MAX_KEPT_BYTES, keep
 from ..errors import RouterError, UsageError
 from ..model import Disposition, Inbound
 from ..plan import Limits
@@ -39,6 +43,8 @@ from ..router import Receipt
 from .imap_session import ImapAccount, ImapSession, NotDoneError, Unseen
 
 __all__ = ["ImapAccount", "ImapReceiver"]
+
+_log = logging.getLogger("omniroute")
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -177,7 +183,8 @@ class ImapReceiver:
         retry_s: the first pause after a failure; each further one is twice as long.
         longest_retry_s: the longest pause.
         on_failure: is told every error that is retried, in the event loop. Refused mails are
-            no errors: the router's own events tell of them.
+            no errors: the router's own events tell of them. Their types are logged, too, as
+            warnings of the logger ``omniroute``.
 
     Raises:
         UsageError: ``idle_s`` is over 29 minutes, or a time is not positive.
@@ -257,6 +264,8 @@ class ImapReceiver:
             await anyio.sleep(self._pause.next_s())
 
     def _tell(self, error: Exception) -> None:
+        # The text of an error may hold addresses; `on_failure` gets it.
+        _log.warning("mail by IMAP: %s, tried again later", type(error).__name__)
         if self._on_failure is not None:
             self._on_failure(error)
 
@@ -332,6 +341,9 @@ class ImapReceiver:
         try:
             inbound = await self._read(raw, size_bytes)
             receipt = await self._deliver(inbound)
+            if _is_refused_for_good(receipt):
+                inbound = self._set_aside(inbound, raw, "no queue takes the mail")
+                receipt = await self._deliver(inbound)
         except RouterError as error:
             self._retries.done(uid)  # it was not the mail's fault: it keeps its place
             raise _RouterDownError from error
@@ -345,13 +357,32 @@ class ImapReceiver:
     async def _read(self, raw: bytes, size_bytes: int) -> Inbound:
         """What the mail means; large ones are read in a thread, so that others go on."""
         received_at_ms = self._now_ms()
+        is_whole = size_bytes <= self.max_mail_bytes
 
         def read() -> Inbound:
-            return with_language(self.email.read(raw, received_at_ms=received_at_ms), self._detect)
+            inbound = self.email.read(raw, received_at_ms=received_at_ms)
+            if not is_whole:
+                reason = f"the mail has {size_bytes} bytes, more than {self.max_mail_bytes}"
+                # A header alone must not be taken for the mail when this is replayed.
+                inbound = self._set_aside(inbound, raw, reason, limit=0)
+            elif inbound.disposition is Disposition.QUARANTINE:
+                inbound = self._set_aside(inbound, raw, inbound.reason)
+            return with_language(inbound, self._detect)
 
         is_small = len(raw) <= _READ_IN_THREAD_BYTES
-        inbound = read() if is_small else await anyio.to_thread.run_sync(read)
-        if size_bytes <= self.max_mail_bytes:
-            return inbound
-        reason = f"the mail has {size_bytes} bytes, more than {self.max_mail_bytes}"
-        return msgspec.structs.replace(inbound, disposition=Disposition.QUARANTINE, reason=reason)
+        return read() if is_small else await anyio.to_thread.run_sync(read)
+
+    def _set_aside(
+        self, inbound: Inbound, raw: bytes, reason: str, *, limit: int = MAX_KEPT_BYTES
+    ) -> Inbound:
+        """The mail for the quarantine, with its bytes unless they are more than the limit."""
+        aside = msgspec.structs.replace(inbound, disposition=Disposition.QUARANTINE, reason=reason)
+        at_ms = inbound.message.received_at_ms
+        request = WebhookRequest(body=raw, received_at_ms=at_ms)
+        [kept] = keep([aside], self.email.name, request, limit=limit)
+        return kept
+
+
+def _is_refused_for_good(receipt: object) -> bool:
+    """The same mail would be refused again."""
+    return isinstance(receipt, Receipt) and receipt.is_refused and not receipt.is_refused_for_now

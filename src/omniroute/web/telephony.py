@@ -23,10 +23,10 @@ import anyio
 import attrs
 from anyio.abc import TaskStatus
 
-from ..channels import WebhookRequest
-from ..channels.payloads import quarantined
-from ..errors import PayloadError, RouterError
-from ..model import Channel, Inbound
+from ..channels import Adapter, WebhookRequest
+from ..channels.quarantine import normalized
+from ..errors import RouterError
+from ..model import Inbound
 
 __all__ = [
     "LEG",
@@ -36,7 +36,6 @@ __all__ = [
     "Switch",
     "SwitchClosedError",
     "SwitchRefusedError",
-    "Told",
     "leg_name",
     "leg_of",
     "read",
@@ -166,32 +165,16 @@ def leg_of(name: str) -> tuple[int, str] | None:
     return (int(number), call) if ours and len(number) < 20 and call else None
 
 
-class Told(Protocol):
-    """A channel adapter, as far as a connection needs it."""
-
-    @property
-    def channel(self) -> Channel:
-        """What kind of interaction it opens."""
-        ...
-
-    def normalize(self, request: WebhookRequest) -> list[Inbound]:
-        """What bytes mean; raises `PayloadError`."""
-        ...
-
-
-def read(adapter: Told, body: bytes, payload: bytes, at_ms: int) -> list[Inbound]:
-    """What an event means; one that cannot be understood is quarantined.
+def read(adapter: Adapter, body: bytes, at_ms: int) -> list[Inbound]:
+    """What an event means; one that cannot be understood is quarantined with its bytes.
 
     Args:
-        adapter: reads ``body``.
+        adapter: reads ``body``; its name is the one that a replay finds it by.
         body: the event as the adapter wants it.
-        payload: the event as it came: what the quarantine keeps.
         at_ms: now.
     """
-    try:
-        return adapter.normalize(WebhookRequest(body=body, received_at_ms=at_ms))
-    except PayloadError as error:
-        return [quarantined(adapter.channel, str(error), payload, received_at_ms=at_ms)]
+    request = WebhookRequest(body=body, received_at_ms=at_ms)
+    return normalized(adapter, adapter.name, request)
 
 
 async def stay_connected(
