@@ -126,6 +126,7 @@ class Item:
     is_callback: bool = False
     attempts: int = 0
     overflowed: tuple[int, int] = (-1, 0)  # by steps: when last, and how often then
+    moves: int = 0
 
 
 @attrs.define(eq=False)
@@ -912,6 +913,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         people = self.revoke_all(item, RevokeReason.MOVED)
         self.forget_refusals(item)
         item.queue, item.own_steps, item.offers = queue, (), 0
+        item.moves += 1
         item.priority = item.priority if priority is None else priority
         item.requirement = requirement
         self.tell(

@@ -152,8 +152,9 @@ class NaiveOverflow:
             return
         if rule.when is not None and not rule.when.matches(self.standing(item.queue, item)):
             return
+        before = item.moves
         reset = self.reset_refusals()
-        if rule is self.ladder(item)[item.step].overflow:  # no refusal has ended or moved it
+        if item.id in self.items and item.moves == before:  # no refusal has ended or moved it
             self.overflow(item, rule)
         self.match(items=reset)
 

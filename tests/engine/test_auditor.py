@@ -7,6 +7,7 @@ import pytest
 
 from engine.cases import walk
 from engine.naive import WAITING, NaiveEngine
+from engine.naive_overflow import Door
 from omniroute import events as ev
 from omniroute.events import Kind, OfferKind, OwnStep, RejectReason, RevokeReason
 from omniroute.model import Agent, Channel, Customer, Message, UpdateKind
@@ -19,6 +20,7 @@ from omniroute.plan import (
     NewestFirst,
     OnExpiry,
     OnRequeue,
+    Overflow,
     Plan,
     Queue,
     Refusal,
@@ -133,6 +135,13 @@ ONE = SenderRate(maxima={"voice": 1})
 SHORT = {"max_wait_ms": 20}
 WRAPPED = {"wrap_up": WrapUp(WrapUpKind.TIMED, 50, max_extension_ms=20)}
 CALLS = {"callback": Callback(retry_ms=20, pace_ms=15)}
+FULL = {"max_waiting": 1}
+TURNED = plans({"overflow": [Overflow(when="waiting >= 1", queue="q1")]}, {})
+BY_STEP = {"ladder": [Step(for_ms=20), Step(overflow=Overflow(reject="full"))]}
+ON_BY_STEP = plans({"ladder": [Step(for_ms=20), Step(overflow=Overflow(queue="q1"))]}, {})
+ONLY = {"ladder": [Step(for_ms=20), Step(for_ms=9, only_if="waiting >= 2"), Step()]}
+NOBODY = {"refusal": Refusal(RefusalRule.ALL_DECLINED, overflow=Overflow(reject="no"))}
+LEASE = (ev.SignIn(ANN, lease_ms=20),)
 LATER = submit(start_at_ms=50)
 PAIR = (ev.SignIn(ANN), ev.SignIn(BOB), submit(), ev.Accept(1))
 CALLBACK = (submit(), ev.RequestCallback("i1"), ev.SignIn(ANN), ev.Accept(1), ev.FailCallback(1))
@@ -276,6 +285,26 @@ FAULTS = [
     ("a wrap-up is extended too far", plan(**WRAPPED), (*PAIR, ev.Complete(1), ev.ExtendWrapUp(1, 20)), change(ev.WrapUpExtended, until_ms=999), Law.DEADLINE),
     ("an extended wrap-up never ends", plan(**WRAPPED), (*PAIR, ev.Complete(1), ev.ExtendWrapUp(1, 20), (ev.Tick(), 100), (submit(), 101)), lose(ev.Completed), Law.DEADLINE),
     ("a code that is not", plan(codes=("done",)), (*PAIR, ev.Complete(1, "done")), change(ev.Completed, code="odd"), Law.STATE),
+    # overflow
+    ("stays where the rules send it on", TURNED, (submit("q0"), submit("q0")), change(ev.Queued, 1, queue="q0", via=()), Law.ADMISSION),
+    ("sent on for nothing", TURNED, (submit("q0"), submit("q0")), lambda e: [msgspec.structs.replace(e[1], interaction_id="i1", seq=1)], Law.ADMISSION),
+    ("sent where no rule leads", plans({}, {}), (submit("q0"),), change(ev.Queued, queue="q1", via=("q0",)), Law.ADMISSION),
+    ("sent back", TURNED, (submit("q0"), submit("q0")), change(ev.Queued, 1, queue="q0", via=("q0",)), Law.ADMISSION),
+    ("rejected by no rule", plan(), (), add(ev.Rejected(0, "i1", MESSAGE, RejectReason.OVERFLOW, "q", "full")), Law.ADMISSION),
+    ("into a drained queue", plan(), (submit(), ev.Drain("q")), add(ev.Queued(1, "i2", 2, MESSAGE, "q", 0)), Law.ADMISSION),
+    ("rejected by a queue that is open", plan(), (), add(ev.Rejected(0, "i1", MESSAGE, RejectReason.QUEUE_DRAINING, "q")), Law.ADMISSION),
+    ("drained twice", plan(), (ev.Drain("q"),), double(ev.QueueDrained), Law.STATE),
+    ("reopened, but it was open", plan(), (ev.Drain("q"), ev.Reopen("q")), lose(ev.QueueDrained), Law.STATE),
+    ("a step's rule ends it, but not", plan(**BY_STEP), (submit(), (ev.Tick(), 20)), cut(ev.Cancelled), Law.DUTY),
+    ("a step's rule moves it, but not", ON_BY_STEP, (submit("q0"), (ev.Tick(), 20)), cut(ev.Moved), Law.DUTY),
+    ("a step whose condition fails", plan(**ONLY), (submit(), (ev.Tick(), 20)), change(ev.StepReached, step=1), Law.LADDER),
+    ("a step is passed over for nothing", plan(**ONLY), (submit(), submit(), (ev.Tick(), 20)), change(ev.StepReached, step=2), Law.LADDER),
+    ("asked again, and not sent on", plan(**NOBODY), (ev.SignIn(ANN), submit(), ev.Decline(1)), lambda e: [*e[:-1], ev.RefusalsReset(2, "i1")], Law.REFUSAL),
+    ("over the limit, and nobody is free", plan(**FULL), (submit(), ev.SignIn(ANN, ready=False)), add(ev.Queued(1, "i2", 2, MESSAGE, "q", 0)), Law.ADMISSION),
+    # leases
+    ("a lease never ends", plan(), (*LEASE, TICK), lambda e: [*e[:-1], ev.AgentChanged(60, ANN)], Law.DEADLINE),
+    ("a lease is renewed for too long", plan(), (*LEASE, ev.Renew("ann")), change(ev.LeaseRenewed, until_ms=99), Law.DEADLINE),
+    ("no lease, and renewed", plan(), (ev.SignIn(ANN),), add(ev.LeaseRenewed(0, "ann", 20)), Law.PRESENCE),
     # limits
     ("over the limit of the queue", plan(max_waiting=1), (submit(), submit()), lambda e: [e[0], ev.Queued(1, "i2", 2, MESSAGE, "q", 0)], Law.ADMISSION),
     ("rejected though there is room", plan(), (submit(),), add(ev.Rejected(1, "i2", MESSAGE, RejectReason.QUEUE_FULL, "q")), Law.ADMISSION),
@@ -396,6 +425,7 @@ REPEATABLE = (
     ev.Moved,
     ev.Conferenced,
     ev.AgentChanged,
+    ev.LeaseRenewed,
     ev.CommandRejected,
 )
 
@@ -525,6 +555,16 @@ class LetsConsultsWait(NaiveEngine):
         return []
 
 
+class IgnoresOverflow(NaiveEngine):
+    def overflow(self, item, rule):
+        pass
+
+
+class IgnoresTheRulesAtTheDoor(NaiveEngine):
+    def at_the_door(self, queue, requirement, message, own):
+        return Door(queue, requirement)
+
+
 class NoMemoryForMessages(NaiveEngine):
     def is_duplicate(self, message, *, by_message=True):
         return False
@@ -574,6 +614,8 @@ WRONG = [
     (NeverStarts, Law.DEADLINE),
     (NeverDies, Law.DEADLINE),
     (LetsConsultsWait, Law.STATE),
+    (IgnoresOverflow, Law.DUTY),
+    (IgnoresTheRulesAtTheDoor, Law.ADMISSION),
     (NoMemoryForMessages, Law.MESSAGE),
     (NoMemoryForThreads, Law.MESSAGE),
     (IgnoresTheRate, Law.ADMISSION),

@@ -424,6 +424,8 @@ def short(event):
     said = {name: value for name, value in said.items() if value != defaults.get(name, _REQUIRED)}
     for unsaid in ("message", "steps"):
         said.pop(unsaid, None)
+    if "via" in said:
+        said["via"] = ",".join(said["via"])
     words = [said.pop("at_ms"), event.__struct_config__.tag]
     for value in said.values():
         words += [] if value in (None, "") else [value.id if isinstance(value, Agent) else value]

@@ -122,7 +122,7 @@ TABLES = [
     ),
     (
         "| Key of `service_level` |",
-        {"percent", "target_s"},
+        {"percent", "target_s", "short_abandon_s"},
         "[queues.a.service_level]\n{}",
         lambda p: p.queues["a"].service_level,
         ServiceLevel(),

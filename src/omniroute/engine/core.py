@@ -31,7 +31,7 @@ from . import (
     updates,
 )
 from .apply import apply
-from .estimates import ExpectedWait, expected_wait
+from .estimates import ExpectedWait, ewt_ms, expected_wait
 from .explain import Explanation, explain
 from .explain_offer import OfferExplanation, explain_offer
 from .matching import Events
@@ -66,6 +66,11 @@ class Engine:
     def now_ms(self) -> int:
         """The engine's time: the latest moment it was told of."""
         return self._state.now_ms
+
+    @property
+    def last_offer_id(self) -> int:
+        """The number of the last offer; 0 before the first."""
+        return self._state.last_offer
 
     def receive(self, command: Command, now_ms: int) -> list[Event]:
         """Do one command at a moment; returns all events it and the passed time caused.
@@ -170,6 +175,11 @@ class Engine:
         if not 1 <= percent <= 99 or (position is not None and position < 1):
             raise CommandError(f"percent {percent} must be 1..99, position {position} at least 1")
         return expected_wait(record, self._state.now_ms, position, percent)
+
+    def ewt_ms(self, queue: str) -> int | None:
+        """`expected_wait` of who comes now, without bounds; None also for an unknown queue."""
+        record = self._state.queues.get(queue)
+        return None if record is None else ewt_ms(record, self._state.now_ms)
 
     def explain(self, interaction_id: str, at_ms: int | None = None) -> Explanation:
         """Why this interaction is where it is, and who could take it. O(agents), on demand.

@@ -87,7 +87,7 @@ def _took_ms(queue: QueueRecord, now_ms: int) -> int:
 def _patience(queue: QueueRecord) -> tuple[int, int]:
     """How many have abandoned, and how long all have waited. O(channels)."""
     abandoned = waited_ms = 0
-    for tally in queue.tallies.values():
+    for tally in list(queue.tallies.values()):  # a scrape may come from another thread
         abandoned += tally.abandoned
         waited_ms += tally.wait_ms + tally.abandoned_wait_ms
     return (abandoned, waited_ms) if waited_ms else (0, 0)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -255,11 +256,12 @@ class StoreJournal:
             raise CorruptJournalError(
                 low, f"event {from_seq} was dropped from the journal", first_seq=from_seq
             )
-        async for header, body in self.records(Chain.before(low)):
-            if header.kind is not Kind.FRAME:
-                continue
-            if header.next_seq > from_seq or header.first_seq >= from_seq:
-                yield self.frame(header, body)
+        async with aclosing(self.records(Chain.before(low))) as records:
+            async for header, body in records:
+                if header.kind is not Kind.FRAME:
+                    continue
+                if header.next_seq > from_seq or header.first_seq >= from_seq:
+                    yield self.frame(header, body)
 
     async def _header(self, position: int) -> Header:
         record = await self._record(position)

@@ -84,6 +84,12 @@ FAMILIES: tuple[Family, ...] = (
         "How long the oldest of them has been waiting; 0 when none waits.",
     ),
     Family(
+        "omniroute_expected_wait_seconds",
+        GaugeMetricFamily,
+        ("queue",),
+        "How long who comes now will wait for an agent; absent with too few samples.",
+    ),
+    Family(
         "omniroute_agents",
         GaugeMetricFamily,
         ("presence",),
@@ -187,6 +193,8 @@ def _gauges(found: dict[str, Metric], counts: Metrics) -> None:
         longest_ms = now_ms - min(since) if since else 0
         _level(found["waiting"], {"queue": queue}, len(since))
         _level(found["longest_wait_seconds"], {"queue": queue}, longest_ms / 1_000)
+        if (ewt_ms := counts.ewt_ms(queue)) is not None:
+            _level(found["expected_wait_seconds"], {"queue": queue}, ewt_ms / 1_000)
     ready = list(counts.agents.values())
     _level(found["agents"], {"presence": "ready"}, ready.count(True))
     _level(found["agents"], {"presence": "not_ready"}, ready.count(False))

@@ -94,7 +94,8 @@ class Metrics(Collector):
     """The metrics of one router. ``targets`` maps each queue to its service level target.
 
     ``now_ms`` is the router's time, for the longest wait; ``deliveries`` counts provider
-    events by channel and disposition and is read at scrape time.
+    events by channel and disposition and ``ewt_ms`` tells how long who comes to a queue now will
+    wait (None: unknown); both are read at scrape time.
     """
 
     def __init__(
@@ -102,10 +103,12 @@ class Metrics(Collector):
         targets: Mapping[str, int],
         now_ms: Callable[[], int],
         deliveries: Mapping[tuple[Channel, Disposition], int],
+        ewt_ms: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self.queues = tuple(targets)
         self.now_ms = now_ms
         self.deliveries = deliveries
+        self.ewt_ms = ewt_ms
         self.bounds_ms = tuple(sorted({*WAIT_BUCKETS_MS, *(t for t in targets.values() if t)}))
         self.tallies: dict[tuple[str, Channel], Tally] = {}
         self.unrouted: Counter[str] = Counter()

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from ..engine import Explanation, Statistics
+from ..engine import (
+    ExpectedWait,
+    Explanation,
+    GroupCounts,
+    IntervalStatistics,
+    OfferExplanation,
+    Statistics,
+)
 from ..engine.replanning import PlanPreview
 from ..errors import RouterClosedError, UsageError
 from ..events import Event, OwnStep
@@ -259,6 +266,24 @@ class BlockingRouter:
     def statistics(self) -> Statistics:
         """As `Router.statistics`."""
         return self.call(later(self._router.statistics))
+
+    def groups(self) -> dict[str, GroupCounts]:
+        """As `Router.groups`."""
+        return self.call(later(self._router.groups))
+
+    def intervals(self) -> tuple[IntervalStatistics, ...]:
+        """As `Router.intervals`."""
+        return self.call(later(self._router.intervals))
+
+    def expected_wait(
+        self, queue: str, position: int | None = None, *, percent: int = 80
+    ) -> ExpectedWait | None:
+        """As `Router.expected_wait`."""
+        return self.call(later(self._router.expected_wait), queue, position, percent=percent)
+
+    def explain_offer(self, offer_id: int) -> OfferExplanation:
+        """As `Router.explain_offer`."""
+        return self.call(self._router.explain_offer, offer_id)
 
     def explain(self, interaction_id: str) -> Explanation:
         """As `Router.explain`."""

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from ..engine import Engine, Explanation, Statistics
+from ..engine import (
+    Engine,
+    ExpectedWait,
+    Explanation,
+    GroupCounts,
+    IntervalStatistics,
+    OfferExplanation,
+    Statistics,
+)
 from ..journal import Journal
 from ..model import Interaction
 from ..observe.timeline import Timeline
+from ..plan import Plan
 from .assignment import Assignment
 from .desks import Desks
+from .hindsight import explain_offer
 from .history import read_timeline
 from .offer import Offer
 
@@ -19,6 +29,7 @@ class Overview:
 
     journal: Journal
     _engine: Engine
+    _given_plan: Plan
     _desks: Desks
 
     # These read the engine as it is now, which may be one frame ahead of a slow journal.
@@ -26,6 +37,24 @@ class Overview:
     def statistics(self) -> Statistics:
         """Counts and times per queue and channel."""
         return self._engine.statistics()
+
+    def groups(self) -> dict[str, GroupCounts]:
+        """Counts and occupancy of each agent group. O(agents)."""
+        return self._engine.groups()
+
+    def intervals(self) -> tuple[IntervalStatistics, ...]:
+        """The same counts by interval, oldest first; the last is running."""
+        return self._engine.intervals()
+
+    def expected_wait(
+        self, queue: str, position: int | None = None, *, percent: int = 80
+    ) -> ExpectedWait | None:
+        """How long who comes to a queue now will wait, or who is at a position of it.
+
+        ``percent`` of the waits are expected between the bounds. None: too few samples. Raises
+        `UnknownNameError` for an unknown queue.
+        """
+        return self._engine.expected_wait(queue, position, percent=percent)
 
     def explain(self, interaction_id: str) -> Explanation:
         """Why an open interaction is where it is; raises `UnknownNameError` for another."""
@@ -52,6 +81,15 @@ class Overview:
     def assignment(self, interaction_id: str) -> Assignment | None:
         """Who has an interaction and in which state; None when nobody has it."""
         return self._desks.assignment(interaction_id)
+
+    async def explain_offer(self, offer_id: int) -> OfferExplanation:
+        """Why an offer was made: candidates, filters, scores and tie-break of its moment.
+
+        Replays the journal up to the offer: O(journal), on demand. What was offered before any
+        change of plan is explained under the plan that the router was given. Raises
+        `UnknownNameError` when it has no such offer, `JournalError`.
+        """
+        return await explain_offer(self.journal, self._given_plan, offer_id)
 
     async def timeline(
         self, conversation_id: str | None = None, *, interaction_id: str | None = None

@@ -224,7 +224,12 @@ class Router(Supervision, Overview):
 
             queues = self.plan.queues.values()
             targets = {queue.name: queue.service_level.target_ms for queue in queues}
-            self._metrics = Metrics(targets, self._ledger.now_ms, self._delivered)
+            self._metrics = Metrics(
+                targets,
+                self._ledger.now_ms,
+                self._delivered,
+                self._ewt_ms,
+            )
             self._metrics.register(self._registry)
         await self._recover()
 
@@ -276,6 +281,10 @@ class Router(Supervision, Overview):
                 self._on_events(events)
             except Exception as error:  # noqa: BLE001 - the application's fault, not the router's
                 self._log.callback_failed(error)
+
+    def _ewt_ms(self, queue: str) -> int | None:
+        """For the metrics; recovery replaces the engine."""
+        return self._engine.ewt_ms(queue)
 
     @property
     def plan(self) -> Plan:
