@@ -405,6 +405,6 @@ def test_times_are_positive(tmp_path):
 async def test_a_call_to_a_member_that_does_not_own_is_refused_not_lost(world):
     async with owner_and_standby(world) as (a, _):
         with pytest.raises(NoAnswerError, match="b does not own it"):
-            codec = a._codecs["north"]
+            codec = a._codec
             call = wire.Call("north", wire.encoded(codec, Cancel("i1", "")))
             wire.events_of(codec, await a.coordinator.call("b", wire.pack(call)))

@@ -33,7 +33,7 @@ from ..errors import (
     UsageError,
 )
 from ..events import Command, Event, Quarantine, Submit, Update
-from ..journal import StoreJournal
+from ..journal import Codec, StoreJournal
 from ..model import Inbound, Message
 from ..router import Outcome, Receipt, Router
 from ..router.checks import checked, checked_inbound
@@ -91,7 +91,7 @@ class Member:
         self._folder = Path(spool)
         self._lease_s = lease_ms / 1_000
         self._patience_s = patience_ms / 1_000
-        self._codecs = {name: each.codec for name, each in self._partitions.items()}
+        self._codec = Codec()
         self._spools = {name: Spool.at(self._folder, name) for name in self._partitions}
         self._followers: dict[str, list[Follower]] = {name: [] for name in self._partitions}
         self._tidings = {name: anyio.Event() for name in self._partitions}
@@ -235,7 +235,7 @@ class Member:
             with suppress(NoAnswerError):
                 return await self._ask(partition, command)
         Engine(plan).receive(command, 0)  # a caller's mistake is told now, not to nobody later
-        await spool.add(wire.encoded(self._codecs[partition], command))
+        await spool.add(wire.encoded(self._codec, command))
         return None
 
     async def _ask(self, partition: str, command: Command) -> tuple[Event, ...]:
@@ -251,7 +251,7 @@ class Member:
         owner = self._holder.owner(partition)
         if owner is None or owner == self.name:
             raise NoAnswerError("nobody owns it now")
-        codec = self._codecs[partition]
+        codec = self._codec
         call = wire.Call(partition, wire.encoded(codec, command))
         asked = self._coordinator.call(owner, wire.pack(call))
         answer = await self._while_owner(partition, owner, asked)
@@ -282,7 +282,7 @@ class Member:
         return found[0] if found else None
 
     async def _drain(self, partition: str) -> None:
-        spool, codec = self._spools[partition], self._codecs[partition]
+        spool, codec = self._spools[partition], self._codec
         while True:
             await spool.filled.wait()
             for position, form, body in await spool.waiting():
@@ -355,7 +355,7 @@ class Member:
         router = self._holder.router(call.partition)
         if router is None:
             return wire.Answer(wire.Kind.NOT_HERE, text=f"{self.name} does not own it")
-        codec = self._codecs[call.partition]
+        codec = self._codec
         try:
             command = wire.command_of(codec, call.body, call.form)
             events = await router.send(command)

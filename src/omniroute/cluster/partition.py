@@ -12,7 +12,7 @@ from attrs import Factory, field, frozen
 
 from ..errors import FencedError, UsageError
 from ..events import Event
-from ..journal import Codec, Store, StoreJournal, Vault, open_journal
+from ..journal import Store, StoreJournal, Vault, open_journal
 from ..plan import Plan
 from ..router import Router
 
@@ -33,8 +33,8 @@ class Partition:
     """Queues and agents that share work, and nothing with other partitions.
 
     ``journal`` is the URL of a journal that every member can reach, or a function that makes
-    its store; ``vault`` as in `StoreJournal`. ``options`` go to the `Router`: ``keep_ms``,
-    ``snapshot_every``, ``registry``, ``on_events``, ``clock``, ...
+    its store; ``vault`` as in `StoreJournal`, with the same keys at every member. ``options`` go
+    to the `Router`: ``keep_ms``, ``snapshot_every``, ``registry``, ``on_events``, ``clock``, ...
     """
 
     name: str = field(validator=lambda _, __, name: _named(name))
@@ -42,11 +42,6 @@ class Partition:
     journal: str | Callable[[], Store]
     vault: Vault | None = None
     options: Mapping[str, Any] = Factory(dict)
-
-    @property
-    def codec(self) -> Codec:
-        """What its commands and events are written with."""
-        return Codec(self.vault)
 
     def store(self) -> Store:
         """A new handle on its journal's store; raises `UsageError` if it cannot be shared."""

@@ -1,8 +1,8 @@
 """What members say to each other, in the journal's own encoding.
 
 A command travels as a frame of one entry without events, its answer as the same entry with
-them: `Codec` writes both, so what a `Vault` seals in a journal is sealed on the way too, and a
-member of an older release is understood as an older journal is.
+them, so a member of an older release is understood as an older journal is. Nothing is sealed
+on the way: that is what an encrypted connection is for.
 """
 
 from __future__ import annotations

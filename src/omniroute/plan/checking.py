@@ -14,15 +14,29 @@ from typing import Any
 
 from ..errors import nearest
 from .checking_capacity import check_capacities
+from .checking_overflow import check_conditions, check_hours, check_loops, check_overflow
 from .checking_queues import (
+    check_access,
     check_ladders,
-    check_mixed_order,
     check_offers,
-    check_priorities,
-    check_tiers,
+    check_waits,
     check_wrap_up,
 )
-from .checking_triage import check_channels, check_requirements, check_routes, check_rules
+from .checking_starvation import (
+    check_caps,
+    check_mixed_order,
+    check_only_agents,
+    check_priorities,
+    check_tiers,
+)
+from .checking_strategies import check_strategies
+from .checking_triage import (
+    check_channels,
+    check_requirements,
+    check_routes,
+    check_rules,
+    check_splits,
+)
 from .compiler import compiled
 from .findings import Code, Finding
 from .model import Plan
@@ -142,13 +156,23 @@ _CHECKS: tuple[Callable[[Survey], Iterator[Finding]], ...] = (
     _check_names,
     _check_levels,
     check_ladders,
+    check_conditions,
+    check_access,
+    check_overflow,
+    check_loops,
+    check_hours,
     check_offers,
+    check_waits,
     check_wrap_up,
+    check_strategies,
     _check_limits,
     check_priorities,
     check_tiers,
+    check_caps,
     check_mixed_order,
+    check_only_agents,
     check_rules,
+    check_splits,
     check_routes,
     check_channels,
     check_requirements,

@@ -1,4 +1,4 @@
-"""Checks of queues: their ladders, their times, and what they do to each other.
+"""Checks of queues: their ladders, who gets access to them, and their times.
 
 Times of a ladder: a step with `for_ms` ends that long after it began, one with
 `until_ms` when the interaction has waited that long in all. A step that is passed over
@@ -11,17 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .findings import Code, Finding
-from .model import Queue, Step, Strict, WrapUpKind
-from .survey import Survey, error, queue_path, step_path, warning
+from .model import Queue, Step, WrapUpKind
+from .survey import Survey, begins, error, queue_path, seconds, step_path, warning
 
-__all__ = [
-    "check_ladders",
-    "check_mixed_order",
-    "check_offers",
-    "check_priorities",
-    "check_tiers",
-    "check_wrap_up",
-]
+__all__ = ["check_access", "check_ladders", "check_offers", "check_waits", "check_wrap_up"]
 
 
 def check_ladders(survey: Survey) -> Iterator[Finding]:
@@ -49,52 +42,47 @@ def _nobody(survey: Survey, queue: Queue) -> Iterator[Finding]:
 
 
 def _unreachable(queue: Queue) -> Iterator[Finding]:
-    for number, (step, begin_ms) in enumerate(zip(queue.ladder, _begins(queue), strict=True)):
+    for number, (step, begin_ms) in enumerate(zip(queue.ladder, begins(queue), strict=True)):
         if step.until_ms is not None and step.until_ms <= begin_ms:
             yield error(
                 Code.UNREACHABLE_STEP,
                 step_path(queue, number),
-                f"it ends at {_seconds(step.until_ms)} of waiting, but begins at the earliest"
-                f" at {_seconds(begin_ms)}",
+                f"it ends at {seconds(step.until_ms)} of waiting, but begins at the earliest"
+                f" at {seconds(begin_ms)}",
             )
-
-
-def _begins(queue: Queue) -> list[int]:
-    """For each step the waiting time at which it can begin at the earliest."""
-    begin_ms = 0
-    found = []
-    for step in queue.ladder:
-        found.append(begin_ms)
-        if step.skip_if_nobody:
-            continue
-        if step.for_ms is not None:
-            begin_ms += step.for_ms
-        elif step.until_ms is not None:
-            begin_ms = max(begin_ms, step.until_ms)
-    return found
 
 
 def _useless(survey: Survey, queue: Queue) -> Iterator[Finding]:
+    """Steps that an earlier one covers: everybody whom they admit had his chance."""
     for number in range(1, len(queue.ladder)):
-        step, before = queue.ladder[number], queue.ladder[number - 1]
-        if _drops_more(step, before):
-            continue
-        if not survey.possible([queue.members, step.requirement], [before.requirement]):
-            same = step.requirement == before.requirement
-            how = "is the same as" if same else "is not wider than"
-            yield warning(
-                Code.USELESS_STEP,
-                step_path(queue, number),
-                f"it admits nobody new: its requirement {how} that of the step before",
-            )
+        step = queue.ladder[number]
+        if step.overflow is not None or step.only_if is not None:
+            continue  # it is there for what it does, or for when it comes
+        for earlier in range(number - 1, -1, -1):
+            before = queue.ladder[earlier]
+            if _covers(survey, queue, before, step):
+                yield _covered(queue, number, earlier, same=step.requirement == before.requirement)
+                break
+
+
+def _covers(survey: Survey, queue: Queue, before: Step, step: Step) -> bool:
+    if before.only_if is not None or _drops_more(step, before):
+        return False
+    return not survey.possible([queue.members, step.requirement], [before.requirement])
+
+
+def _covered(queue: Queue, number: int, earlier: int, *, same: bool) -> Finding:
+    how = "is the same as" if same else "is not wider than"
+    where = step_path(queue, number)
+    if earlier == number - 1:
+        found = f"it admits nobody new: its requirement {how} that of the step before"
+        return warning(Code.USELESS_STEP, where, found)
+    found = f"its requirement {how} that of step {earlier}: nobody it admits was not asked there"
+    return warning(Code.OVERLAPPING_STEP, where, found)
 
 
 def _drops_more(step: Step, before: Step) -> bool:
     return "*" not in before.drop and not set(step.drop) <= set(before.drop)
-
-
-def _seconds(duration_ms: int) -> str:
-    return f"{duration_ms / 1000:g} s"
 
 
 def check_offers(survey: Survey) -> Iterator[Finding]:
@@ -102,7 +90,7 @@ def check_offers(survey: Survey) -> Iterator[Finding]:
     for queue in survey.plan.queues.values():
         timeout_ms = queue.offer_timeout_ms
         where = f"{queue_path(queue)}.offer_timeout_s"
-        for number, (step, begin_ms) in enumerate(zip(queue.ladder, _begins(queue), strict=True)):
+        for number, (step, begin_ms) in enumerate(zip(queue.ladder, begins(queue), strict=True)):
             length_ms = step.for_ms
             if step.until_ms is not None:
                 length_ms = step.until_ms - begin_ms
@@ -110,24 +98,40 @@ def check_offers(survey: Survey) -> Iterator[Finding]:
                 yield warning(
                     Code.OFFER_OUTLASTS_STEP,
                     where,
-                    f"an offer is open for {_seconds(timeout_ms)}, step {number} lasts"
-                    f" {_seconds(length_ms)}: one agent who does not answer takes all of it",
+                    f"an offer is open for {seconds(timeout_ms)}, step {number} lasts"
+                    f" {seconds(length_ms)}: one agent who does not answer takes all of it",
                 )
+        own = queue.last_agent
+        if own is not None and own.for_ms < timeout_ms:
+            yield warning(
+                Code.OFFER_OUTLASTS_STEP,
+                f"{queue_path(queue)}.last_agent.for_s",
+                f"an offer is open for {seconds(timeout_ms)}, the step for the last agent lasts"
+                f" {seconds(own.for_ms)}",
+            )
         target_ms = queue.service_level.target_ms
         if 0 < target_ms < timeout_ms:
             yield warning(
                 Code.OFFER_OUTLASTS_TARGET,
                 where,
-                f"an offer is open for {_seconds(timeout_ms)}, the service level counts what is"
-                f" accepted within {_seconds(target_ms)}",
+                f"an offer is open for {seconds(timeout_ms)}, the service level counts what is"
+                f" accepted within {seconds(target_ms)}",
             )
 
 
 def check_wrap_up(survey: Survey) -> Iterator[Finding]:
-    """Wrap-ups that end by time and are given none."""
+    """Wrap-ups that end by time and are given none, and times of those that do not."""
     for queue in survey.plan.queues.values():
         wrap_up = queue.wrap_up
-        if wrap_up.kind in (WrapUpKind.TIMED, WrapUpKind.FORCED) and not wrap_up.duration_ms:
+        if wrap_up.kind not in (WrapUpKind.TIMED, WrapUpKind.FORCED):
+            if wrap_up.duration_ms or wrap_up.max_extension_ms:
+                yield warning(
+                    Code.USELESS_WRAP_UP,
+                    f"{queue_path(queue)}.wrap_up",
+                    f"kind {wrap_up.kind.value!r} has no end, so duration_s and"
+                    " max_extension_s mean nothing; they are for timed and forced",
+                )
+        elif not wrap_up.duration_ms:
             yield error(
                 Code.WRAP_UP_WITHOUT_TIME,
                 f"{queue_path(queue)}.wrap_up",
@@ -135,84 +139,50 @@ def check_wrap_up(survey: Survey) -> Iterator[Finding]:
             )
 
 
-def check_priorities(survey: Survey) -> Iterator[Finding]:
-    """Strict bands: whoever is below the highest may wait for ever."""
-    if not survey.plan.limits.max_priority:
-        return
+def check_waits(survey: Survey) -> Iterator[Finding]:
+    """What would come only when `max_wait_s` has ended the waiting."""
     for queue in survey.plan.queues.values():
-        if not isinstance(queue.order, Strict):
+        end_ms = queue.max_wait_ms
+        if end_ms is None:
             continue
-        used = {queue.priority}
-        for rule in survey.plan.triage:
-            if rule.queue == queue.name and rule.priority is not None:
-                used.add(rule.priority)
-        *lower, highest = sorted(used)
-        if lower:
-            shown = ", ".join(map(str, lower))
-            which = f"priority {shown} can wait for ever while priority {highest} keeps coming"
-        else:
-            which = f"whatever is below priority {highest} can wait for ever while higher comes"
-            if not highest:
-                which = "priority 0 can wait for ever while higher priorities are submitted"
-        yield warning(
-            Code.STARVING_PRIORITY,
-            f"{queue_path(queue)}.order",
-            f"strict: {which}; head_start lets waiting time catch up",
-        )
+        for where, what, at_ms in _waits(queue):
+            if at_ms >= end_ms:
+                yield warning(
+                    Code.TOO_LATE,
+                    where,
+                    f"{what} after {seconds(at_ms)}, but what has waited {seconds(end_ms)} is"
+                    " cancelled (max_wait_s)",
+                )
 
 
-def check_tiers(survey: Survey) -> Iterator[Finding]:
-    """Queues whose every agent serves an earlier tier first."""
-    queues = list(survey.plan.queues.values())
-    for queue in queues:
-        earlier = [other for other in queues if other.tier < queue.tier]
-        if earlier and not _has_own_agents(survey, queue, earlier):
-            names = ", ".join(other.name for other in earlier)
-            yield warning(
-                Code.STARVING_TIER,
-                f"{queue_path(queue)}.tier",
-                f"every agent of this queue serves an earlier tier first ({names}), so it can"
-                " wait for ever while work keeps coming there",
-            )
+def _waits(queue: Queue) -> Iterator[tuple[str, str, int]]:
+    """(where, what, after how many ms of waiting) for all that a queue does later."""
+    for number, begin_ms in enumerate(begins(queue)):
+        yield step_path(queue, number), "it begins", begin_ms
+    for number, row in enumerate(queue.access):
+        yield f"{queue_path(queue)}.access[{number}].after_s", "it opens", row.after_ms
+    if queue.last_agent is not None:
+        where = f"{queue_path(queue)}.last_agent.for_s"
+        yield where, "others than the last agent are asked", queue.last_agent.for_ms
 
 
-def _has_own_agents(survey: Survey, queue: Queue, earlier: list[Queue]) -> bool:
-    taken = [step for other in earlier for step in survey.steps(other)]
-    if survey.agents:
-        mine = survey.members(survey.steps(queue))
-        theirs = {agent.id for agent in survey.members(taken)}
-        return not mine or any(agent.id not in theirs for agent in mine)
-    return any(survey.possible([step], taken) for step in survey.steps(queue))
-
-
-def check_mixed_order(survey: Survey) -> Iterator[Finding]:
-    """Strict and head-start queues that compete for the same agents in one tier."""
-    queues = list(survey.plan.queues.values())
-    for queue in queues:
-        if not isinstance(queue.order, Strict):
-            continue
-        mixed = [
-            other.name
-            for other in queues
-            if other.tier == queue.tier
-            and not isinstance(other.order, Strict)
-            and _share(survey, queue, other)
-        ]
-        if mixed:
-            yield warning(
-                Code.MIXED_ORDER,
-                f"{queue_path(queue)}.order",
-                f"strict beside head_start in tier {queue.tier}, for the same agents: here any"
-                f" priority above 0 goes before all work of {', '.join(mixed)}",
-            )
-
-
-def _share(survey: Survey, one: Queue, other: Queue) -> bool:
-    if survey.agents:
-        ours = {agent.id for agent in survey.members(survey.steps(one))}
-        return any(agent.id in ours for agent in survey.members(survey.steps(other)))
-    return any(
-        survey.possible([mine, theirs], [])
-        for mine in survey.steps(one)
-        for theirs in survey.steps(other)
-    )
+def check_access(survey: Survey) -> Iterator[Finding]:
+    """Access rows that no member of the queue gets to."""
+    for queue in survey.plan.queues.values():
+        for number, row in enumerate(queue.access):
+            earlier = [before.agents for before in queue.access[:number]]
+            where = f"{queue_path(queue)}.access[{number}]"
+            if not survey.possible([queue.members, row.agents], []):
+                yield warning(
+                    Code.UNREACHABLE_ACCESS, where, f"no member of the queue is {row.agents}"
+                )
+            elif not survey.possible([queue.members, row.agents], earlier):
+                yield warning(
+                    Code.UNREACHABLE_ACCESS, where, "the rows before it are about all it is about"
+                )
+            elif survey.agents and not survey.takers(queue.members).intersection(
+                survey.takers(row.agents)
+            ).difference(*map(survey.takers, earlier)):
+                yield warning(
+                    Code.UNREACHABLE_ACCESS, where, "no agent of the plan gets to this row"
+                )

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from ..model import Channel
 from .expression import Expression, Scope, all_of, has_skill
 from .findings import Code, Finding
-from .model import Capacity, TriageRule
-from .survey import Survey, error, queue_path, reached, warning
+from .model import Capacity, Queue, TriageRule
+from .survey import Survey, error, queue_path, reached, targets, warning
 from .syntax import Compare, Kind, leaves
 
-__all__ = ["check_channels", "check_requirements", "check_routes", "check_rules"]
+__all__ = ["check_channels", "check_requirements", "check_routes", "check_rules", "check_splits"]
 
 _LANGUAGE = "lang:"
 _SHOWN = 6
@@ -55,7 +55,7 @@ def check_routes(survey: Survey) -> Iterator[Finding]:
             " a last rule without a condition takes them",
         )
     live = [survey.plan.triage[number] for number in survey.live_rules]
-    fed = {name for rule in live for name in (rule.queue, *rule.split)}
+    fed = {name for rule in live for name in targets(rule)}
     for queue in survey.plan.queues.values():
         rules = [*queue.overflow, *(step.overflow for step in queue.ladder)]
         fed.update(rule.queue for rule in rules if rule is not None and rule.queue is not None)
@@ -103,34 +103,49 @@ def _some(channels: list[Channel]) -> str:
     return ", ".join(channel.value for channel in channels[:_SHOWN]) + more
 
 
+def check_splits(survey: Survey) -> Iterator[Finding]:
+    """Splits that leave nothing to share."""
+    for number in survey.live_rules:
+        rule = survey.plan.triage[number]
+        where = f"triage[{number}].split"
+        if sum(rule.split.values()) == 100:
+            yield warning(
+                Code.USELESS_SPLIT, where, f"the parts are 100: queue {rule.queue!r} gets nothing"
+            )
+        elif rule.queue in rule.split:
+            yield warning(
+                Code.USELESS_SPLIT, where, f"queue {rule.queue!r} gets what is left anyway"
+            )
+
+
 def check_channels(survey: Survey) -> Iterator[Finding]:
     """Channels that a rule sends to a queue where no member can carry them."""
     conditions = [rule.when for rule in survey.plan.triage]
     alike = _alike(survey)
     for number in survey.live_rules:
         rule = survey.plan.triage[number]
-        capacities = _capacities(survey, rule)
-        refused = [c for c in Channel if not any(one.admits(c) for one in capacities)]
-        if not refused or not capacities:
-            continue
-        sent = _channels(alike, rule.when, conditions[:number])
-        unserved = [channel for channel in sent if channel in refused]
-        named = len(_channels(alike, rule.when, [])) < len(Channel)
-        if unserved and (named or len(unserved) == len(sent)):
-            yield error(
-                Code.UNSERVED_CHANNEL,
-                f"triage[{number}]",
-                f"sends {_some(unserved)} to queue {rule.queue!r}, where the capacity of no"
-                " agent admits it",
-            )
+        for name in targets(rule):
+            capacities = _capacities(survey, rule, survey.plan.queues[name])
+            refused = [c for c in Channel if not any(one.admits(c) for one in capacities)]
+            if not refused or not capacities:
+                continue
+            sent = _channels(alike, rule.when, conditions[:number])
+            unserved = [channel for channel in sent if channel in refused]
+            named = len(_channels(alike, rule.when, [])) < len(Channel)
+            if unserved and (named or len(unserved) == len(sent)):
+                yield error(
+                    Code.UNSERVED_CHANNEL,
+                    f"triage[{number}]",
+                    f"sends {_some(unserved)} to queue {name!r}, where the capacity of no"
+                    " agent admits it",
+                )
 
 
-def _capacities(survey: Survey, rule: TriageRule) -> list[Capacity]:
+def _capacities(survey: Survey, rule: TriageRule, queue: Queue) -> list[Capacity]:
     """The capacities of those who may take what the rule sends; empty when nobody may."""
     known = survey.plan.capacities
     if not survey.agents:
         return list(known.values())
-    queue = survey.plan.queues[rule.queue]
     steps = [survey.requirement_at(queue, step, rule.requirement) for step in queue.ladder]
     names = {agent.capacity for agent in survey.members(steps)}
     return [capacity for name, capacity in known.items() if name in names]
@@ -141,26 +156,25 @@ def check_requirements(survey: Survey) -> Iterator[Finding]:
     languages = [name for name in survey.plan.skills if name.startswith(_LANGUAGE)]
     for number in survey.live_rules:
         rule = survey.plan.triage[number]
-        queue = survey.plan.queues[rule.queue]
-        last = queue.ladder[-1]
-        if survey.nobody(all_of(queue.members, last.requirement)):
-            continue
-        if survey.nobody(survey.requirement_at(queue, last, rule.requirement)):
-            yield error(
-                Code.NOBODY,
-                f"triage[{number}].requirement",
-                f"no agent can take it, not even at the last step of queue {queue.name!r}:"
-                f" {survey.requirement_at(queue, last, rule.requirement)}",
-            )
-        elif rule.match_language:
-            yield from _match_language(survey, number, rule, languages)
+        for queue in (survey.plan.queues[name] for name in targets(rule)):
+            last = queue.ladder[-1]
+            if survey.nobody(all_of(queue.members, last.requirement)):
+                continue
+            if survey.nobody(survey.requirement_at(queue, last, rule.requirement)):
+                yield error(
+                    Code.NOBODY,
+                    f"triage[{number}].requirement",
+                    f"no agent can take it, not even at the last step of queue {queue.name!r}:"
+                    f" {survey.requirement_at(queue, last, rule.requirement)}",
+                )
+            elif rule.match_language:
+                yield from _match_language(survey, number, queue, languages)
 
 
 def _match_language(
-    survey: Survey, number: int, rule: TriageRule, languages: list[str]
+    survey: Survey, number: int, queue: Queue, languages: list[str]
 ) -> Iterator[Finding]:
-    where = f"triage[{number}].match_language"
-    queue = survey.plan.queues[rule.queue]
+    rule, where = survey.plan.triage[number], f"triage[{number}].match_language"
     last = queue.ladder[-1]
     if survey.plan.skills and not languages:
         yield warning(

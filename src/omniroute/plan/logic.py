@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model import Agent, Attachment, Attribute, Channel, Customer, Message
 from .compiler import Predicate, compiled
@@ -36,7 +36,28 @@ _BUDGET = 1_000
 
 _Literal = tuple[Compare, bool]
 _Variable = tuple[Kind, str]
-_Subject = Agent | Message
+
+
+class _Outlook(NamedTuple):
+    """How it stands with a queue: the fields of `Scope.QUEUE`."""
+
+    waiting: int = 0
+    signed_in: int = 0
+    ready: int = 0
+    ewt_s: int | None = None
+    service_level: int | None = None
+    open: bool = True
+    draining: bool = False
+    nobody: bool = False
+
+
+_Subject = Agent | Message | _Outlook
+#: For each scope a subject of which nothing is known yet.
+_ANY: dict[Scope, _Subject] = {
+    Scope.AGENT: Agent(id=""),
+    Scope.MESSAGE: Message(channel=Channel.EMAIL),
+    Scope.QUEUE: _Outlook(),
+}
 #: For each variable what must hold of it, and a subject for which all of that holds.
 _Known = dict[_Variable, tuple[tuple[_Literal, ...], _Subject]]
 #: A node and whether it must hold.
@@ -49,7 +70,7 @@ def possible(
     scope: Scope,
     levels: Mapping[str, int] | None = None,
 ) -> bool:
-    """Whether some agent or message satisfies all of ``every`` and none of ``none``.
+    """Whether some agent, message or queue satisfies all of ``every`` and none of ``none``.
 
     ``levels`` are the highest levels of skills, where the plan says so. False is proven;
     True may mean that the search was given up, after some milliseconds.
@@ -64,8 +85,7 @@ class _Search:
     def __init__(self, scope: Scope, levels: Mapping[str, int]) -> None:
         self.scope = scope
         self.levels = levels
-        agent = Agent(id="")
-        self.anybody: _Subject = agent if scope is Scope.AGENT else Message(channel=Channel.EMAIL)
+        self.anybody = _ANY[scope]
 
     def run(self, demands: list[_Demand]) -> bool:
         stack: list[tuple[list[_Demand], _Known, list[_Demand]]] = [(demands, {}, [])]
@@ -177,7 +197,9 @@ def _subjects(
 ) -> Iterator[_Subject]:
     """An agent or a message for each candidate value of the one variable compared."""
     kind, name = _variable(literals[0][0])
-    if kind is Kind.LEVEL:
+    if scope is Scope.QUEUE:
+        yield from _outlooks(kind, name, literals)
+    elif kind is Kind.LEVEL:
         highest = levels.get(name)
         for level in _integers(literals):
             if level >= 0 and (highest is None or level <= highest):
@@ -199,6 +221,17 @@ def _subjects(
         yield from (Agent(id=text) for text in _strings(literals))
     else:
         yield from _messages(name, literals)
+
+
+def _outlooks(kind: Kind, name: str, literals: tuple[_Literal, ...]) -> Iterator[_Outlook]:
+    values: list[int | None] = [False, True]
+    if kind is Kind.NUMBER:
+        highest = 100 if name == "service_level" else max(_integers(literals))
+        values = [value for value in _integers(literals) if 0 <= value <= highest]
+        values += [None] if name in ("ewt_s", "service_level") else []
+    for value in values:
+        known: dict[str, Any] = {name: value}
+        yield _Outlook(**known)
 
 
 def _messages(name: str, literals: tuple[_Literal, ...]) -> Iterator[Message]:

@@ -9,10 +9,20 @@ from ..model import Agent
 from .expression import Expression, Scope, all_of
 from .findings import Code, Finding, Severity
 from .logic import possible
-from .model import Plan, Queue, Step
+from .model import Plan, Queue, Step, TriageRule
 from .reading import quoted_key
 
-__all__ = ["Survey", "error", "queue_path", "reached", "step_path", "warning"]
+__all__ = [
+    "Survey",
+    "begins",
+    "error",
+    "queue_path",
+    "reached",
+    "seconds",
+    "step_path",
+    "targets",
+    "warning",
+]
 
 
 def error(code: Code, where: str, message: str) -> Finding:
@@ -91,6 +101,16 @@ class Survey:
             for number, step in enumerate(queue.ladder):
                 if step.requirement is not None:
                     yield f"{step_path(queue, number)}.requirement", step.requirement
+                if step.overflow is not None and step.overflow.requirement is not None:
+                    where = f"{step_path(queue, number)}.overflow.requirement"
+                    yield where, step.overflow.requirement
+            for number, row in enumerate(queue.access):
+                if row.agents is not None:
+                    yield f"{queue_path(queue)}.access[{number}].agents", row.agents
+            for number, overflow in enumerate(queue.overflow):
+                if overflow.requirement is not None:
+                    where = f"{queue_path(queue)}.overflow[{number}].requirement"
+                    yield where, overflow.requirement
         for number, rule in enumerate(self.plan.triage):
             if rule.requirement is not None:
                 yield f"triage[{number}].requirement", rule.requirement
@@ -104,6 +124,37 @@ def reached(
         return False
     every = [e.tree for e in (when, *also) if e is not None]
     return possible(every, [e.tree for e in earlier if e is not None], Scope.MESSAGE)
+
+
+def targets(rule: TriageRule) -> tuple[str, ...]:
+    """The queues that a triage rule sends to, without repeats."""
+    found = dict.fromkeys(rule.split)
+    if sum(rule.split.values()) < 100:
+        found = {rule.queue: None, **found}
+    return tuple(found)
+
+
+def begins(queue: Queue) -> list[int]:
+    """For each step of a ladder the waiting time (ms) at which it can begin at the earliest.
+
+    A step that may be passed over is assumed to be.
+    """
+    begin_ms = 0
+    found = []
+    for step in queue.ladder:
+        found.append(begin_ms)
+        if step.skip_if_nobody or step.only_if is not None:
+            continue
+        if step.for_ms is not None:
+            begin_ms += step.for_ms
+        elif step.until_ms is not None:
+            begin_ms = max(begin_ms, step.until_ms)
+    return found
+
+
+def seconds(duration_ms: int) -> str:
+    """A duration for people to read."""
+    return f"{duration_ms / 1000:g} s"
 
 
 def queue_path(queue: Queue) -> str:
