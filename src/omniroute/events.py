@@ -521,12 +521,12 @@ class ChangePlan(_Wire, frozen=True, tag="change_plan"):
     """Go on by another plan, given as TOML text.
 
     ``to_waiting``: what waits begins its ladder anew under the new plan; else it goes on where it
-    stands. ``moves`` says where the work of queues goes that the new plan has no more (or has).
+    stands. ``moves``, (from, to) pairs, say where the work of queues goes that the new plan has no more (or has).
     """
 
     plan: str
     to_waiting: bool = False
-    moves: dict[str, str] = {}
+    moves: tuple[tuple[str, str], ...] = ()
     actor: str = ""
 
 

@@ -117,7 +117,7 @@ class Engine:
         Raises as the command does.
         """
         copy = Engine.restore(self.plan, self.snapshot())
-        command = ev.ChangePlan(dumps(plan), to_waiting, dict(moves or {}))
+        command = ev.ChangePlan(dumps(plan), to_waiting, tuple((moves or {}).items()))
         events = copy.receive(command, self.now_ms)
         return preview_of(copy._state, events)
 
