@@ -66,6 +66,13 @@ class Engine:
         """The engine's time: the latest moment it was told of."""
         return self._state.now_ms
 
+    def pass_time(self, now_ms: int) -> None:
+        """Nothing happened until then: what comes later may not be earlier. After a replay.
+
+        Commands that caused no event, and timers that were late, moved time too.
+        """
+        self._state.now_ms = max(self._state.now_ms, now_ms)
+
     def receive(self, command: Command, now_ms: int) -> list[Event]:
         """Do one command at a moment; returns all events it and the passed time caused.
 

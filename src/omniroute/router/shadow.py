@@ -173,10 +173,10 @@ def _begin(task: _Task, plan: Plan, codec: Codec) -> tuple[Engine, Chain]:
     for position, data in task.snapshots:
         try:
             snapshot = unpack_snapshot(position, data, codec)
-        except JournalError:
+            engine = Engine.restore(plan, snapshot.state)
+        except JournalError:  # damaged, or of another release
             continue
-        chain = Chain(position, snapshot.next_seq, snapshot.epoch, snapshot.digest)
-        return Engine.restore(plan, snapshot.state), chain
+        return engine, Chain(position, snapshot.next_seq, snapshot.epoch, snapshot.digest)
     return Engine(plan), Chain()
 
 
