@@ -10,7 +10,7 @@ agents and freed interactions find each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import events as ev
@@ -21,6 +21,7 @@ from ..plan import Plan, dumps, loads
 from . import (
     aside,
     conduct,
+    erasure,
     handing,
     intake,
     ladder,
@@ -133,6 +134,10 @@ class Engine:
         self._state = adopted(self._state, event)
         self._timers = self._state.timers
         self.plan = self._state.plan
+
+    def erasure(self, keys: Iterable[str]) -> ev.CustomerErased:
+        """The event that `EraseCustomer` with these keys would cause; changes nothing. O(open)."""
+        return erasure.erasure(self._state, keys)
 
     def snapshot(self) -> bytes:
         """The whole state as bytes; equal states give equal bytes. O(state)."""
@@ -262,6 +267,7 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.RequestCallback: (aside.request_callback, aside.check_moment),
     ev.FailCallback: (aside.fail_callback, None),
     ev.FinishWrapUp: (conduct.finish_wrap_up, None),
+    ev.EraseCustomer: (erasure.erase, erasure.check_erase),
     ev.ChangePlan: (_tick, replanning.check_plan),
     ev.Tick: (_tick, None),
 }

@@ -108,6 +108,8 @@ async def _recover_stored(
     finally:
         await records.aclose()
     engine.pass_time(chain.at_ms)
+    if journal.vault is not None:
+        journal.know(engine.interactions())
     first = 1 if snapshot is None else snapshot.next_seq
     changed = snapshot is not None and snapshot.plan != fingerprint(plan)
     return Recovered(engine, chain.next_seq, snapshot is None, first, reasons, changed)
