@@ -8,6 +8,7 @@ seals what is personal; `KeyVault` has a key per customer, and erases him with i
 
 from __future__ import annotations
 
+from .closed import ClosedVault
 from .codec import Codec
 from .key_store import KeyStore, SqliteKeyStore
 from .key_vault import KeyVault, new_master_key, subject_key
@@ -34,6 +35,7 @@ from .stored import StoreJournal, pack_snapshot, unpack_snapshot
 
 __all__ = [
     "Chain",
+    "ClosedVault",
     "Codec",
     "Entry",
     "ErasingVault",

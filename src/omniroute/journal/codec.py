@@ -196,7 +196,7 @@ class Codec:
 
     def _unseal(self, wire: _Body, first_seq: int) -> tuple[_Entry, ...]:
         if self._vault is None:
-            raise JournalError("the journal is sealed: open it with its vault")
+            raise VaultError("the journal is sealed: open it with its vault")
         entries = list(wire.entries)
         for sealed in wire.sealed:
             entry = entries[sealed.entry]
@@ -222,7 +222,7 @@ class Codec:
         if not wire.is_sealed:
             return wire.plan, wire.state
         if self._vault is None:
-            raise JournalError("the snapshot is sealed: open the journal with its vault")
+            raise VaultError("the snapshot is sealed: open the journal with its vault")
         state = self._vault.unseal(wire.state, f"snapshot:{position}".encode())
         if state is None:
             raise JournalError(f"the key of snapshot {position} was destroyed")
