@@ -523,7 +523,8 @@ class ChangePlan(_Wire, frozen=True, tag="change_plan"):
     """Go on by another plan, given as TOML text.
 
     ``to_waiting``: what waits begins its ladder anew under the new plan; else it goes on where it
-    stands. ``moves``, (from, to) pairs, say where the work of queues goes that the new plan has no more (or has).
+    stands. ``moves``, (from, to) pairs, say where the work of queues goes, of those that the new
+    plan has no more above all.
     """
 
     plan: str
