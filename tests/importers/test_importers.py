@@ -12,6 +12,7 @@ from omniroute.plan import (
     Delivery,
     NewestFirst,
     OnExpiry,
+    Overflow,
     RefusalRule,
     Severity,
     Strategy,
@@ -148,8 +149,12 @@ def test_twilio_a_known_worker_costs_its_time_but_no_step():
 def test_twilio_a_last_timeout_without_default_is_told():
     targets = [{"queue": "R", "timeout": 10}]
     plan, gaps = imported("twilio", workflow({"targets": targets}, default=None))
-    assert steps(plan.queues[plan.triage[0].queue]) == [(None, None)]
+    queue = plan.queues[plan.triage[0].queue]
+    assert steps(queue) == [(None, None)]
+    assert queue.max_wait_ms == 10_000
     assert told(gaps, "timeout 10", "cancels", loss=Loss.CHANGED)
+    plan, _ = imported("twilio", workflow({"targets": targets}, default="Q"))
+    assert plan.queues[plan.triage[0].queue].max_wait_ms is None
 
 
 def test_twilio_order_by_a_level_is_most_skilled():
@@ -188,7 +193,7 @@ def test_azure():
     assert america.max_waiting == 50
     assert america.on_expiry is OnExpiry.SIGN_OUT
     assert america.strategy is Strategy.LEAST_OCCUPIED
-    assert steps(america) == [("Repairs > 7", 90), (None, None)]
+    assert steps(america) == [("Repairs > 7", 90), (None, 120), (None, None)]
     assert plan.queues["Consoles, Europe"].offer_timeout_ms == 40_500
     # The fallback, with the last priority and the selectors that always hold.
     last = plan.triage[-1]
@@ -201,7 +206,9 @@ def test_azure():
     capacity = plan.capacities[anna.capacity]
     assert (capacity.budget, dict(capacity.costs)) == (100, {"voice": 100, "chat": 20})
     assert plan.agents["bert"].capacity == anna.capacity
-    assert told(gaps, "exceptionRules[1]", "waitTime", "manualReclassify", loss=Loss.LEFT_OUT)
+    rule = america.ladder[-1].overflow
+    assert (rule.queue, rule.priority) == ("General", 10)
+    assert not told(gaps, "exceptionRules")
     assert told(gaps, "queueSelectorAttachments[2]", "passThrough", loss=Loss.LEFT_OUT)
 
 
@@ -221,6 +228,97 @@ def test_azure_offers_at_once(given, offers):
     plan, gaps = imported("azure", {"queues": queues, "distributionPolicies": policies})
     assert plan.queues["q"].offers == offers
     assert told(gaps, "60 offers at once") == (given == 60)
+
+
+LENGTH, WAIT = {"kind": "queueLength", "threshold": 9}, {"kind": "waitTime", "thresholdSeconds": 30}
+CANCEL = {"kind": "cancel"}
+MOVE = {"kind": "manualReclassify", "queueId": "r", "priority": 100}
+
+
+def excepted(*rules, **parts):
+    """Queue q with a policy of these triggers and actions."""
+    policies = [{"id": "e", "exceptionRules": [{"trigger": t, "actions": a} for t, a in rules]}]
+    queues = [{"id": "q", "exceptionPolicyId": "e"}, {"id": "r"}]
+    return imported("azure", {"queues": queues, "exceptionPolicies": policies, **parts})
+
+
+def test_azure_exceptions_that_cancel_are_limits():
+    plan, gaps = excepted((LENGTH, [CANCEL]), (WAIT, [CANCEL]))
+    assert (plan.queues["q"].max_waiting, plan.queues["q"].max_wait_ms) == (9, 30_000)
+    assert plan.queues["r"].max_wait_ms is None
+    assert not told(gaps, "exceptionRules")
+
+
+def test_azure_exceptions_that_move_are_overflow():
+    selectors = [{"key": "Senior", "labelOperator": "greaterThan", "value": 3}]
+    far = {"kind": "queueLength", "threshold": 20}
+    plan, gaps = excepted(
+        (LENGTH, [MOVE | {"workerSelectors": selectors}]), (far, [MOVE | {"priority": -3}])
+    )
+    most, more = plan.queues["q"].overflow
+    assert (str(most.when), most.queue, most.priority) == ("waiting >= 20", "r", 0)
+    assert (str(more.when), more.priority, str(more.requirement)) == (
+        "waiting >= 9",
+        100,
+        "Senior > 3",
+    )
+    assert told(gaps, "the priority -3", loss=Loss.CHANGED)
+    assert plan.limits.max_priority == 100
+
+
+def test_azure_waits_that_move_are_steps_among_those_of_the_selectors():
+    expiring = {"key": "S", "labelOperator": "greaterThan", "value": 1, "expiresAfterSeconds": 60}
+    attachments = [{"kind": "static", "workerSelector": expiring}]
+    policies = [{"id": "p", "fallbackQueueId": "q", "workerSelectorAttachments": attachments}]
+    plan, _ = excepted((WAIT, [MOVE]), classificationPolicies=policies)
+    queue = plan.queues["q"]
+    assert steps(queue) == [("S > 1", 30), ("S > 1", 60), (None, None)]
+    assert [step.overflow and step.overflow.queue for step in queue.ladder] == [None, "r", None]
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ((WAIT, [MOVE | {"queueId": "gone"}]), "this queue is not in the file"),
+        ((WAIT, [{"kind": "reclassify"}]), "on waitTime: reclassify"),
+        ((LENGTH, [MOVE, CANCEL]), "on queueLength: manualReclassify, cancel"),
+        (({"kind": "moon"}, [CANCEL]), "on moon: cancel"),
+    ],
+)
+def test_azure_exceptions_without_an_equivalent_are_told(rule, says):
+    plan, gaps = excepted(rule)
+    assert told(gaps, "exceptionRules[0]", says, loss=Loss.LEFT_OUT)
+    assert not plan.queues["q"].overflow
+
+
+def test_azure_a_wait_that_leads_to_the_same_queue_is_a_priority():
+    plan, gaps = excepted((WAIT, [MOVE | {"queueId": "q"}]))
+    assert plan.queues["q"].ladder[-1].overflow == Overflow(priority=100)
+    assert told(gaps, "again and again", loss=Loss.CHANGED)
+
+
+@pytest.mark.parametrize(
+    ("weights", "queue", "split", "is_exact"),
+    [
+        ((0.3, 0.7), "r", {"q": 30}, True),
+        ((2, 1), "q", {"r": 33}, False),
+        ((1, 1), "q", {"r": 50}, True),
+        ((5, 0), "q", {}, True),
+    ],
+)
+def test_azure_weighted_allocation_is_a_split(weights, queue, split, is_exact):
+    allocations = [
+        {
+            "weight": weight,
+            "queueSelectors": [{"key": "Id", "labelOperator": "equal", "value": ident}],
+        }
+        for weight, ident in zip(weights, ("q", "r"), strict=True)
+    ]
+    attachment = {"kind": "weightedAllocation", "allocations": allocations}
+    plan, gaps = imported("azure", policy(queueSelectorAttachments=[attachment]))
+    [rule] = plan.triage
+    assert (rule.queue, dict(rule.split)) == (queue, split)
+    assert told(gaps, "whole percent") is not is_exact
 
 
 def test_azure_queue_selectors_find_the_one_queue_by_labels():
@@ -483,7 +581,7 @@ def test_freeswitch():
     assert told(gaps, "gone@default", loss=Loss.LEFT_OUT)
     assert told(gaps, "wrap-up-time of 10, 25", loss=Loss.CHANGED)
     assert told(gaps, "line 10", "max-wait-time", loss=Loss.LEFT_OUT) is False
-    assert told(gaps, "line 11", "max-wait-time", loss=Loss.LEFT_OUT)
+    assert support.max_wait_ms == 600_000
 
 
 def callcenter(params, tiers):

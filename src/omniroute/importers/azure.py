@@ -19,6 +19,7 @@ import attrs
 
 from ..errors import PlanError
 from ..plan import OnExpiry, Queue, Strategy, Strict
+from .azure_exceptions import Exceptions, read_exceptions, with_exceptions
 from .azure_rules import Classifier
 from .azure_workers import read_workers
 from .documents import Notes, Table, read_json
@@ -62,12 +63,14 @@ def import_azure(text: str) -> Imported:
     found = {kind: list(_listed(document, kind, draft.notes)) for kind in _KINDS}
     distributions = {t.text("id") or t.where: _distribution(t) for t in
                      found["distributionPolicies"]}  # fmt: skip
-    limits = {t.text("id") or t.where: _exceptions(t) for t in found["exceptionPolicies"]}
+    exceptions = {t.text("id") or t.where: read_exceptions(t) for t in found["exceptionPolicies"]}
+    raised: dict[str, Exceptions] = {}
     names: dict[str, str] = {}
     labels: dict[str, dict[str, Any]] = {}
     for table in found["queues"]:
         ident = table.text("id") or table.text("name") or table.where
-        names[ident] = _read_queue(draft, table, ident, distributions, limits)
+        names[ident] = _read_queue(draft, table, ident, distributions, exceptions)
+        raised[names[ident]] = exceptions.get(table.text("exceptionPolicyId") or "", Exceptions())
         own = table.table("labels")
         labels[ident] = {**(own.value if own else {}), "Id": ident}
         table.ignore("etag")
@@ -77,6 +80,7 @@ def import_azure(text: str) -> Imported:
     classifier = Classifier(draft, names, labels, several=len(policies) > 1)
     for table in policies:
         classifier.read(table)
+    with_exceptions(draft, raised, names)
     known = {*_KINDS, "value", "etag", "nextLink"}
     for key in document.keys() - known:
         draft.notes.left_out(key, key, "this key is not known here")
@@ -118,43 +122,20 @@ def _distribution(table: Table) -> _Distribution:
     return _Distribution(strategy, max(1, round((seconds or 60) * 1000)), offers)
 
 
-def _exceptions(table: Table) -> int | None:
-    """The limit of a queue, where a rule cancels at a length; the rest is reported."""
-    limit: int | None = None
-    for rule in table.tables("exceptionRules"):
-        trigger = rule.table("trigger")
-        actions = list(rule.tables("actions"))
-        kind = trigger.text("kind") if trigger else None
-        acts = [action.text("kind") for action in actions]
-        length = trigger.integer("threshold", 1, 10**6) if trigger else None
-        if kind == "queueLength" and acts == ["cancel"] and length is not None:
-            limit = length if limit is None else min(limit, length)
-        else:
-            shown = f"on {kind or 'nothing'}: {', '.join(map(str, acts)) or 'nothing'}"
-            table.notes.left_out(
-                rule.where, shown, "there is no such overflow rule in the plan",
-                "watch the events and use Reprioritize, Requeue or Cancel",
-            )  # fmt: skip
-    table.ignore("id", "name", "etag")
-    table.rest()
-    return limit
-
-
 def _read_queue(
     draft: Draft,
     table: Table,
     ident: str,
     distributions: dict[str, _Distribution],
-    limits: dict[str, int | None],
+    exceptions: dict[str, Exceptions],
 ) -> str:
     name = clean(table.text("name") or ident)
     given = {key: table.text(key) for key in ("distributionPolicyId", "exceptionPolicyId")}
-    for key, known in (("distributionPolicyId", distributions), ("exceptionPolicyId", limits)):
+    for key, known in (("distributionPolicyId", distributions), ("exceptionPolicyId", exceptions)):
         reference = given[key]
         if reference is not None and reference not in known:
             draft.notes.left_out(table.at(key), reference, "this policy is not in the file")
     distribution = distributions.get(given["distributionPolicyId"] or "", _Distribution())
-    limit = limits.get(given["exceptionPolicyId"] or "")
     queue = Queue(
         name=name,
         members=in_group(clean(ident)),
@@ -164,6 +145,4 @@ def _read_queue(
         offer_timeout_ms=distribution.offer_timeout_ms,
         on_expiry=OnExpiry.SIGN_OUT,
     )
-    if limit is not None:
-        queue = attrs.evolve(queue, max_waiting=limit)
     return draft.add_queue(queue, table.where)

@@ -24,6 +24,8 @@ __all__ = ["Classifier"]
 
 _MAX_SPLITS = 64
 _MAX_PRIORITY = 100
+_MOST_WEIGHT = 1e12
+_ROUNDING = 1e-6
 
 
 @attrs.frozen
@@ -32,6 +34,18 @@ class _Case:
 
     when: Expression | None
     value: Any
+
+
+@attrs.frozen
+class _Aim:
+    """Where a rule sends: percents to the queues of ``split``, the rest to ``queue``."""
+
+    queue: str
+    split: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        return {self.queue, *(name for name, _ in self.split)}
 
 
 class Classifier:
@@ -63,7 +77,8 @@ class Classifier:
             )  # fmt: skip
         queues = list(self._queues(table))
         priorities = self._priorities(table)
-        selectors = list(self._selectors(table, {case.value for case in queues}))
+        names = {name for case in queues for name in case.value.names}
+        selectors = list(self._selectors(table, names))
         if len(queues) * len(priorities) * 2 ** len(selectors) > _MAX_SPLITS:
             self.notes.left_out(table.where, "conditional worker selectors", "they are too many")
             selectors = []
@@ -74,7 +89,8 @@ class Classifier:
                 for extra in _combined(selectors):
                     self.draft.rules.append(
                         TriageRule(
-                            queue=queue.value,
+                            queue=queue.value.queue,
+                            split=dict(queue.value.split),
                             when=all_of(mine, queue.when, priority.when, extra.when),
                             priority=priority.value,
                             requirement=extra.value,
@@ -88,25 +104,29 @@ class Classifier:
         fixed = False
         for attachment in table.tables("queueSelectorAttachments"):
             kind = attachment.text("kind")
+            aim: _Aim | None
+            when: Expression | bool | None = None
             if kind == "static":
                 one = attachment.table("queueSelector")
-                name = self._queue_of([one] if one else [], attachment.where)
-                when: Expression | bool | None = None
-                fixed = fixed or name is not None
+                aim = self._aim([one] if one else [], attachment.where)
+                fixed = fixed or aim is not None
             elif kind == "conditional":
-                name = self._queue_of(list(attachment.tables("queueSelectors")), attachment.where)
+                aim = self._aim(list(attachment.tables("queueSelectors")), attachment.where)
                 when = self._condition(attachment)
                 conditional += 1
+            elif kind == "weightedAllocation":
+                aim = self._by_weight(attachment)
+                fixed = fixed or aim is not None
             else:
                 self.notes.left_out(
                     attachment.where, f"a queue selector of kind {kind}",
-                    "a rule names its queue; none is drawn by lot or taken from the message",
+                    "a rule names its queue; none is taken from the message",
                     "one rule for each value",
                 )  # fmt: skip
                 continue
             attachment.rest()
-            if name is not None and when is not False:
-                yield _Case(None if when is True or when is None else when, name)
+            if aim is not None and when is not False:
+                yield _Case(None if when is True or when is None else when, aim)
         if conditional > 1:
             self.notes.changed(
                 table.at("queueSelectorAttachments"), "several conditional selectors",
@@ -116,9 +136,36 @@ class Classifier:
         fallback = table.text("fallbackQueueId")
         if fallback is not None and not fixed:
             if fallback in self.names:
-                yield _Case(None, self.names[fallback])
+                yield _Case(None, _Aim(self.names[fallback]))
             else:
                 self.notes.left_out(table.at("fallbackQueueId"), fallback, "it is not in the file")
+
+    def _aim(self, selectors: list[Table], where: str) -> _Aim | None:
+        name = self._queue_of(selectors, where)
+        return None if name is None else _Aim(name)
+
+    def _by_weight(self, attachment: Table) -> _Aim | None:
+        """A weighted allocation as a split in whole percent; the heaviest queue has the rest."""
+        weights: dict[str, float] = {}
+        for part in attachment.tables("allocations"):
+            weight = part.number("weight") or 0
+            name = self._queue_of(list(part.tables("queueSelectors")), part.where)
+            part.rest()
+            if name is not None and weight > 0:
+                weights[name] = weights.get(name, 0) + weight
+        total = sum(weights.values())
+        if not weights or total > _MOST_WEIGHT:
+            return None
+        exact = {name: 100 * weight / total for name, weight in weights.items()}
+        heaviest = max(exact, key=lambda name: exact[name])
+        split = {name: round(share) for name, share in exact.items() if name != heaviest}
+        if any(abs(split[name] - exact[name]) > _ROUNDING for name in split):
+            shown = ", ".join(f"{name} {share:.4g}" for name, share in exact.items())
+            self.notes.changed(
+                attachment.where, f"the shares {shown}", "a split is in whole percent",
+                ", ".join(f"{name} {percent}" for name, percent in split.items()),
+            )  # fmt: skip
+        return _Aim(heaviest, tuple((name, part) for name, part in split.items() if part))
 
     def _queue_of(self, selectors: list[Table], where: str) -> str | None:
         """The one queue whose labels match."""

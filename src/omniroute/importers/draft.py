@@ -43,6 +43,7 @@ __all__ = ["FOR_EVER", "Draft", "clean", "impossible", "in_group"]
 _MAX_REPAIRS = 10_000
 _MAX_NAME = 200
 _TOO_LARGE = "it is larger than an expression may be"
+_OVERFLOW = re.compile(r"(?:\.ladder\[(?P<step>\d+)\])?\.overflow(?:\[(?P<rule>\d+)\])?")
 _INDEX = re.compile(r"^triage\[(?P<rule>\d+)\]|\.ladder\[(?P<step>\d+)\]")
 
 
@@ -113,6 +114,9 @@ class Draft:
     def _plan(self) -> Plan:
         used = [queue.priority for queue in self.queues.values()]
         used += [rule.priority or 0 for rule in self.rules]
+        for queue in self.queues.values():
+            steps = [step.overflow for step in queue.ladder if step.overflow is not None]
+            used += [rule.priority or 0 for rule in (*queue.overflow, *steps)]
         return Plan(
             name=self.vendor,
             queues=list(self.queues.values()),
@@ -167,6 +171,8 @@ class Draft:
             self._unlist_agents(worst)
         elif code is Code.CHANNEL_NEVER_FITS:
             self._drop_costs()
+        elif _OVERFLOW.search(where):
+            self._drop_overflow(worst)
         elif found and found["rule"]:
             self._drop_rule(worst, int(found["rule"]))
         elif found and code is Code.UNREACHABLE_STEP:
@@ -209,6 +215,21 @@ class Draft:
         self.notes.left_out(
             f"the rule for {rule.queue!r}", f"{rule.when or 'everything'}", finding.message
         )
+
+    def _drop_overflow(self, finding: Finding) -> None:
+        name = _queue_of(finding.where, self.queues)
+        queue, found = self.queues[name], _OVERFLOW.search(finding.where)
+        assert found is not None
+        self.notes.left_out(self.sources[name], f"an overflow of {name!r}", finding.message)
+        if found["step"] is None:
+            kept = [r for n, r in enumerate(queue.overflow) if n != int(found["rule"] or 0)]
+            self.queues[name] = attrs.evolve(queue, overflow=kept)
+        else:
+            ladder = [
+                attrs.evolve(step, overflow=None) if n == int(found["step"]) else step
+                for n, step in enumerate(queue.ladder)
+            ]
+            self.queues[name] = attrs.evolve(queue, ladder=ladder)
 
     def _drop_step(self, finding: Finding, number: int) -> None:
         name = _queue_of(finding.where, self.queues)

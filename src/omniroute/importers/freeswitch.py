@@ -60,9 +60,9 @@ _ALL_AT_ONCE = frozenset({"ring-all", "ring-progressively"})
 _BY_POSITION = frozenset({"top-down", "sequentially-by-agent-order"})
 
 _WHY = {
-    "max-wait-time": "nobody is turned away for waiting; the dialplan can abandon the call",
-    "max-wait-time-with-no-agent": "nobody is turned away while no agent is there",
-    "max-wait-time-with-no-agent-time-reached": "nobody is turned away while no agent is there",
+    "max-wait-time-with-no-agent": "how long nobody was there is not counted; an overflow rule with"
+    " `signed_in == 0` turns callers away at once",
+    "max-wait-time-with-no-agent-time-reached": "how long nobody was there is not counted",
     "discard-abandoned-after": "who hangs up has gone",
     "abandoned-resume-allowed": "who hangs up has gone; a new call is a new interaction",
     "skip-agents-with-external-calls": "calls outside are not seen: agents are not ready by hand",
@@ -72,7 +72,7 @@ _SOUND = "announcements, music and recordings are made by the telephone system"
 _READ = frozenset(
     {
         "strategy", "time-base-score", "tier-rules-apply", "tier-rule-wait-second",
-        "tier-rule-wait-multiply-level", "tier-rule-no-agent-no-wait",
+        "tier-rule-wait-multiply-level", "tier-rule-no-agent-no-wait", "max-wait-time",
     }
 )  # fmt: skip
 _OF_AGENTS = frozenset(
@@ -210,6 +210,7 @@ def _read_queue(
     if value.get("time-base-score") == "system":
         notes.changed(where, "time-base-score = system", "waiting counts from the queue on",
                       "give a priority for time spent before: one point a second")  # fmt: skip
+    longest_s = _seconds(notes, where, "max-wait-time", value.get("max-wait-time", "0"))
     own = [habits.get(ident, _Habits()) for ident in mine]
     queue = Queue(
         name=name,
@@ -218,6 +219,7 @@ def _read_queue(
         strategy=strategy,
         offers=MAX_OFFERS if word in _ALL_AT_ONCE else 1,
         max_waiting=_UNLIMITED,
+        max_wait_ms=longest_s * 1000 or None,
     )
     if timed and mine:
         queue = attrs.evolve(queue, ladder=_ladder(draft, queue, where, value, mine))

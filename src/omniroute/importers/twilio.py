@@ -269,14 +269,18 @@ class _Importer:
         if falls and not rest and default is not None:
             own = None if one else self.members(default, "default_filter")
             steps.append(Step(requirement=own))
-        elif steps[-1].until_ms is not None:
+        # Without a default filter Twilio cancels what runs out of targets.
+        max_wait_ms = None if falls else steps[-1].until_ms
+        if max_wait_ms is not None:
             self.notes.changed(
                 last.where, f"timeout {last.timeout_s} of the last target",
-                "Twilio cancels the task then, for there is no default filter",
-                "here it goes on waiting at the last step",
+                "Twilio waits for the end of an open reservation before it cancels the task",
+                "here the offer is taken back when max_wait_s is over",
             )  # fmt: skip
         steps[-1] = attrs.evolve(steps[-1], until_ms=None, skip_if_nobody=False)
-        queue = Queue(name=clean(name or where), members=members, ladder=steps)
+        queue = Queue(
+            name=clean(name or where), members=members, ladder=steps, max_wait_ms=max_wait_ms
+        )
         references = [target.queue for target in targets if target.queue]
         return self.draft.add_queue(self.dressed(queue, references, targets), where)
 
