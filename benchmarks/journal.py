@@ -4,7 +4,9 @@
 
 - ``throughput``: full lives (submit, offer, accept, complete) per second through real agent
   tasks, with a journal in memory and with one in an SQLite file that syncs every frame, in
-  turns. ``share`` is the quotient.
+  turns. ``share`` is the quotient. ``sealed`` is the same file, sealed with a key per customer
+  (``sealed_share`` of the unsealed one); its customers come back, so their keys are there.
+- ``sealing``: what encoding and decoding one life costs, plain and sealed, without a disk.
 - ``answer``: messages arrive in open loop until about 10,000 events per second become
   durable; how long submit, accept and complete take until they are answered. ``sync`` is
   what one small synchronous write to the same disk takes, measured just before.
@@ -26,14 +28,14 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any, TypeVar
 
 import anyio
 
 from omniroute import Channel, Customer, Desk, Engine, Message, Router, StoreJournal, open_journal
 from omniroute import events as ev
-from omniroute.journal import Entry, Frame
+from omniroute.journal import Codec, Entry, Frame, KeyVault, new_master_key
 from omniroute.router.shadow import take_snapshot
 from router import plan
 
@@ -90,11 +92,16 @@ class ClosedLoop:
 
 async def throughput(folder: Path, lives: int, rounds: int) -> Row:
     """Lives per second with and without a disk, in turns."""
-    rates: dict[str, list[float]] = {"memory": [], "sqlite": []}
+    rates: dict[str, list[float]] = {"memory": [], "sqlite": [], "sealed": []}
+    vault = KeyVault(folder / "keys.db", new_master_key())
     async with AsyncExitStack() as exits:
         loops = {}
-        for name, journal in (("memory", "memory:"), ("sqlite", url(folder, "throughput"))):
-            router = await exits.enter_async_context(Router(plan(), journal=journal))
+        for name, journal, key in (
+            ("memory", "memory:", None),
+            ("sqlite", url(folder, "throughput"), None),
+            ("sealed", url(folder, "sealed"), vault),
+        ):
+            router = await exits.enter_async_context(Router(plan(), journal=journal, vault=key))
             group = await exits.enter_async_context(anyio.create_task_group())
             exits.callback(group.cancel_scope.cancel)
             loops[name] = loop = ClosedLoop(router)
@@ -106,14 +113,59 @@ async def throughput(folder: Path, lives: int, rounds: int) -> Row:
                 await loop.run(lives)
                 if number:  # the first round warms up
                     rates[name].append(lives / (perf_counter() - began))
-    memory, sqlite = (statistics.median(rates[name]) for name in ("memory", "sqlite"))
+    names = ("memory", "sqlite", "sealed")
+    memory, sqlite, sealed = (statistics.median(rates[name]) for name in names)
     return {
         "name": "throughput",
         "memory_lives_per_second": round(memory),
         "sqlite_lives_per_second": round(sqlite),
         "sqlite_events_per_second": round(sqlite * EVENTS_PER_LIFE),
         "share": round(sqlite / memory, 2),
+        "sealed_events_per_second": round(sealed * EVENTS_PER_LIFE),
+        "sealed_share": round(sealed / sqlite, 2),
     }
+
+
+async def sealing(folder: Path, lives: int) -> Row:
+    """Microseconds of processor time for each event, new customers and known ones."""
+    vault = KeyVault(folder / "sealing.db", new_master_key())
+    row: Row = {"name": "sealing"}
+    for name, codec in (
+        ("plain", Codec()),
+        ("new_customers", Codec(vault)),
+        ("known_customers", Codec(vault)),
+    ):
+        frames = [Frame(4 * number + 1, tuple(_life(number))) for number in range(lives)]
+        began = process_time()
+        bodies = [codec.encode(frame) for frame in frames]
+        row[f"{name}_us_per_event"] = _per_event(process_time() - began, lives)
+        began = process_time()
+        for frame, body in zip(frames, bodies, strict=True):
+            codec.decode(1, frame.first_seq, body)
+        row[f"{name}_read_us_per_event"] = _per_event(process_time() - began, lives)
+        vault.settle()
+    vault.close()
+    return row
+
+
+def _per_event(seconds: float, lives: int) -> float:
+    return round(seconds / (lives * EVENTS_PER_LIFE) * 1e6, 2)
+
+
+def _life(number: int) -> list[Entry]:
+    message = Message(
+        channel=Channel.CHAT,
+        customer=Customer(id=f"c{number}", name="Some Body"),
+        message_id=f"m{number}",
+        text="Hello, my invoice is wrong. Can you help me, please?",
+    )
+    name = f"i{number}"
+    queued, offered = ev.Queued(1, name, number, message, "q0", 0), ev.Offered(1, 1, name, "a", 9)
+    return [
+        Entry(ev.Submit(message, "q0"), 1, (queued, offered)),
+        Entry(ev.Accept(1), 2, (ev.Accepted(2, 1, name, "a"),)),
+        Entry(ev.Complete(1), 3, (ev.Completed(3, 1, name, "a"),)),
+    ]
 
 
 # --- the time until an answer -------------------------------------------------------------
@@ -337,12 +389,14 @@ async def measure(*, quick: bool) -> list[Row]:
         if quick:
             return [
                 await throughput(folder, 2_000, 3),
+                await sealing(folder, 2_000),
                 await answer(folder, 2, 10_000),
                 await recovery(folder, 50_000),
                 await snapshot(folder, 30_000, 10_000, 1),
             ]
         return [
             await throughput(folder, 10_000, 5),
+            await sealing(folder, 20_000),
             await answer(folder, 20, 10_000),
             await recovery(folder, 1_000_000),
             await snapshot(folder, 300_000, 100_000, 5),

@@ -24,6 +24,7 @@ def benchmark():
     ("case", "arguments"),
     [
         ("throughput", (400, 1)),
+        ("sealing", (50,)),
         ("answer", (0.3, 1_000)),
         ("recovery", (2_000,)),
         ("snapshot", (1_000, 200, 0.05)),
