@@ -12,7 +12,7 @@ from ..model import Channel
 from .door import Door
 from .keeper import Keeper
 
-__all__ = ["Eraser", "keys_in_contact"]
+__all__ = ["Eraser", "Erasing", "keys_in_contact"]
 
 
 def keys_in_contact(engine: Engine) -> Iterator[str]:
@@ -66,3 +66,23 @@ class Eraser:
 def _redacted(events: tuple[Event, ...]) -> tuple[str, ...]:
     found = (event for event in events if isinstance(event, CustomerErased))
     return tuple(interaction_id for event in found for interaction_id, _ in event.redacted)
+
+
+class Erasing:
+    """The part of a router that erases customers."""
+
+    _eraser: Eraser
+
+    async def erase_customer(self, channel: Channel, customer_id: str) -> tuple[str, ...]:
+        """Erase a customer: what he wrote and who he is, from the journal and from memory.
+
+        On all channels that the plan links to this one. His open interactions go on without
+        what he wrote; their ids are returned. If he comes back he is a new customer. Durable
+        when it returns: then nobody can read it any more. Takes as long as a snapshot where
+        there are any. Raises `UsageError` when the journal has no vault that erases.
+        """
+        return await self._eraser.erase(channel, customer_id, None)
+
+    async def erase_interaction(self, interaction_id: str) -> tuple[str, ...]:
+        """As `erase_customer`, whoever is in an interaction; of one who is withheld, only it."""
+        return await self._eraser.erase(None, "", interaction_id)

@@ -42,7 +42,7 @@ from .clock import Clock, wall_clock
 from .desk import SigningIn
 from .desks import Desks
 from .door import Door
-from .eraser import Eraser, keys_in_contact
+from .eraser import Eraser, Erasing, keys_in_contact
 from .hosting import host
 from .keeper import Keeper
 from .ledger import Decided, Ledger
@@ -64,7 +64,7 @@ def _nobody(_events: Iterable[Event]) -> None:
     """Without metrics nobody hears of what is recovered."""
 
 
-class Router(Supervision, Overview):
+class Router(Supervision, Overview, Erasing):
     """Routes messages to human agents while it is open: ``async with Router(plan) as router``.
 
     ``journal`` keeps what happens; a journal that already holds events is recovered first, so
@@ -410,22 +410,6 @@ class Router(Supervision, Overview):
         Counts since this router started: it is not in the journal, so a restart is a zero.
         """
         return dict(self._delivered)
-
-    # --- erasing --------------------------------------------------------------------------
-
-    async def erase_customer(self, channel: Channel, customer_id: str) -> tuple[str, ...]:
-        """Erase a customer: what he wrote and who he is, from the journal and from memory.
-
-        On all channels that the plan links to this one. His open interactions go on without
-        what he wrote; their ids are returned. If he comes back he is a new customer. Durable
-        when it returns: then nobody can read it any more. Takes as long as a snapshot where
-        there are any. Raises `UsageError` when the journal has no vault that erases.
-        """
-        return await self._eraser.erase(channel, customer_id, None)
-
-    async def erase_interaction(self, interaction_id: str) -> tuple[str, ...]:
-        """As `erase_customer`, whoever is in an interaction; of one who is withheld, only it."""
-        return await self._eraser.erase(None, "", interaction_id)
 
     # --- agents ---------------------------------------------------------------------------
 
