@@ -12,7 +12,7 @@ __all__ = ["MemoryCoordinator", "Square"]
 
 
 class Square:
-    """What the `MemoryCoordinator`s of one cluster share: the table, and who listens."""
+    """What each `MemoryCoordinator` of one cluster shares: the table, and who listens."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}

@@ -15,6 +15,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
+
 from ..errors import JournalError
 from ..journal.looped import LoopThread
 from ..journal.nats_client import api, connect_nats, parse_nats, require_nats
@@ -65,7 +67,8 @@ class NatsCoordinator:
         self._hear, self._wake = hear, waker()
         self._thread.start()
         try:
-            await self._do(partial(self._open, me))
+            with anyio.CancelScope(shield=True):  # a connection that nobody waits for stays open
+                await self._do(partial(self._open, me))
         except BaseException:
             self._thread.stop()
             raise
@@ -99,7 +102,8 @@ class NatsCoordinator:
         """Disconnect."""
         self._is_open = False
         try:
-            await self._thread.call(self._connection.close)
+            with anyio.CancelScope(shield=True):
+                await self._thread.call(self._connection.close)
         finally:
             self._thread.stop()
 

@@ -74,6 +74,7 @@ select pg_notify(%(channel)s, %(kind)s || id || ' ' || %(reply)s) from message
 _SWEEP: LiteralString = "delete from omniroute_messages where at < now() - interval '1 minute'"
 _PAUSE_S = 0.1
 _LOOK_S = 0.5
+_JOIN_S = 5.0
 
 
 class PostgresCoordinator:
@@ -98,6 +99,7 @@ class PostgresCoordinator:
         self._hear: Hear
         self._wake: Callable[[Callable[[], object]], object]
         self._is_open = False
+        self._listener: threading.Thread
 
     # --- life -----------------------------------------------------------------------------
 
@@ -107,32 +109,43 @@ class PostgresCoordinator:
         self._worker.start()
         self._is_open = True
         try:
-            listening = await self._do(self._open)
+            with anyio.CancelScope(shield=True):  # a connection that nobody waits for stays open
+                listening = await self._do(self._open)
         except BaseException:
             self._is_open = False
             self._worker.stop()
             raise
-        thread = partial(self._listen, listening)
-        threading.Thread(target=thread, name="omniroute cluster hears", daemon=True).start()
+        self._listener = threading.Thread(
+            target=self._listen, args=(listening,), name="omniroute cluster hears", daemon=True
+        )
+        self._listener.start()
 
     def _open(self, connection: _Connection) -> _Connection:
-        made = connection.execute("select to_regclass('omniroute_messages') is not null").fetchone()
-        if made != (True,):
-            with connection.transaction():
-                connection.execute(_TABLES)
-        return self._connect_listening()
+        try:
+            made = connection.execute(
+                "select to_regclass('omniroute_messages') is not null"
+            ).fetchone()
+            if made != (True,):
+                with connection.transaction():
+                    connection.execute(_TABLES)
+            return self._connect_listening()
+        except BaseException:
+            connection.close()
+            raise
 
     async def aclose(self) -> None:
         """Disconnect."""
         self._is_open = False
         try:
-            with suppress(NoAnswerError):  # so that the listener looks up
-                await self._notify(self._channel(self._me), "stop")
-            await self._worker.call(self._disconnect)
+            with anyio.CancelScope(shield=True):
+                with suppress(NoAnswerError):  # so that the listener looks up
+                    await self._notify(self._channel(self._me), "stop")
+                await self._worker.call(self._disconnect)
         finally:
             self._worker.stop()
 
     def _disconnect(self) -> None:
+        self._listener.join(_JOIN_S)
         if self._connection is not None:
             self._connection.close()
 

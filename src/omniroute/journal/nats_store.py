@@ -25,6 +25,8 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
+
 from ..errors import AppendUnknownError, JournalError, JournalFullError, PositionTakenError
 from .looped import LoopThread
 from .nats_client import api, check_server, connect_nats, parse_nats, require_nats
@@ -90,7 +92,8 @@ class NatsStore:
         """Connect, check the server, and make the streams when they are missing."""
         self._thread.start()
         try:
-            await self._do(self._open)
+            with anyio.CancelScope(shield=True):  # a connection that nobody waits for stays open
+                await self._do(self._open)
         except BaseException:
             self._thread.stop()
             raise
@@ -98,7 +101,8 @@ class NatsStore:
     async def aclose(self) -> None:
         """Disconnect."""
         try:
-            await self._do(self._connection.close)
+            with anyio.CancelScope(shield=True):
+                await self._do(self._connection.close)
         finally:
             self._thread.stop()
 

@@ -25,6 +25,8 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+import anyio
+
 from ..errors import (
     AppendUnknownError,
     JournalError,
@@ -178,7 +180,8 @@ class PostgresStore:
         """Connect, and make the tables when they are missing."""
         self._worker.start()
         try:
-            await self._worker.call(self._open)
+            with anyio.CancelScope(shield=True):  # a connection that nobody waits for stays open
+                await self._worker.call(self._open)
         except BaseException:
             self._worker.stop()
             raise
@@ -186,7 +189,8 @@ class PostgresStore:
     async def aclose(self) -> None:
         """Disconnect."""
         try:
-            await self._worker.call(self._disconnect)
+            with anyio.CancelScope(shield=True):
+                await self._worker.call(self._disconnect)
         finally:
             self._worker.stop()
 
