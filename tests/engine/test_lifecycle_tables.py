@@ -33,7 +33,9 @@ def test_every_state_is_reached_and_final_states_are_never_left() -> None:
 
 
 def test_every_event_moves_a_machine_or_is_named_as_one_that_does_not() -> None:
-    moves_nothing = {ev.Duplicate, ev.CommandRejected, ev.UpdateNoted, ev.CustomersLinked}
+    answers = {ev.Duplicate, ev.CommandRejected, ev.UpdateNoted, ev.CustomersLinked}
+    of_others = {ev.QueueDrained, ev.QueueReopened, ev.LeaseRenewed, ev.PlanChanged}
+    moves_nothing = answers | of_others
     assert set(INTERACTION) | set(PRESENCE) | moves_nothing == set(get_args(ev.Event))
 
 
