@@ -134,7 +134,7 @@ def _move(play: Play, who: str, plain: list[str], given: dict[str, str]) -> ev.C
 
 
 def _plan(play: Play, who: str, plain: list[str], given: dict[str, str]) -> ev.Command:
-    moves = dict(m.split(":") for m in given.get("moves", "").split(",") if m)
+    moves = tuple(tuple(m.split(":")) for m in given.get("moves", "").split(",") if m)
     return ev.ChangePlan(play.plans[who], given.get("waiting") == "anew", moves, "boss")
 
 
