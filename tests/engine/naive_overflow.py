@@ -137,7 +137,7 @@ class NaiveOverflow:
             priority=0,
             requirement=door.requirement,
             messages=[message],
-            own_steps=(*self.last_agent_step(door.queue, message), *own),
+            own_steps=tuple(own),
         )
         for rule in door.queue.overflow:
             if rule.when is None or rule.when.matches(self.standing(door.queue, newcomer)):
