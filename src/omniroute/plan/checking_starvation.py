@@ -68,21 +68,20 @@ def check_tiers(survey: Survey) -> Iterator[Finding]:
 
 def _before_for_all(survey: Survey, queue: Queue) -> list[str]:
     """The queues that go before this one, if for each of its agents one does."""
-    others = [other for other in survey.plan.queues.values() if other is not queue]
+    queues = list(survey.plan.queues.values())
     if not survey.agents:
-        earlier = [other for other in others if other.tier < queue.tier]
+        earlier = [other for other in queues if other.tier < queue.tier]
         taken = [step for other in earlier for step in survey.steps(other)]
         alone = any(survey.possible([step], taken) for step in survey.steps(queue))
         return [] if alone else [other.name for other in earlier]
-    members = {other.name: survey.members(survey.steps(other)) for other in others}
     found: set[str] = set()
     for agent in survey.members(survey.steps(queue)):
         own = _tier(queue, agent)
-        before = [o.name for o in others if agent in members[o.name] and _tier(o, agent) < own]
+        before = [o.name for o in survey.served[agent.id] if _tier(o, agent) < own]
         if not before:
             return []
         found.update(before)
-    return [other.name for other in others if other.name in found]
+    return [other.name for other in queues if other.name in found]
 
 
 def _tier(queue: Queue, agent: Agent) -> int:

@@ -57,6 +57,15 @@ class Survey:
         ids = frozenset().union(*map(self.takers, expressions))
         return [agent for agent in self.agents if agent.id in ids]
 
+    @cached_property
+    def served(self) -> dict[str, list[Queue]]:
+        """For each agent of the plan the queues that he serves at some step."""
+        found: dict[str, list[Queue]] = {agent.id: [] for agent in self.agents}
+        for queue in self.plan.queues.values():
+            for ident in frozenset().union(*map(self.takers, self.steps(queue))):
+                found[ident].append(queue)
+        return found
+
     def nobody(self, expression: Expression | None) -> bool:
         """Whether no agent satisfies it: none of the plan's, or none that can exist."""
         if self.agents:
