@@ -765,7 +765,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             people, items = self.leave(person, "no_answer")
             self.match(people, [item, *items])
         else:
-            self.match(people=[person], items=[item])
+            self.match(items=[item])
+            self.match(people=[person])
 
     def again_at(self, item: Item) -> int | None:
         """How long the refusal rule bars: None not at all, -1 until reset."""
