@@ -40,11 +40,13 @@ __all__ = [
     "Confer",
     "Conferenced",
     "Consult",
+    "CustomerErased",
     "CustomersLinked",
     "Decline",
     "Declined",
     "Drain",
     "Duplicate",
+    "EraseCustomer",
     "Escalate",
     "Event",
     "Expired",
@@ -521,12 +523,25 @@ class ChangePlan(_Wire, frozen=True, tag="change_plan"):
     """Go on by another plan, given as TOML text.
 
     ``to_waiting``: what waits begins its ladder anew under the new plan; else it goes on where it
-    stands. ``moves`` says where the work of queues goes that the new plan has no more (or has).
+    stands. ``moves``, (from, to) pairs, say where the work of queues goes, of those that the new
+    plan has no more above all.
     """
 
     plan: str
     to_waiting: bool = False
-    moves: dict[str, str] = {}
+    moves: tuple[tuple[str, str], ...] = ()
+    actor: str = ""
+
+
+class EraseCustomer(_Wire, frozen=True, tag="erase_customer"):
+    """Forget who a customer is and what was said; his open interactions go on without it.
+
+    ``keys`` are keys as `CustomersLinked` has them; all that are linked to one of them belong to
+    the same customer. ``interaction_id`` names whoever is in that interaction, withheld or not.
+    """
+
+    keys: tuple[str, ...] = ()
+    interaction_id: str | None = None
     actor: str = ""
 
 
@@ -573,6 +588,7 @@ Command = (
     | RequestCallback
     | FailCallback
     | ChangePlan
+    | EraseCustomer
     | Tick
 )
 
@@ -718,6 +734,17 @@ class CustomersLinked(_Wire, frozen=True, tag="customers_linked"):
     customer_id: str
     keys: tuple[str, ...]
     merged: tuple[str, ...] = ()
+
+
+class CustomerErased(_Wire, frozen=True, tag="customer_erased"):
+    """A customer was forgotten; ``redacted`` are the open interactions and which messages of each.
+
+    ``keys`` are all keys that he was known by; a sealed journal does not keep them.
+    """
+
+    at_ms: int
+    keys: tuple[str, ...] = ()
+    redacted: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 class StepReached(_Wire, frozen=True, tag="step_reached"):
@@ -1053,6 +1080,7 @@ Event = (
     | MessageRedacted
     | UpdateNoted
     | CustomersLinked
+    | CustomerErased
     | StepReached
     | Reprioritized
     | AccessWidened

@@ -178,6 +178,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             attributes={"redacted": True},
         )
 
+    def erased(self) -> Message:
+        """This message without its content and without who it was: only that it came, and when."""
+        return msgspec.structs.replace(
+            self.redacted(), customer=Customer(), thread_id=None, message_id=None
+        )
+
     def __post_init__(self) -> None:
         if type(self.channel) is not Channel:
             try:

@@ -81,9 +81,7 @@ POSTED = {
     "organizationalEntity": "urn:li:organization:96072893",
     "lastModifiedAt": 1691574506310,
     "generatedActivity": "urn:li:comment:(urn:li:activity:7094637247890620418,7094977717598625792)",
-    "decoratedGeneratedActivity": {
-        "comment": {"owner": "urn:li:person:1", "text": "hi"}
-    },
+    "decoratedGeneratedActivity": {"comment": {"owner": "urn:li:person:1", "text": "hi"}},
 }
 LINKEDIN = changed(recorded("linkedin/derived__comment_delete"), notifications=[POSTED])
 LINKEDIN_GONE = recorded("linkedin/derived__comment_delete")

@@ -254,6 +254,21 @@ def test_what_is_not_read_here_is_ignored_and_counted(payload):
     assert found.reason
 
 
+@pytest.mark.parametrize(
+    ("entry", "disposition"),
+    [
+        ({"brand_new": [{}]}, Disposition.IGNORED),
+        ({"changed_fields": ["feed"]}, Disposition.IGNORED),
+        ({"messaging": {"message": {"mid": "m"}}}, Disposition.QUARANTINE),
+    ],
+)
+@pytest.mark.parametrize("name", ["facebook", "messenger", "instagram", "whatsapp"])
+def test_no_entry_passes_unseen(name, entry, disposition):
+    body = json.dumps(page(**entry)).encode()
+    [event] = adapter_named(name).normalize(WebhookRequest(body=body))
+    assert event.disposition is disposition
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"entry": 7}', b"[" * 100_000])
 def test_a_delivery_without_entries_is_refused(body):
     with pytest.raises(PayloadError):

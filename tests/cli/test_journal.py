@@ -7,10 +7,12 @@ import anyio
 import pytest
 
 import live
-from omniroute import Engine, open_journal
+from omniroute import Customer, Engine, open_journal
 from omniroute.__main__ import main
 from omniroute.cli import progress
+from omniroute.journal import KeyVault, new_master_key
 from omniroute.plan import dumps
+from omniroute.router.shadow import take_snapshot
 
 MESSAGES = 40
 
@@ -167,3 +169,52 @@ def test_a_bar_is_drawn_only_where_somebody_looks(journal, capsys, monkeypatch):
     with progress.progress("fold", 10) as at:
         at(5)
     assert "fold" in capsys.readouterr().err
+
+
+# --- sealed -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sealed(tmp_path):
+    """A sealed journal with a snapshot, and the arguments that open it."""
+    path, master = tmp_path / "sealed.db", tmp_path / "master.key"
+    master.write_text(new_master_key(), "utf-8")
+    vault = KeyVault(tmp_path / "keys.db", master.read_text("utf-8"))
+
+    async def write():
+        async with live.router(f"sqlite:///{path}", vault=vault, clock=lambda: 5_000) as router:
+            for who in ("jane", "bob"):
+                message = live.message(f"words of {who}", customer=Customer(id=who))
+                await router.submit(message, queue="support")
+            await router.erase_customer("chat", "bob")
+            await take_snapshot(router.journal, router.plan)
+
+    anyio.run(write)
+    return path, ("--vault", tmp_path / "keys.db", "--master-key", master)
+
+
+def test_a_sealed_journal_with_and_without_its_keys(sealed, capsys, plan):
+    path, keys = sealed
+    closed = told(capsys, "export", path).out
+    assert "words of" not in closed
+    assert closed.count('"redacted":true') == 4
+    opened = told(capsys, "export", path, *keys).out
+    assert opened.count("words of jane") == 2
+    assert "bob" not in opened
+    assert "sealed: --vault" in told(capsys, "verify", path).out
+    assert "good from record" in told(capsys, "verify", path, *keys).out
+    for arguments in ((), keys):
+        found = json.loads(told(capsys, "stats", path, "--json", *arguments).out)
+        assert found["events"] == {"queued": 2, "customer_erased": 1}
+    assert "open it with its vault" in told(capsys, "compact", path, "--plan", plan, code=2).err
+    assert "dropped" in told(capsys, "compact", path, "--plan", plan, *keys).out
+    assert "good from record" in told(capsys, "verify", path, *keys).out
+    error = told(capsys, "export", path, *keys[:2], code=2).err
+    assert "--vault and --master-key go together" in error
+
+
+def test_another_master_key_is_told(sealed, capsys):
+    path, keys = sealed
+    keys[-1].write_text(new_master_key(), "utf-8")
+    error = told(capsys, "verify", path, *keys, code=2).err
+    assert "are wrapped by the master key" in error

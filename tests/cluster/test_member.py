@@ -5,6 +5,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 
 import anyio
+import msgspec
 import pytest
 
 import live
@@ -12,6 +13,7 @@ import virtual_time
 from omniroute import loop_clock
 from omniroute.cluster import Member, MemoryCoordinator, Partition, Square, wire
 from omniroute.cluster.coordinator import NoAnswerError
+from omniroute.cluster.leases import Lease
 from omniroute.cluster.spool import Spool
 from omniroute.errors import (
     CommandError,
@@ -21,7 +23,7 @@ from omniroute.errors import (
     UnknownNameError,
     UsageError,
 )
-from omniroute.events import Cancel, Cancelled, Offered, Queued, SignIn
+from omniroute.events import Cancel, Cancelled, Offered, Queued, SignIn, Submit
 from omniroute.journal import MemoryStore, Shelf, StoreJournal
 from omniroute.model import Agent, Disposition, Inbound
 from omniroute.router import Outcome
@@ -133,6 +135,8 @@ async def test_mistakes_are_told_to_the_caller_wherever_the_owner_is(world):
         for member in (a, b):
             with pytest.raises(UsageError, match="unknown queue 'none'"):
                 await member.submit("north", live.message(), queue="none")
+            with pytest.raises(UsageError, match="unknown queue 'none'"):
+                await member.send("north", Submit(live.message(), "none"))
             with pytest.raises(UnknownNameError, match="unknown partition 'south'"):
                 await member.submit("south", live.message())
             with pytest.raises(CommandError):
@@ -172,9 +176,10 @@ async def test_work_waits_in_the_spool_while_nobody_owns_it_and_happens_once(wor
             await a.send("north", Cancel("i1", ""))
         a.coordinator.is_cut = False
         router = await owned(a)
-        await until(a, lambda: a.spooled("north") == 0)
+        last = await a.submit("north", live.message("last"), queue="support")
+        assert last.outcome is Outcome.QUEUED
         texts = [interaction.message.text for interaction in router.interactions()]
-        assert texts == ["0", "1", "2", "3", "4", "nameless"]
+        assert texts == ["0", "1", "2", "3", "4", "nameless", "last"]
 
 
 async def test_a_spool_survives_its_member_and_a_repeat_is_known(world):
@@ -248,6 +253,55 @@ async def test_an_owner_that_was_fenced_becomes_a_standby(world):
     assert [e.message.text for e in await world.events("north") if isinstance(e, Queued)] == [
         "late"
     ]
+
+
+async def test_who_reads_that_another_holds_the_lease_stops_at_once(world):
+    async with world.member("a", lease_ms=60_000) as a:
+        await owned(a)
+        row = world.square.rows["p-north"]
+        taken = msgspec.msgpack.encode(Lease("other", 9))
+        assert await MemoryCoordinator(world.square).put("p-north", taken, row.revision)
+        start = anyio.current_time()
+        await until(a, lambda: a.router("north") is None)
+        assert anyio.current_time() - start < 30
+        assert a.owner("north") == "other"
+
+
+async def test_a_renewal_whose_answer_was_lost_has_happened(world):
+    async with world.member("a") as a:
+        router = await owned(a)
+        put, lost = a.coordinator.put, []
+
+        async def put_and_lose(key, value, revision):
+            answer = await put(key, value, revision)
+            if key == "p-north" and answer is not None and len(lost) < 5:
+                lost.append(answer)
+                raise NoAnswerError("lost")
+            return answer
+
+        a.coordinator.put = put_and_lose
+        await anyio.sleep(0.7)
+        assert lost
+        lost += range(5)
+        await anyio.sleep(5)
+        assert a.router("north") is router
+
+
+async def test_a_message_without_an_id_whose_answer_was_lost_is_routed_once(world):
+    async with owner_and_standby(world) as (a, b):
+        answer, lost = a.coordinator.answer, []
+
+        async def lose(reply_to, data):
+            lost.append(data)
+            if len(lost) > 1:
+                await answer(reply_to, data)
+
+        a.coordinator.answer = lose
+        receipt = await b.submit("north", live.message("nameless"), queue="support")
+        assert receipt.outcome is Outcome.SPOOLED
+        await until(b, lambda: b.spooled("north") == 0)
+        assert len(lost) > 1
+        assert [i.message.text for i in a.router("north").interactions()] == ["nameless"]
 
 
 async def test_an_older_lease_never_claims_over_a_newer_one(world):

@@ -39,7 +39,7 @@ def test_every_offer_is_explained_by_what_stood_when_it_was_made(first: int) -> 
                     rules[check(naive, replay, event)] += 1
                 replay.apply(event)
     assert not rules[Rule.OTHER]
-    assert rules.keys() >= {Rule.BOTH, Rule.BEST_INTERACTION, Rule.PICKED, Rule.ASSIGNED}
+    assert rules.keys() >= {Rule.BOTH, Rule.PICKED, Rule.ASSIGNED}
 
 
 def check(naive: WatchingEngine, replay: Engine, event: Offered) -> Rule:

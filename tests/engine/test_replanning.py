@@ -25,7 +25,8 @@ def submit(engine: Engine, name: str, queue: str = "a", at_ms: int = 0) -> list[
 
 
 def changed(engine: Engine, plan: Plan, at_ms: int, **how: object) -> list[ev.Event]:
-    return engine.receive(ev.ChangePlan(dumps(plan), **how), at_ms)
+    moves = tuple(how.pop("moves", {}).items())
+    return engine.receive(ev.ChangePlan(dumps(plan), moves=moves, **how), at_ms)
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -42,7 +43,7 @@ def test_any_plan_may_follow_any_other(seed):
         "moves": {name: next(iter(other.queues)) for name in plan.queues if dice.random() < 0.3},
     }
     preview = engine.preview(other, **how)
-    batch = engine.receive(ev.ChangePlan(dumps(other), **how), now_ms)
+    batch = changed(engine, other, now_ms, **how)
     assert preview.events == tuple(batch)
     assert isinstance(batch[0], ev.PlanChanged)
     ended = {e.interaction_id for e in batch if isinstance(e, ev.Cancelled)}

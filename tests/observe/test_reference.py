@@ -46,6 +46,7 @@ def test_every_log_event_with_its_level_and_fields():
         "on_events_failed",
         "snapshot_taken",
         "snapshot_failed",
+        "erasure_failed",
         "partition_taken",
         "partition_left",
     }

@@ -73,6 +73,10 @@ def handshake(request: WebhookRequest, secrets: Secrets) -> Reply | None:
     return Reply(body=query.get("hub.challenge", "").encode())
 
 
+#: Where an entry holds its events.
+_LISTS = ("messaging", "standby", "changes")
+
+
 @attrs.frozen(kw_only=True)
 class Meta:
     """Webhooks of a Meta app. `Secrets.signing` holds the app secret."""
@@ -111,6 +115,12 @@ class Meta:
         if kind not in _OBJECTS:
             yield self._ignored(f"object {kind!r} is not read here", at_ms)
             return
+        held = [entry[key] for key in _LISTS if key in entry]
+        if not held:
+            yield self._ignored("an entry without events that are read here", at_ms)
+        elif not all(isinstance(events, list) for events in held):
+            reason = "the events of an entry must be a list"
+            yield quarantined(self.channel, reason, entry, received_at_ms=at_ms)
         channel = _OBJECTS[kind]
         account = as_id(entry.get("id"))
         private = messenger if channel is Channel.MESSENGER else instagram

@@ -1,7 +1,8 @@
 """``journal verify|stats|export|compact JOURNAL``: look after a journal while no router has it.
 
 JOURNAL is a URL as the router takes it (``sqlite:///router.db``), or the path of an SQLite
-file. To look at a journal in use, look at a copy of it.
+file. To look at a journal in use, look at a copy of it. What is sealed in it reads as redacted
+without ``--vault KEYS --master-key FILE``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from ..errors import CorruptJournalError, JournalError, UsageError
 from ..events import Event
 from ..journal import (
     Chain,
+    ClosedVault,
     Header,
+    KeyVault,
     Kind,
     Snapshot,
     SqliteStore,
     StoreJournal,
+    Vault,
     open_journal,
 )
 from ..plan import Plan, load
@@ -54,6 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ):
         each = actions.add_parser(name, help=purpose, description=purpose)
         each.add_argument("journal", metavar="JOURNAL", help="a URL, or the path of an SQLite file")
+        each.add_argument(
+            "--vault", metavar="KEYS", help="the key store of a sealed journal (an SQLite file)"
+        )
+        each.add_argument(
+            "--master-key", metavar="FILE", help="its master key; older ones may stand below"
+        )
         each.set_defaults(action=action)
         if name in ("verify", "stats"):
             each.add_argument("--json", action="store_true", help="print a JSON object")
@@ -89,9 +99,21 @@ def _url(where: str) -> str:
     return url
 
 
+def _vault(args: argparse.Namespace) -> Vault | None:
+    """What opens the journal, if it is sealed; looking at one creates no key store."""
+    if args.vault is None and args.master_key is None:
+        return None if args.action is _compact else ClosedVault()
+    if args.vault is None or args.master_key is None:
+        raise UsageError("--vault and --master-key go together")
+    Path(args.vault).stat()
+    master, *older = Path(args.master_key).read_text("utf-8").split() or [""]
+    return KeyVault(args.vault, master, older=older)
+
+
 @asynccontextmanager
-async def _opened(where: str) -> AsyncIterator[StoreJournal]:
-    journal = open_journal(_url(where))
+async def _opened(args: argparse.Namespace) -> AsyncIterator[StoreJournal]:
+    where = args.journal
+    journal = open_journal(_url(where), vault=_vault(args))
     if not isinstance(journal, StoreJournal):
         raise UsageError(f"{where!r} keeps nothing that could be looked at")
     async with journal:
@@ -113,7 +135,7 @@ async def _walk(journal: StoreJournal, what: str, visit: Visit) -> Chain:
 
 
 async def _verify(args: argparse.Namespace) -> int:
-    async with _opened(args.journal) as journal:
+    async with _opened(args) as journal:
         first, _ = await journal.bounds()
         count = 0
 
@@ -125,7 +147,9 @@ async def _verify(args: argparse.Namespace) -> int:
         chain = await _walk(journal, "verify", visit)
         good = await journal.newest_snapshot()
         kept = len(await journal.packed_snapshots())
-        await journal.recover()  # raises when the beginning is gone and no snapshot has it
+        is_closed = isinstance(journal.vault, ClosedVault) and journal.vault.asked
+        if not is_closed:
+            await journal.recover()  # raises when the beginning is gone and no snapshot has it
     found = {
         "records": chain.position - first + 1,
         "first_record": first,
@@ -144,8 +168,9 @@ async def _verify(args: argparse.Namespace) -> int:
         )
         if kept:
             behind = "none of them good" if good is None else f"good from record {good.position}"
+            behind = "sealed: --vault can tell whether they are good" if is_closed else behind
             print(f"snapshots: {kept}, {behind}")
-    return 0 if good is not None or not kept else _DAMAGED
+    return 0 if good is not None or not kept or is_closed else _DAMAGED
 
 
 # --- stats --------------------------------------------------------------------------------
@@ -179,7 +204,7 @@ def _name(event: Event) -> str:
 
 
 async def _stats(args: argparse.Namespace) -> int:
-    async with _opened(args.journal) as journal:
+    async with _opened(args) as journal:
         stats = _Stats(journal)
         chain = await _walk(journal, "stats", stats.visit)
         snapshots = [(at, len(data)) for at, data in await journal.packed_snapshots()]
@@ -231,7 +256,7 @@ async def _export(args: argparse.Namespace) -> int:
         if args.out is not None:
             out = exits.enter_context(Path(args.out).open("wb"))  # noqa: ASYNC230
 
-        async with _opened(args.journal) as journal:
+        async with _opened(args) as journal:
 
             def visit(header: Header, body: memoryview) -> None:
                 if header.kind is Kind.FRAME and header.next_seq > args.from_seq:
@@ -248,7 +273,7 @@ async def _export(args: argparse.Namespace) -> int:
 
 async def _compact(args: argparse.Namespace) -> int:
     plan = load(args.plan)
-    async with _opened(args.journal) as journal:
+    async with _opened(args) as journal:
         await journal.claim()
         first, last = await journal.bounds()
         snapshot = await _snapshot(journal, plan, last)

@@ -117,6 +117,7 @@ def _shown(path: str, event: Inbound) -> dict[str, object]:
         "reason": event.reason,
         "update": event.update.value if event.update else None,
         "delivery_id": event.delivery_id,
+        "target": event.target,
         "customer_id": message.customer.id,
         "customer_name": message.customer.name,
         "addresses": [f"{address.kind}:{address.value}" for address in message.customer.addresses],

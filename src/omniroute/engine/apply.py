@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import events as ev
 from ..events import Event
+from . import erasure
 from . import fold_messages as messages
 from .fold_agents import (
     agent_changed,
@@ -137,6 +138,7 @@ _APPLY: dict[type[Event], Callable[[State, Any], object]] = {
     ev.MessageRedacted: messages.message_redacted,
     ev.UpdateNoted: messages.update_noted,
     ev.CustomersLinked: messages.customers_linked,
+    ev.CustomerErased: erasure.customer_erased,
     ev.StepReached: step_reached,
     ev.AccessWidened: access_widened,
     ev.Reprioritized: reprioritized,

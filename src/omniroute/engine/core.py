@@ -10,7 +10,7 @@ agents and freed interactions find each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import events as ev
@@ -21,6 +21,7 @@ from ..plan import Plan, dumps, loads
 from . import (
     aside,
     conduct,
+    erasure,
     handing,
     intake,
     ladder,
@@ -72,6 +73,13 @@ class Engine:
         """The number of the last offer; 0 before the first."""
         return self._state.last_offer
 
+    def pass_time(self, now_ms: int) -> None:
+        """Nothing happened until then: what comes later may not be earlier. After a replay.
+
+        Commands that caused no event, and timers that were late, moved time too.
+        """
+        self._state.now_ms = max(self._state.now_ms, now_ms)
+
     def receive(self, command: Command, now_ms: int) -> list[Event]:
         """Do one command at a moment; returns all events it and the passed time caused.
 
@@ -117,7 +125,7 @@ class Engine:
         Raises as the command does.
         """
         copy = Engine.restore(self.plan, self.snapshot())
-        command = ev.ChangePlan(dumps(plan), to_waiting, dict(moves or {}))
+        command = ev.ChangePlan(dumps(plan), to_waiting, tuple((moves or {}).items()))
         events = copy.receive(command, self.now_ms)
         return preview_of(copy._state, events)
 
@@ -132,6 +140,10 @@ class Engine:
         self._state = adopted(self._state, event)
         self._timers = self._state.timers
         self.plan = self._state.plan
+
+    def erasure(self, keys: Iterable[str]) -> ev.CustomerErased:
+        """The event that `EraseCustomer` with these keys would cause; changes nothing. O(open)."""
+        return erasure.erasure(self._state, keys)
 
     def snapshot(self) -> bytes:
         """The whole state as bytes; equal states give equal bytes. O(state)."""
@@ -280,6 +292,7 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.RequestCallback: (aside.request_callback, aside.check_moment),
     ev.FailCallback: (aside.fail_callback, None),
     ev.FinishWrapUp: (conduct.finish_wrap_up, None),
+    ev.EraseCustomer: (erasure.erase, erasure.check_erase),
     ev.ChangePlan: (_tick, replanning.check_plan),
     ev.Tick: (_tick, None),
 }

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from ..model import AddressKind, Channel, Message
 from ..plan import Identity, LinkRule
 
-__all__ = ["MAX_KEYS", "Customers", "Link", "own_key"]
+__all__ = ["MAX_KEYS", "Customers", "Link", "channel_key", "interaction_key", "own_key"]
 
 #: A person has a few numbers and addresses. What belongs to many people (a switchboard) must
 #: not gather them into one customer without end.
@@ -53,6 +53,16 @@ def own_key(message: Message) -> str:
     return _key(message.channel.value, found) if found else ""
 
 
+def channel_key(channel: Channel, customer_id: str) -> str:
+    """As `own_key`, of an id on a channel."""
+    return _key(channel.value, customer_id)
+
+
+def interaction_key(interaction_id: str) -> str:
+    """Who is withheld is known by his interaction alone."""
+    return _key("interaction", interaction_id)
+
+
 class Customers:
     """Keys to customer ids; bounded, the customers who were linked longest ago go first."""
 
@@ -67,6 +77,14 @@ class Customers:
         """The customer's id as of now; "" when he is withheld."""
         own = own_key(message)
         return self._keys.get(own, own)
+
+    def all_keys(self, keys: set[str]) -> set[str]:
+        """These, and all others of the customers whom they belong to."""
+        found = set(keys)
+        for key in keys:
+            customer_id = self._keys.get(key, key)
+            found.update((customer_id, *self.customers.get(customer_id, ())))
+        return found
 
     # --- decide ---------------------------------------------------------------------------
 
@@ -140,6 +158,14 @@ class Customers:
         self.customers[customer_id] = keys
         for key in keys:
             self._keys[key] = customer_id
+
+    def forget(self, keys: set[str]) -> set[str]:
+        """Nobody has these keys any more; returns the ids of the customers who had them."""
+        gone = {self._keys.get(key, key) for key in keys}
+        for customer_id in gone:
+            for key in self.customers.pop(customer_id, ()):
+                del self._keys[key]
+        return gone
 
     def restore(self, customers: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
         """As a snapshot kept them, in their order."""

@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..events import Offered, OfferKind
-from ..model import InteractionState, Presence
+from ..model import Presence
 from ..plan import Strategy
-from .lanes import Lane
-from .order import HELD_OUT
 from .strategies import score_of
 from .verdicts import Verdict, judge
 
@@ -182,39 +180,44 @@ def _rivals(state: State, agent: AgentRecord, now_ms: int) -> list[Rival]:
     if agent.presence is not Presence.READY:
         return []
     found = [
-        (record, lane, record.queue.tier_for(agent.agent))
+        (record, record.queue.tier_for(agent.agent))
         for record in state.market.open_to_offers()
-        if (lane := record.lane) is not None and _may_be_offered(lane, agent)
+        if _may_be_offered(record, agent)
     ]
     shared = {
-        tier
-        for record, _, tier in found
-        if record.queue.plan.share is not None and record.place < HELD_OUT
+        tier for record, tier in found if record.queue.plan.share is not None and not record.held_by
     }
 
-    def key(each: tuple[InteractionRecord, Lane, int]) -> tuple[int, bool, Fraction, int]:
-        record, lane, tier = each
-        held_out = record.place >= HELD_OUT
+    def key(each: tuple[InteractionRecord, int]) -> tuple[int, bool, Fraction, int]:
+        record, tier = each
+        held_out = bool(record.held_by)
         share = _share(agent, record) if tier in shared and not held_out else Fraction(0)
-        return tier, held_out, share, lane.place(record.place, now_ms)
+        return tier, held_out, share, state.market.place(record, now_ms)
 
     return [
         Rival(
             interaction_id=record.id,
             queue=record.queue.name,
             tier=tier,
-            held_out=record.state is InteractionState.OFFERED,
+            held_out=bool(record.held_by),
             share=str(_share(agent, record)) if tier in shared else None,
             priority=record.priority,
             waited_ms=now_ms - record.arrived_at_ms,
             rank=rank,
         )
-        for rank, (record, _, tier) in enumerate(sorted(found, key=key), 1)
+        for rank, (record, tier) in enumerate(sorted(found, key=key), 1)
     ]
 
 
-def _may_be_offered(lane: Lane, agent: AgentRecord) -> bool:
-    return bool(lane.is_pushed and lane.bit & agent.load.open and lane.need.admits(agent))
+def _may_be_offered(record: InteractionRecord, agent: AgentRecord) -> bool:
+    lane = record.lane
+    return (
+        lane is not None
+        and lane.is_pushed
+        and bool(lane.bit & agent.load.open)
+        and lane.need.admits(agent)
+        and all(offer.agent is not agent for offer in record.held_by)
+    )
 
 
 def _share(agent: AgentRecord, record: InteractionRecord) -> Fraction:

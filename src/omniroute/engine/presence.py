@@ -118,8 +118,10 @@ def let_go(
     """
     freed: list[InteractionRecord] = []
     others: list[AgentRecord] = []
-    agent.presence = Presence.NOT_READY  # nothing that happens on the way is offered to him
-    state.market.mark(agent)
+    if agent.presence is Presence.READY:  # nothing that happens on the way is offered to him
+        agent.tally.turn(at_ms, ready=False, busy=bool(agent.load.counts))
+        agent.presence = Presence.NOT_READY
+        state.market.mark(agent)
     for offer_id, offer in sorted(agent.work.items()):
         record = offer.record
         if offer_id not in agent.work:  # it went with the parent that he left

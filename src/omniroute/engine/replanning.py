@@ -31,7 +31,7 @@ def check_plan(state: State, command: ChangePlan) -> None:
         if name not in plan.capacities:
             where = f"agent {agent.id!r} is signed in"
             raise UnknownNameError("capacity", name, plan.capacities, where=where)
-    for source, target in command.moves.items():
+    for source, target in command.moves:
         if target not in plan.queues:
             raise UnknownNameError("queue", target, plan.queues, where=f"moves.{source}")
         if source not in state.queues:
@@ -58,8 +58,9 @@ def adopted(state: State, event: PlanChanged) -> State:
 def change(state: State, command: ChangePlan, at_ms: int, out: Events) -> None:
     """What the new plan, already in force, means for what waits and for who is free."""
     freed: list[AgentRecord] = []
+    moves = dict(command.moves)
     for record in _in_order(state, at_ms):
-        target = command.moves.get(record.queue.name)
+        target = moves.get(record.queue.name)
         if target is None and command.to_waiting and record.queue.name in state.plan.queues:
             target = record.queue.name
         if target is not None and record.state in IN_LINE:

@@ -5,9 +5,8 @@ Three ideas:
 - **Written once.** The message of a `Submit` or `Quarantine` is nearly always repeated in
   the event that it caused (`Queued`, `MessageAppended`, `Rejected`, `Quarantined`). Such a
   command goes out with the channel in place of it, and gets it back from the event when read.
-- **Sealed apart.** With a `Vault`, what is personal in a message (who, and what they said)
-  leaves it and is sealed with the customer's key; routing facts stay readable. Whose key
-  was destroyed reads as a message without them. Replay folds the same facts either way.
+- **Sealed apart.** With a `Vault`, what is personal leaves commands and events and is sealed
+  with the customer's key (`sealing`). Replay comes to the same state with and without it.
 - **Read for ever.** The format of a body stands in the record's header. This release writes
   `FORMAT`; each older one has a function in `UPCASTERS` that turns its decoded body into
   that of the next format, so each format is described once, when it is left behind.
@@ -15,15 +14,16 @@ Three ideas:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
 
-from ..errors import CorruptJournalError, JournalError
+from ..errors import CorruptJournalError, JournalError, VaultError
 from ..events import (
     Command,
+    CustomerErased,
     Event,
     MessageAppended,
     MessageEdited,
@@ -34,11 +34,13 @@ from ..events import (
     Submit,
     Update,
 )
-from ..model import Attachment, Channel, Customer, Message
-from .protocol import Entry, Frame, Vault
+from ..model import Channel, Interaction, Message
+from . import sealing
+from .protocol import SNAPSHOTS, Entry, ErasingVault, Frame, Vault
 from .record import Header, Kind
+from .sealing import Sealed
 
-__all__ = ["FORMAT", "UPCASTERS", "Codec", "Opening", "subject_of"]
+__all__ = ["FORMAT", "UPCASTERS", "Codec", "Opening"]
 
 #: The format that is written.
 FORMAT = 1
@@ -51,8 +53,6 @@ _BRINGS_MESSAGE = (Submit, Quarantine, Update)
 _WITH_MESSAGE = (Queued, MessageAppended, MessageEdited, Rejected, Quarantined)
 _STUBS = {channel: Message(channel=channel) for channel in Channel}
 _T = TypeVar("_T")
-#: Stands for the command where a place in an entry is told: events count from 0.
-_COMMAND = -1
 
 
 class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,34 +81,16 @@ class _Skipped(msgspec.Struct, frozen=True, array_like=True, gc=False):
     events: tuple[Event, ...]
 
 
-class _Personal(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is personal in a message. Attributes are routing facts: triage may read them."""
-
-    customer: Customer = Customer()
-    subject: str = ""
-    text: str = ""
-    links: tuple[str, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
-
-
-class _Sealed(msgspec.Struct, frozen=True, array_like=True):
-    """What left the message of an entry's event (or command)."""
-
-    entry: int
-    event: int
-    data: bytes
-
-
 class _Body(msgspec.Struct, frozen=True, array_like=True):
     entries: tuple[_Entry, ...]
-    sealed: tuple[_Sealed, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
 
 
 class _Events(msgspec.Struct, frozen=True, array_like=True):
     """A `_Body` of which only the events are read."""
 
     entries: tuple[_Skipped, ...]
-    sealed: tuple[_Sealed, ...] = ()
+    sealed: tuple[Sealed, ...] = ()
 
 
 class _SnapshotBody(msgspec.Struct, frozen=True, array_like=True):
@@ -120,31 +102,57 @@ class _SnapshotBody(msgspec.Struct, frozen=True, array_like=True):
 _encode = msgspec.msgpack.Encoder().encode
 _decode_body = msgspec.msgpack.Decoder(_Body).decode
 _decode_events = msgspec.msgpack.Decoder(_Events).decode
-_decode_personal = msgspec.msgpack.Decoder(_Personal).decode
-
-
-def subject_of(message: Message) -> str:
-    """Whose key seals a message: its customer's on its channel; without an id, its thread's."""
-    return f"{message.channel.value}:{message.customer.id or message.thread_id or ''}"
 
 
 class Codec:
-    """Bodies of records to values and back. ``vault`` None leaves everything readable."""
+    """Bodies of records to values and back. ``vault`` None leaves everything readable.
 
-    def __init__(self, vault: Vault | None = None) -> None:
+    ``erases``: what is encoded goes into a journal, so that the keys of a customer whose
+    erasure stands in it are retired, and the erasure does not say who it was.
+    """
+
+    def __init__(self, vault: Vault | None = None, *, erases: bool = False) -> None:
         self._vault = vault
+        self._erases = erases
+        #: the subjects of open interactions whose customer is known
+        self._who: dict[str, str] = {}
+
+    def know(self, interactions: Iterable[Interaction]) -> None:
+        """Take over who is in which interaction; for a writer that continues a journal."""
+        for interaction in interactions:
+            for message in interaction.messages:
+                if message.customer.id:
+                    self._who[interaction.id] = sealing.subject_of(message)
+                    break
 
     def encode(self, frame: Frame) -> bytes:
-        """The body of a frame. About a microsecond per event."""
+        """The body of a frame. About a microsecond per event; 15 more per message to seal."""
         entries = tuple(_to_wire(entry) for entry in frame.entries)
         if self._vault is None:
             return _encode(_Body(entries))
-        sealed: list[_Sealed] = []
+        sealed: list[Sealed] = []
         apart = tuple(
-            _seal(entry, number, frame.first_seq, self._vault, sealed)
+            self._seal(self._vault, entry, (frame.first_seq, number), sealed)
             for number, entry in enumerate(entries)
         )
         return _encode(_Body(apart, tuple(sealed)))
+
+    def _seal(
+        self, vault: Vault, entry: _Entry, place: tuple[int, int], sealed: list[Sealed]
+    ) -> _Entry:
+        command, events = entry.command, entry.events
+        sealing.learn(self._who, events)
+        has_message = entry.message_in is None
+        command, events = sealing.seal(
+            command, events, vault, self._who, place, sealed, has_message=has_message
+        )
+        if self._erases:
+            for event in events:
+                if isinstance(event, CustomerErased) and isinstance(vault, ErasingVault):
+                    vault.retire(event.keys)
+            command = sealing.blanked(command)
+            events = tuple(sealing.blanked(event) for event in events)
+        return _Entry(entry.now_ms, events, command, entry.message_in)
 
     def decode(self, form: int, first_seq: int, body: bytes | memoryview) -> Frame:
         """The frame of a body; raises `JournalError` when it is not one."""
@@ -188,26 +196,21 @@ class Codec:
 
     def _unseal(self, wire: _Body, first_seq: int) -> tuple[_Entry, ...]:
         if self._vault is None:
-            raise JournalError("the journal is sealed: open it with its vault")
+            raise VaultError("the journal is sealed: open it with its vault")
         entries = list(wire.entries)
         for sealed in wire.sealed:
-            context = _context(first_seq, sealed.entry, sealed.event)
-            plain = self._vault.unseal(sealed.data, context)
-            if plain is None:
-                continue
-            personal = _decode_personal(plain)
             entry = entries[sealed.entry]
-            message = _message(entry, sealed.event)
-            whole = msgspec.structs.replace(message, **msgspec.structs.asdict(personal))
-            entries[sealed.entry] = _with_message(entry, sealed.event, whole)
+            command, events = sealing.unseal(
+                entry.command, entry.events, self._vault, first_seq, sealed
+            )
+            entries[sealed.entry] = _Entry(entry.now_ms, events, command, entry.message_in)
         return tuple(entries)
 
     def encode_snapshot(self, position: int, plan: str, state: bytes) -> bytes:
-        """The body of a snapshot; sealed as a whole, with a key of its own."""
+        """The body of a snapshot; sealed as a whole, with the key of snapshots."""
         if self._vault is None:
             return _encode(_SnapshotBody(plan, state))
-        subject = f"snapshot:{position}"
-        sealed = self._vault.seal(subject, state, subject.encode())
+        sealed = self._vault.seal(SNAPSHOTS, state, f"snapshot:{position}".encode())
         return _encode(_SnapshotBody(plan, sealed, is_sealed=True))
 
     def decode_snapshot(self, form: int, position: int, body: memoryview) -> tuple[str, bytes]:
@@ -219,7 +222,7 @@ class Codec:
         if not wire.is_sealed:
             return wire.plan, wire.state
         if self._vault is None:
-            raise JournalError("the snapshot is sealed: open the journal with its vault")
+            raise VaultError("the snapshot is sealed: open the journal with its vault")
         state = self._vault.unseal(wire.state, f"snapshot:{position}".encode())
         if state is None:
             raise JournalError(f"the key of snapshot {position} was destroyed")
@@ -242,7 +245,7 @@ def _naming(header: Header) -> Iterator[None]:
     """Say which record it is that cannot be decoded."""
     try:
         yield
-    except CorruptJournalError:
+    except (CorruptJournalError, VaultError):
         raise
     except JournalError as error:
         raise CorruptJournalError(
@@ -285,48 +288,3 @@ def _from_wire(wire: _Entry) -> Entry:
             raise msgspec.DecodeError("a command points to an event without a message")
         command = msgspec.structs.replace(command, message=event.message)
     return Entry(command, wire.now_ms, wire.events)
-
-
-# --- sealed apart -------------------------------------------------------------------------
-
-
-def _context(first_seq: int, entry: int, event: int) -> bytes:
-    return f"{first_seq}/{entry}/{event}".encode()
-
-
-def _places(entry: _Entry) -> Iterator[tuple[int, Message]]:
-    """Where an entry has messages: the index of the event, or `_COMMAND`."""
-    if isinstance(entry.command, _BRINGS_MESSAGE) and entry.message_in is None:
-        yield _COMMAND, entry.command.message
-    for index, event in enumerate(entry.events):
-        if isinstance(event, _WITH_MESSAGE):
-            yield index, event.message
-
-
-def _seal(
-    entry: _Entry, number: int, first_seq: int, vault: Vault, sealed: list[_Sealed]
-) -> _Entry:
-    for place, message in _places(entry):
-        fields = {name: getattr(message, name) for name in _Personal.__struct_fields__}
-        plain = _encode(_Personal(**fields))
-        data = vault.seal(subject_of(message), plain, _context(first_seq, number, place))
-        sealed.append(_Sealed(number, place, data))
-        facts = msgspec.structs.replace(message, **msgspec.structs.asdict(_Personal()))
-        entry = _with_message(entry, place, facts)
-    return entry
-
-
-def _message(entry: _Entry, place: int) -> Message:
-    for found, message in _places(entry):
-        if found == place:
-            return message
-    raise msgspec.DecodeError("what is sealed belongs to an event without a message")
-
-
-def _with_message(entry: _Entry, place: int, message: Message) -> _Entry:
-    replace = msgspec.structs.replace
-    if place == _COMMAND:
-        return replace(entry, command=replace(entry.command, message=message))
-    events = list(entry.events)
-    events[place] = replace(events[place], message=message)
-    return replace(entry, events=tuple(events))

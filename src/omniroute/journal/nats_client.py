@@ -52,7 +52,8 @@ class NatsAddress(msgspec.Struct, frozen=True):
 def parse_nats(url: str, kind: str = "journal") -> NatsAddress:
     """Read ``nats://user:password@a:4222,b:4222?journal=north&replicas=3&monitor=http://a:8222``.
 
-    ``kind`` is the option that names what is kept there. Raises `UsageError` for what it does not know.
+    ``kind`` is the option that names what is kept there. Raises `UsageError` for what it does not
+    know.
     """
     parts = urlsplit(url)
     options = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}

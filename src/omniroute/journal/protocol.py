@@ -22,14 +22,29 @@ decides who can.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Protocol, runtime_checkable
+from collections.abc import AsyncIterator, Collection, Iterable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from ..events import Command, Event
 
-__all__ = ["Entry", "Frame", "ImmediateJournal", "Journal", "Roomy", "Snapshot", "Store", "Vault"]
+__all__ = [
+    "SNAPSHOTS",
+    "Entry",
+    "ErasingVault",
+    "Frame",
+    "ImmediateJournal",
+    "Journal",
+    "Roomy",
+    "Snapshot",
+    "Store",
+    "Unfinished",
+    "Vault",
+]
+
+#: The subject of all snapshots; no customer's, which has a colon.
+SNAPSHOTS = "snapshots"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -199,10 +214,10 @@ class Roomy(Protocol):
 class Vault(Protocol):
     """Seals what is personal apart from what routing needs, one key per subject.
 
-    A subject is a customer (`codec.subject_of`) or a snapshot; it is not written to the
+    A subject is a customer (`sealing.subject_of`) or `SNAPSHOTS`; it is not written to the
     journal, so what `seal` gives must name its key by itself. ``context`` is what the bytes
-    belong to: authenticated, not hidden. Both calls are synchronous and must not block: a
-    vault that fetches keys does so before.
+    belong to: authenticated, not hidden. The calls are synchronous and must not block for
+    long. A vault must be picklable: snapshots are made in another process.
     """
 
     def seal(self, subject: str, plain: bytes, context: bytes) -> bytes:
@@ -212,3 +227,62 @@ class Vault(Protocol):
     def unseal(self, sealed: bytes, context: bytes) -> bytes | None:
         """The bytes again; None when the key was destroyed. Raises `JournalError` if altered."""
         ...
+
+    def pseudonym(self, subject: str, value: str) -> str:
+        """What stands for an identity of a subject ("": of several) when its key is gone.
+
+        The same for the same value and key; nobody can tell the value from it.
+        """
+        ...
+
+
+@runtime_checkable
+class ErasingVault(Vault, Protocol):
+    """A vault that keeps its keys somewhere, and destroys them. See `KeyVault`.
+
+    The methods here block, so a journal and a router call them in a thread, `retire` aside.
+    """
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every key that was used is durable. Cheap."""
+        ...
+
+    def open(self) -> None:
+        """Check that the keys can be read. Raises `VaultError`. May be called again."""
+        ...
+
+    def settle(self) -> None:
+        """Make durable what `seal` and `retire` did. Raises `JournalError`."""
+        ...
+
+    def retire(self, keys: Collection[str]) -> None:
+        """Seal nothing more with these customers' keys, nor with that of snapshots. Quick."""
+        ...
+
+    def unfinished(self) -> Unfinished:
+        """What was retired (also before a crash) and is not destroyed."""
+        ...
+
+    def finish(self, done: Unfinished) -> None:
+        """Destroy it, durably."""
+        ...
+
+    def expire(self, in_contact: Iterable[str]) -> int:
+        """Retire the keys of who was out of contact for too long; returns how many."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds. A later call takes it again."""
+        ...
+
+
+class Unfinished(NamedTuple):
+    """Erasures that are not at their end.
+
+    ``notes`` and ``retired`` are the vault's own; ``keys`` has those of each `EraseCustomer`.
+    """
+
+    notes: tuple[int, ...]
+    retired: tuple[bytes, ...]
+    keys: tuple[tuple[str, ...], ...]

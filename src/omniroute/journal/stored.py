@@ -19,10 +19,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
+
+import anyio
 
 from ..errors import (
     AppendUnknownError,
@@ -33,11 +43,12 @@ from ..errors import (
     UsageError,
 )
 from ..events import Event
+from ..model import Interaction
 from .codec import FORMAT, Codec, Opening
-from .protocol import Frame, Roomy, Snapshot, Store, Vault
+from .protocol import ErasingVault, Frame, Roomy, Snapshot, Store, Vault
 from .record import Chain, Header, Kind, pack, unpack
 
-__all__ = ["StoreJournal", "pack_snapshot", "unpack_snapshot"]
+__all__ = ["StoreJournal", "in_thread", "pack_snapshot", "unpack_snapshot"]
 
 _T = TypeVar("_T")
 
@@ -60,7 +71,8 @@ class StoreJournal:
         self.writer = writer or f"{socket.gethostname()}:{os.getpid()}"
         self._roomy = store if isinstance(store, Roomy) else None
         self.vault = vault
-        self._codec = Codec(vault)
+        self._erasing = vault if isinstance(vault, ErasingVault) else None
+        self._codec = Codec(vault, erases=True)
         self._chain: Chain | None = None
         self._failure: Exception | None = None
         self._is_open = False
@@ -69,6 +81,8 @@ class StoreJournal:
 
     async def open(self) -> None:
         """Open the store for reading. Raises `JournalError`."""
+        if self._erasing is not None:
+            await in_thread(self._erasing.open)
         await _asked("open", self.store.open())
         self._is_open = True
 
@@ -77,7 +91,11 @@ class StoreJournal:
         if self._is_open:
             self._is_open = False
             self._chain = None
-            await self.store.aclose()
+            try:
+                await self.store.aclose()
+            finally:
+                if self._erasing is not None:
+                    await in_thread(self._erasing.close)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -183,7 +201,13 @@ class StoreJournal:
             await self._append(chain, half)
             await self._append(chain, Frame(half.next_seq, entries[len(entries) // 2 :]))
             return
+        await self._settled()
         await self._write(chain, record)
+
+    async def _settled(self) -> None:
+        """Nothing is written without its keys."""
+        if self._erasing is not None and not self._erasing.is_settled:
+            await in_thread(self._erasing.settle)
 
     async def _write(self, chain: Chain, record: bytes) -> None:
         position = chain.position + 1
@@ -208,6 +232,10 @@ class StoreJournal:
         if header.kind is Kind.OPENING:
             by = self._codec.decode_opening(header.format, body).writer
         return FencedError(chain.epoch, header.epoch, by)
+
+    def know(self, interactions: Iterable[Interaction]) -> None:
+        """Tell who is in the open interactions, after a recovery: what is sealed needs it."""
+        self._codec.know(interactions)
 
     # --- reading --------------------------------------------------------------------------
 
@@ -294,21 +322,24 @@ class StoreJournal:
 
     async def save_snapshot(self, snapshot: Snapshot) -> None:
         """Keep a snapshot beside the log, and no more than the one before it."""
-        await self.save_packed(snapshot.position, pack_snapshot(snapshot, self._codec))
+        data = pack_snapshot(snapshot, self._codec)
+        await self._settled()
+        await self.save_packed(snapshot.position, data)
 
     async def save_packed(self, position: int, data: bytes) -> None:
         """As `save_snapshot`, for what `pack_snapshot` made."""
         await _asked("save_snapshot", self.store.save_snapshot(position, data))
-        for older in (await self._positions())[2:]:
+        for older in (await self.snapshot_positions())[2:]:
             await _asked("drop_snapshot", self.store.drop_snapshot(older))
 
-    async def _positions(self) -> list[int]:
+    async def snapshot_positions(self) -> list[int]:
+        """Where snapshots are kept, newest first."""
         return await _asked("snapshots", self.store.snapshots())
 
     async def packed_snapshots(self) -> list[tuple[int, bytes]]:
         """Every kept snapshot as it is stored, newest first; for `unpack_snapshot`."""
         found: list[tuple[int, bytes]] = []
-        for position in await self._positions():
+        for position in await self.snapshot_positions():
             data = await _asked("load_snapshot", self.store.load_snapshot(position))
             found.append((position, data))
         return found
@@ -321,7 +352,7 @@ class StoreJournal:
         """
         for position, data in await self.packed_snapshots():
             try:
-                snapshot = unpack_snapshot(position, data, self._codec)
+                snapshot = await in_thread(partial(unpack_snapshot, position, data, self._codec))
                 record = await self._record(position)
                 if record is not None:
                     chain = Chain(position - 1, anchored=False)
@@ -350,6 +381,12 @@ class StoreJournal:
             )
         return None, Chain()
 
+    async def drop_snapshots(self, before: int) -> None:
+        """Forget the snapshots in front of a position, whether another one is left or not."""
+        for position in await self.snapshot_positions():
+            if position < before:
+                await _asked("drop_snapshot", self.store.drop_snapshot(position))
+
     async def drop_older(self, than_ms: int, *, newest_is_enough: bool = False) -> int:
         """`drop` what was written before a moment; returns the position now first."""
         low, high = await self.bounds()
@@ -368,7 +405,7 @@ class StoreJournal:
         nothing; with ``newest_is_enough``, for whoever has just read it back, up to that.
         Returns the position that is now the first.
         """
-        kept = await self._positions()
+        kept = await self.snapshot_positions()
         if newest_is_enough and kept:
             await _asked("drop", self.store.drop(min(before, kept[0] + 1)))
         elif len(kept) > 1:
@@ -391,6 +428,13 @@ def unpack_snapshot(position: int, data: bytes, codec: Codec) -> Snapshot:
     header, body = unpack(data, position)
     plan, state = codec.decode_snapshot(header.format, position, body)
     return Snapshot(position, header.first_seq, header.epoch, header.previous, plan, state)
+
+
+async def in_thread(call: Callable[[], _T]) -> _T:
+    """Do what blocks, as a vault may. Cancelled, it is done all the same."""
+    with anyio.CancelScope(shield=True):
+        return await anyio.to_thread.run_sync(call)
+    raise AssertionError("a shielded call ends")
 
 
 async def _asked(call: str, answer: Awaitable[_T]) -> _T:

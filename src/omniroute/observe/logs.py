@@ -52,6 +52,7 @@ LOG_EVENTS: dict[type[Event], LogEvent] = {
     ev.MessageRedacted: LogEvent("message_redacted", _D, ("interaction_id", "agent_id")),
     ev.UpdateNoted: LogEvent("update_noted", _D, ("interaction_id", "channel", "update")),
     ev.CustomersLinked: LogEvent("customers_linked", _D, ()),
+    ev.CustomerErased: LogEvent("customer_erased", _I, ()),
     ev.StepReached: LogEvent("step_reached", _D, ("interaction_id", "step")),
     ev.Reprioritized: LogEvent("interaction_reprioritized", _I, ("interaction_id", "priority")),
     ev.AccessWidened: LogEvent("access_widened", _D, ("interaction_id", "opening")),
@@ -171,6 +172,10 @@ class EventLog:
     def snapshot_failed(self, error: Exception) -> None:
         """The journal is whole, but a recovery takes longer until a snapshot can be made."""
         self._log.warning("snapshot_failed", error=type(error).__name__)
+
+    def erasure_failed(self, error: Exception) -> None:
+        """A customer's keys are not destroyed yet; the next start brings it to its end."""
+        self._log.error("erasure_failed", error=type(error).__name__)
 
     def partition_taken(self, partition: str, epoch: int) -> None:
         """This member of a cluster holds the lease of a partition."""

@@ -403,6 +403,7 @@ NOT_COUNTED: frozenset[type[Event]] = frozenset(
     {
         ev.AccessWidened,
         ev.AgentChanged,
+        ev.CustomerErased,
         ev.CustomersLinked,
         ev.LeaseRenewed,
         ev.MessageEdited,

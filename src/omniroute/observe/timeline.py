@@ -33,6 +33,7 @@ LEFT_OUT: frozenset[type[Event]] = frozenset(
         ev.BecameNotReady,
         ev.BecameReady,
         ev.CommandRejected,
+        ev.CustomerErased,
         ev.CustomersLinked,
         ev.Duplicate,
         ev.Postponed,

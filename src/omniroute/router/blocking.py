@@ -26,8 +26,8 @@ from ..engine import (
 from ..engine.replanning import PlanPreview
 from ..errors import RouterClosedError, UsageError
 from ..events import Event, OwnStep
-from ..journal import Journal
-from ..model import Agent, Inbound, Interaction, Message
+from ..journal import Journal, Vault
+from ..model import Agent, Channel, Inbound, Interaction, Message
 from ..observe.timeline import Timeline
 from ..plan import Plan
 from .answers import Answer
@@ -67,6 +67,7 @@ class BlockingRouter:
         on_events: Callable[[tuple[Event, ...]], object] | None = None,
         snapshot_every: int | None = 100_000,
         keep_ms: int | None = None,
+        vault: Vault | None = None,
         meetings: MeetingProvider | None = None,
         meeting_timeout_ms: int = 10_000,
     ) -> None:
@@ -80,6 +81,7 @@ class BlockingRouter:
             on_events=on_events,
             snapshot_every=snapshot_every,
             keep_ms=keep_ms,
+            vault=vault,
             meetings=meetings,
             meeting_timeout_ms=meeting_timeout_ms,
         )
@@ -252,6 +254,14 @@ class BlockingRouter:
     def sign_out(self, agent_id: str, reason: str = "", *, actor: str = "") -> Answer:
         """As `Router.sign_out`."""
         return self.call(self._router.sign_out, agent_id, reason, actor=actor)
+
+    def erase_customer(self, channel: Channel, customer_id: str) -> tuple[str, ...]:
+        """As `Router.erase_customer`."""
+        return self.call(self._router.erase_customer, channel, customer_id)
+
+    def erase_interaction(self, interaction_id: str) -> tuple[str, ...]:
+        """As `Router.erase_interaction`."""
+        return self.call(self._router.erase_interaction, interaction_id)
 
     def sign_in(
         self, agent: Agent | str, *, ready: bool = True, lease_ms: int | None = None

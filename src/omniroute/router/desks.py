@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .. import events as ev
+from ..engine.customers import own_key
 from ..engine.standing import Held, Standing
 from ..events import Event
 from ..model import Agent, Interaction, InteractionState, Message, Presence
 from .assignment import Assignment, AssignmentEnded, Means
 from .consultation import Consultation
 from .desk import Desk
-from .offer import Offer, OfferClosed, revised
+from .offer import Offer, OfferClosed, all_revised, revised
 
 __all__ = ["Desks"]
 
@@ -274,6 +275,21 @@ class Desks:
         if assignment is not None:
             assignment.revise(message_id, change)
 
+    def _erased(self, event: ev.CustomerErased, pictures: Pictures) -> None:
+        keys = frozenset(event.keys)
+
+        def change(message: Message) -> Message:
+            his = not message.customer.id or own_key(message) in keys
+            return message.erased() if his else message
+
+        for interaction_id, _ in event.redacted:
+            for offer in self.offers(interaction_id):
+                offer.interaction = all_revised(offer.interaction, change)
+            assignment = self._assignments.get(interaction_id)
+            if assignment is not None:
+                assignment.interaction = all_revised(assignment.interaction, change)
+                assignment.messages.revise_all(change)
+
     # --- agents ---------------------------------------------------------------------------------
 
     def _signed_out(self, event: ev.SignedOut, pictures: Pictures) -> None:
@@ -320,6 +336,7 @@ _HANDLERS: dict[type[Event], Callable[[Desks, Any, Pictures], None]] = {
     ev.MessageAppended: Desks._appended,
     ev.MessageEdited: Desks._edited,
     ev.MessageRedacted: Desks._redacted,
+    ev.CustomerErased: Desks._erased,
     ev.SignedOut: Desks._signed_out,
     ev.BecameReady: Desks._became_ready,
     ev.BecameNotReady: Desks._became_not_ready,

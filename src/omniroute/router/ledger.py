@@ -77,9 +77,7 @@ class _Collected:
 
 
 def _journal_error(call: str, error: Exception) -> JournalError:
-    """What a journal raised, as the one type that it may raise."""
-    if isinstance(error, JournalError):
-        return error
+    """What a journal raised that it may not, as the one type that it may raise."""
     return JournalError(f"{call} failed: {type(error).__name__}: {error}")
 
 
@@ -139,6 +137,8 @@ class Ledger:
         """
         try:
             found = await recover(self._journal, self.engine.plan, observe)
+        except JournalError:
+            raise
         except Exception as error:
             raise _journal_error("recovery", error) from error
         self.engine = found.engine
@@ -274,6 +274,8 @@ class Ledger:
             entry = decided.entry
             try:
                 self._append_nowait(Frame(self._next_seq, (entry,)))
+            except JournalError:
+                raise
             except Exception as error:
                 raise _journal_error("append", error) from error
             self._next_seq += len(entry.events)
@@ -314,6 +316,8 @@ class Ledger:
         try:
             try:
                 await self._journal.append(written)
+            except JournalError:
+                raise
             except Exception as error:
                 raise _journal_error("append", error) from error
             self._next_seq = written.next_seq

@@ -28,6 +28,7 @@ __all__ = [
     "MessagesMissed",
     "Offer",
     "OfferClosed",
+    "all_revised",
     "revised",
 ]
 
@@ -42,6 +43,14 @@ def revised(
             messages[number] = change(message)
             return msgspec.structs.replace(picture, messages=tuple(messages))
     return picture
+
+
+def all_revised(picture: Interaction, change: Callable[[Message], Message]) -> Interaction:
+    """The picture with each of its messages changed, and without who it was."""
+    messages = tuple(change(message) for message in picture.messages)
+    return msgspec.structs.replace(
+        picture, messages=messages, customer_id="", conversation_id=picture.id
+    )
 
 
 class OfferClosed(enum.StrEnum):
@@ -209,6 +218,10 @@ class Messages:
                 self._waiting[number] = change(message)
                 return True
         return False
+
+    def revise_all(self, change: Callable[[Message], Message]) -> None:
+        """The router's note that whatever waits to be read changed."""
+        self._waiting = deque(map(change, self._waiting))
 
     def end(self) -> None:
         """The router's note that nothing more will come."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..engine import Engine
 from ..errors import CorruptJournalError, JournalError, OmnirouteError
 from ..events import BecameNotReady, BecameReady, Event
-from ..journal import Journal, StoreJournal
+from ..journal import Chain, Journal, StoreJournal
 from ..plan import Plan, dumps
 
 __all__ = ["Recovered", "fingerprint", "recover"]
@@ -64,6 +64,8 @@ async def recover(
                 )
             events = frame.events
             _fold(engine, events, reasons)
+            if frame.entries:
+                engine.pass_time(frame.entries[-1].now_ms)
             observe(events)
             next_seq = frame.next_seq
     finally:
@@ -78,7 +80,14 @@ async def _recover_stored(
     journal: StoreJournal, plan: Plan, observe: Callable[[Iterable[Event]], object]
 ) -> Recovered:
     snapshot, chain = await journal.recover()
-    engine = Engine(plan) if snapshot is None else Engine.restore(plan, snapshot.state)
+    engine = Engine(plan)
+    if snapshot is not None:
+        try:
+            engine = Engine.restore(plan, snapshot.state)
+        except JournalError:  # of another release: the whole journal gives the same state
+            if (await journal.bounds())[0] > 1:
+                raise
+            snapshot, chain = None, Chain()
     reasons: dict[str, str] = {}
     records = journal.records(chain)
     try:
@@ -98,6 +107,9 @@ async def _recover_stored(
                 observe(events)
     finally:
         await records.aclose()
+    engine.pass_time(chain.at_ms)
+    if journal.vault is not None:
+        journal.know(engine.interactions())
     first = 1 if snapshot is None else snapshot.next_seq
     changed = snapshot is not None and snapshot.plan != fingerprint(plan)
     return Recovered(engine, chain.next_seq, snapshot is None, first, reasons, changed)

@@ -21,9 +21,9 @@ from anyio.abc import TaskStatus
 
 from ..engine import Engine, command_of
 from ..engine.standing import standing
-from ..errors import UnknownNameError, UsageError
+from ..errors import RouterError, UnknownNameError, UsageError
 from ..events import Command, Event, OwnStep, Submit
-from ..journal import Journal
+from ..journal import Journal, Vault
 from ..model import (
     Agent,
     Channel,
@@ -42,6 +42,7 @@ from .clock import Clock, wall_clock
 from .desk import SigningIn
 from .desks import Desks
 from .door import Door
+from .eraser import Eraser, keys_in_contact
 from .hosting import host
 from .keeper import Keeper
 from .ledger import Decided, Ledger
@@ -80,6 +81,7 @@ class Router(Supervision, Overview):
     ``snapshot_every``: after how many events another process makes a snapshot of a journal
     in a store, so that a recovery need not begin at the beginning; None: never.
     ``keep_ms``: after a snapshot, what is older is dropped from the journal; None: nothing.
+    ``vault``: seals what is personal in the journal of that URL; see `KeyVault`.
     ``meetings``: who makes the links where a customer and an agent meet, when work is escalated
     to voice or video (`TemplateMeetings`, or your own `MeetingProvider`); None: nobody. It has
     ``meeting_timeout_ms`` to answer.
@@ -100,6 +102,7 @@ class Router(Supervision, Overview):
         on_events: Callable[[tuple[Event, ...]], object] | None = None,
         snapshot_every: int | None = 100_000,
         keep_ms: int | None = None,
+        vault: Vault | None = None,
         meetings: MeetingProvider | None = None,
         meeting_timeout_ms: int = 10_000,
     ) -> None:
@@ -108,8 +111,15 @@ class Router(Supervision, Overview):
                 raise UsageError(f"{name} must be at least 1, got {limit!r}")
         self._log = EventLog()
         self._keeper = Keeper(
-            journal, plan, clock, self._log, snapshot_every=snapshot_every, keep_ms=keep_ms
+            journal,
+            plan,
+            clock,
+            self._log,
+            snapshot_every=snapshot_every,
+            keep_ms=keep_ms,
+            vault=vault,
         )
+        self._keeper.in_contact = lambda: keys_in_contact(self._engine)
         self.journal = self._keeper.journal
         self._engine = Engine(plan)
         self._given_plan = plan
@@ -122,6 +132,7 @@ class Router(Supervision, Overview):
             stopped=self._failed,
         )
         self._door = Door(self._ledger)
+        self._eraser = Eraser(self._door, self._keeper)
         self._seating = Seating(self._ledger, self._door)
         self._ledger.new_desk = self._seating.orphan
         maker = Meetings(lambda: self.plan, meetings, meeting_timeout_ms)
@@ -196,7 +207,7 @@ class Router(Supervision, Overview):
                 group.start_soon(self._write)
                 alarm = Alarm(ledger)
                 group.start_soon(alarm.run)
-                group.start_soon(self._keeper.run)
+                group.start_soon(self._keep)
                 if self._engine.plan != self._given_plan:
                     # It was changed at run time before this start; what is given now holds.
                     await self.change_plan(self._given_plan, actor="start")
@@ -258,6 +269,13 @@ class Router(Supervision, Overview):
     async def _write(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._ledger.run()
+
+    async def _keep(self) -> None:
+        try:
+            await self._eraser.finish()
+        except (RouterError, OSError) as error:
+            self._log.erasure_failed(error)
+        await self._keeper.run()
 
     async def _shut_down(self) -> None:
         self._stop.set()
@@ -392,6 +410,22 @@ class Router(Supervision, Overview):
         Counts since this router started: it is not in the journal, so a restart is a zero.
         """
         return dict(self._delivered)
+
+    # --- erasing --------------------------------------------------------------------------
+
+    async def erase_customer(self, channel: Channel, customer_id: str) -> tuple[str, ...]:
+        """Erase a customer: what he wrote and who he is, from the journal and from memory.
+
+        On all channels that the plan links to this one. His open interactions go on without
+        what he wrote; their ids are returned. If he comes back he is a new customer. Durable
+        when it returns: then nobody can read it any more. Takes as long as a snapshot where
+        there are any. Raises `UsageError` when the journal has no vault that erases.
+        """
+        return await self._eraser.erase(channel, customer_id, None)
+
+    async def erase_interaction(self, interaction_id: str) -> tuple[str, ...]:
+        """As `erase_customer`, whoever is in an interaction; of one who is withheld, only it."""
+        return await self._eraser.erase(None, "", interaction_id)
 
     # --- agents ---------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ import pickle
 import struct
 import subprocess
 import sys
+from collections.abc import Collection
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +30,16 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from ..engine import Engine
 from ..errors import JournalError
-from ..journal import Chain, Codec, Snapshot, StoreJournal, pack_snapshot, unpack_snapshot
+from ..journal import (
+    Chain,
+    Codec,
+    ErasingVault,
+    Snapshot,
+    StoreJournal,
+    pack_snapshot,
+    unpack_snapshot,
+)
+from ..journal.stored import in_thread
 from ..plan import Plan, dumps, loads
 from .recovery import fingerprint
 
@@ -39,24 +50,31 @@ _CHUNK_BYTES = 1 << 18
 
 
 class _Task(msgspec.Struct, array_like=True):
-    """``vault`` is pickled: it comes from our own process, through a pipe of our own."""
+    """``vault`` is pickled: it comes from our own process, through a pipe of our own.
+
+    ``erased`` are the keys of customers who must not be in the snapshot.
+    """
 
     plan: str
     vault: bytes
     snapshots: list[tuple[int, bytes]]
+    erased: list[str]
 
 
 # --- in the router ------------------------------------------------------------------------
 
 
-async def take_snapshot(journal: StoreJournal, plan: Plan) -> tuple[int, int]:
-    """Make a snapshot of all that is durable by now, and save it.
+async def take_snapshot(
+    journal: StoreJournal, plan: Plan, *, erased: Collection[str] = ()
+) -> tuple[int, int]:
+    """Make a snapshot of all that is durable by now, and save it; without whom was ``erased``.
 
     Returns its position and size in bytes. Raises `JournalError` when it cannot be made; the
     journal is as good as before then.
     """
     _, last = await journal.bounds()
-    task = _Task(dumps(plan), _pickled(journal.vault), await journal.packed_snapshots())
+    vault = b"" if journal.vault is None else await in_thread(lambda: _pickled(journal.vault))
+    task = _Task(dumps(plan), vault, await journal.packed_snapshots(), list(erased))
     async with await anyio.open_process(
         [sys.executable, "-m", "omniroute.router.shadow"],
         stderr=subprocess.DEVNULL,
@@ -113,8 +131,6 @@ async def _receive_bytes(answers: BufferedByteReceiveStream) -> bytes:
 
 
 def _pickled(vault: object) -> bytes:
-    if vault is None:
-        return b""
     try:
         return pickle.dumps(vault)
     except Exception as error:
@@ -143,24 +159,21 @@ def main(incoming: BinaryIO, outgoing: BinaryIO) -> None:
 
     try:
         task = msgspec.msgpack.decode(_receive(incoming), type=_Task)
-        codec = Codec(pickle.loads(task.vault) if task.vault else None)  # noqa: S301
-        plan = loads(task.plan)
-        engine, chain = _begin(task, plan, codec)
-        answer(None, chain.position + 1)
-        while chunk := _receive(incoming):
-            for position, record in msgspec.msgpack.decode(chunk):
-                header, body = chain.follow(position, record)
-                for event in codec.events_of(header, body):
-                    engine.apply(event)
-        snapshot = Snapshot(
-            chain.position,
-            chain.next_seq,
-            chain.epoch,
-            chain.digest,
-            fingerprint(plan),
-            engine.snapshot(),
-        )
-        data = pack_snapshot(snapshot, codec)
+        vault = pickle.loads(task.vault) if task.vault else None  # noqa: S301
+        keys = vault if isinstance(vault, ErasingVault) else None
+        with nullcontext() if keys is None else closing(keys):
+            codec = Codec(vault)
+            plan = loads(task.plan)
+            engine, chain = _begin(task, plan, codec)
+            answer(None, chain.position + 1)
+            while chunk := _receive(incoming):
+                for position, record in msgspec.msgpack.decode(chunk):
+                    header, body = chain.follow(position, record)
+                    for event in codec.events_of(header, body):
+                        engine.apply(event)
+            data = _packed(engine, chain, plan, codec, task.erased)
+            if keys is not None:
+                keys.settle()
         parts = range(0, len(data), _CHUNK_BYTES)
         answer(None, len(parts))
         for at in parts:
@@ -169,14 +182,28 @@ def main(incoming: BinaryIO, outgoing: BinaryIO) -> None:
         answer(f"{type(error).__name__}: {error}", 0)
 
 
+def _packed(engine: Engine, chain: Chain, plan: Plan, codec: Codec, erased: list[str]) -> bytes:
+    if erased:
+        engine.apply(engine.erasure(erased))
+    snapshot = Snapshot(
+        chain.position,
+        chain.next_seq,
+        chain.epoch,
+        chain.digest,
+        fingerprint(plan),
+        engine.snapshot(),
+    )
+    return pack_snapshot(snapshot, codec)
+
+
 def _begin(task: _Task, plan: Plan, codec: Codec) -> tuple[Engine, Chain]:
     for position, data in task.snapshots:
         try:
             snapshot = unpack_snapshot(position, data, codec)
-        except JournalError:
+            engine = Engine.restore(plan, snapshot.state)
+        except JournalError:  # damaged, or of another release
             continue
-        chain = Chain(position, snapshot.next_seq, snapshot.epoch, snapshot.digest)
-        return Engine.restore(plan, snapshot.state), chain
+        return engine, Chain(position, snapshot.next_seq, snapshot.epoch, snapshot.digest)
     return Engine(plan), Chain()
 
 

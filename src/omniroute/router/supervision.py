@@ -152,7 +152,7 @@ class Supervision:
         ``moves``: where the work of queues goes, by their names. Raises `PlanError` for a plan
         that lacks what a signed-in agent needs.
         """
-        command = ChangePlan(dumps(plan), to_waiting, dict(moves or {}), actor)
+        command = ChangePlan(dumps(plan), to_waiting, tuple((moves or {}).items()), actor)
         return done(await self.send(command))
 
     def preview_plan(

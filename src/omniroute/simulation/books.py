@@ -174,6 +174,11 @@ class Books:
         self.handing: dict[str, str] = {}
         self.starts: dict[str, int] = {}
         self.draining: set[str] = set()
+        #: whether rules may move what waits
+        self.overflows = any(
+            queue.refusal.overflow or any(step.overflow for step in queue.ladder)
+            for queue in plan.queues.values()
+        )
         self.lanes = Lanes()
         self.held_out = Lanes()
         self.touched: set[str] = set()

@@ -6,7 +6,8 @@ read from events as they stand there; nothing is decided.
 
 from __future__ import annotations
 
-from ..model import Message
+from ..engine.customers import channel_key
+from ..model import Channel, Message
 from ..plan import Plan
 
 __all__ = ["InboundBook", "message_key"]
@@ -95,3 +96,17 @@ class InboundBook:
             if owner in merged:
                 self.customers[key] = customer_id
         self.customers.update(dict.fromkeys(keys, customer_id))
+
+    def forget(self, keys: frozenset[str]) -> None:
+        """Nobody is known by these keys any more."""
+        for key in [each for each in self.customers if each in keys]:
+            del self.customers[key]
+        for channel, windows in self._windows.items():
+            for sender in list(windows):
+                if channel_key(Channel(channel), sender) in keys:
+                    del windows[sender]
+        mail = self._seen.get(Channel.EMAIL, {})
+        for key in list(mail):
+            sender = key.partition("\n")[2]
+            if sender and channel_key(Channel.EMAIL, sender) in keys:
+                del mail[key]

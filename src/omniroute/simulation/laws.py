@@ -235,6 +235,7 @@ HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.MessageRedacted: messages.changed,
     ev.UpdateNoted: messages.noted,
     ev.CustomersLinked: messages.linked,
+    ev.CustomerErased: messages.erased,
     ev.Reprioritized: _reprioritized,
     ev.Moved: _moved,
     ev.Abandoned: _taken_out,

@@ -19,6 +19,7 @@ __all__ = [
     "appended",
     "changed",
     "duplicate",
+    "erased",
     "is_full",
     "linked",
     "noted",
@@ -137,6 +138,18 @@ def _read_update(books: Books, channel: str, key: str | None, event: Any) -> Non
     seen = books.inbound.about(channel, key, event.at_ms) is not None
     books.require(not seen, Law.MESSAGE, "it was applied before")
     books.inbound.remember(channel, key, event.interaction_id, event.at_ms)
+
+
+def erased(books: Books, event: ev.CustomerErased) -> None:
+    """A customer was forgotten: only open interactions are named, and they stay."""
+    for interaction_id, positions in event.redacted:
+        work = books.works.get(interaction_id)
+        if work is None:
+            books.fail(Law.MESSAGE, f"{interaction_id!r} is not open")
+        if 0 in positions:
+            books.threads.pop((work.channel, work.thread_id or ""), None)
+            work.thread_id = None
+    books.inbound.forget(frozenset(event.keys))
 
 
 def linked(books: Books, event: ev.CustomersLinked) -> None:

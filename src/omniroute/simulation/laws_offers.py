@@ -55,7 +55,12 @@ def _first(lane: Iterator[Work], agent: Agent, now_ms: int) -> Work | None:
 
 
 def _check_lane(books: Books, work: Work, agent: Agent) -> None:
-    """Nobody of its lane goes before it."""
+    """Nobody of its lane goes before it.
+
+    What a rule has moved is matched at once, before others that wait for their turn in the batch.
+    """
+    if books.overflows and work.moved_ms == books.now_ms:
+        return
     if work.state is InteractionState.WAITING:
         before = books.lanes.before(work, books.now_ms)
     else:
@@ -63,8 +68,7 @@ def _check_lane(books: Books, work: Work, agent: Agent) -> None:
         older = (other for other in books.held_out.of(lane) if other.seq < work.seq)
         before = itertools.chain(books.lanes.of(lane), older)
     for other in before:
-        waits_for_its_turn = other.moved_ms == books.now_ms  # behind one that a step moved on
-        if not waits_for_its_turn:
+        if not (books.overflows and other.moved_ms == books.now_ms):
             detail = f"{other.id!r} of the same lane goes first"
             books.require(not other.may_go_to(agent), Law.ORDER, detail)
 
