@@ -2,22 +2,24 @@
 # Another interpreter: make PYTHON=/path/to/python3.13 test
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench soak docs clean
+.PHONY: help demo test check bench soak docs compiled plain clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-SOURCES := $(sort $(patsubst %/,%,$(dir $(wildcard examples/*.py benchmarks/*.py))))
+SOURCES := $(sort $(patsubst %/,%,$(dir $(wildcard examples/*.py benchmarks/*.py tools/*.py))))
 
 help:
-	@echo "make demo    calls, e-mails and posts find their agents, live in this terminal"
-	@echo "make test    the whole test suite"
-	@echo "make check   lint, format, types, house rules, every code block of the documentation"
-	@echo "make bench   the benchmarks of the hot path, the router and the journal"
-	@echo "make soak    the property tests, long"
-	@echo "make docs    the documentation, into docs/_build"
-	@echo "make clean   remove everything that the targets above made, .venv included"
+	@echo "make demo      calls, e-mails and posts find their agents, live in this terminal"
+	@echo "make test      the whole test suite"
+	@echo "make check     lint, format, types, house rules, every code block of the documentation"
+	@echo "make bench     the benchmarks of the hot path, the router and the journal"
+	@echo "make soak      the property tests, long"
+	@echo "make docs      the documentation, into docs/_build"
+	@echo "make compiled  the hot path compiled in place, for this Python; needs a C compiler"
+	@echo "make plain     the plain sources again; test, check and soak begin with it"
+	@echo "make clean     remove everything that the targets above made, .venv included"
 
 # Installed once, and again when the dependencies in pyproject.toml may have changed.
 $(STAMP): pyproject.toml
@@ -40,13 +42,13 @@ demo: $(STAMP)
 
 # Kamailio and sipp for tests/telephony, Dovecot for tests/mail, PostgreSQL for
 # tests/journal: installed when root on Debian, else named.
-test: $(STAMP)
+test: $(STAMP) plain
 	@tools/install_telephony.sh
 	@tools/install_mail.sh
 	@tools/install_databases.sh
 	$(BIN)/python -m pytest -n 2 tests
 
-check: $(STAMP)
+check: $(STAMP) plain
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	@set -e; for part in src $(SOURCES); do \
@@ -61,13 +63,22 @@ bench: $(STAMP)
 
 # Hypothesis marks its own tests, state machines included; theory runs twenty times as long here,
 # and every parser gets 100,000 mutated inputs.
-soak: $(STAMP)
+soak: $(STAMP) plain
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n 2 -m "hypothesis or theory or mutation or durability" tests
 
 docs: $(STAMP)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "open docs/_build/index.html"
 
+# Optional: the same sources, compiled. Extension modules beside the sources are what Python imports
+# then, also after a source has changed, so whatever tests the sources takes them away first.
+compiled: $(STAMP)
+	$(BIN)/python tools/compile_hot_path.py
+
+plain: $(STAMP)
+	@$(BIN)/python tools/compile_hot_path.py --remove
+
 clean:
-	rm -rf $(VENV) docs/_build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) docs/_build build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src \( -name '*.so' -o -name '*.pyd' \) -delete
 	find src tests examples benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ from time import perf_counter_ns
 from typing import Any
 
 import attrs
+from engine_build import engine_build
 from workload import HANDLE_MS, Loop, Shape, World, plan
 
 from omniroute.engine import Engine
@@ -149,8 +150,10 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr)
         rows.append(measure(name, shape, 10))
     if args.json:
-        print(json.dumps({"waiting": args.waiting, "agents": 1_000, "cases": rows}, indent=1))
+        found = {"engine": engine_build(), "waiting": args.waiting, "agents": 1_000, "cases": rows}
+        print(json.dumps(found, indent=1))
         return
+    print(f"engine: {engine_build()}")
     print(f"{'feature':20}{'us/step':>9}{'plain':>8}{'ratio':>7}")
     for row in rows:
         print(f"{row['name']:20}{row['us']:>9.1f}{row['plain_us']:>8.1f}{row['ratio']:>7.2f}")

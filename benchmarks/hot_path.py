@@ -25,6 +25,7 @@ from time import perf_counter_ns
 from typing import Any
 
 import msgspec
+from engine_build import engine_build
 from rivals import bare_events, heap_per_set, naive_scan, priority_queue
 from workload import Loop, Shape, World
 
@@ -212,6 +213,7 @@ def rivals(steps: int) -> list[dict[str, Any]]:
 def machine() -> dict[str, Any]:
     """Where the figures come from."""
     return {
+        "engine": engine_build(),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "machine": platform.machine(),
@@ -239,6 +241,7 @@ def main() -> None:
     if args.json:
         print(json.dumps({"machine": machine(), "cases": results, "rivals": beside}, indent=1))
         return
+    print(f"engine: {engine_build()}")
     print(f"{'case':24}{'W':>9}{'A':>7}{'us/step':>9}{'pair':>7}{'ratio':>7}", end="")
     print(f"{'p50':>7}{'p99':>7}{'p99.9':>8}{'B/item':>8}")
     for row in results:

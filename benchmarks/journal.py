@@ -32,6 +32,7 @@ from time import perf_counter, process_time
 from typing import Any, TypeVar
 
 import anyio
+from engine_build import engine_build
 
 from omniroute import Channel, Customer, Desk, Engine, Message, Router, StoreJournal, open_journal
 from omniroute import events as ev
@@ -412,9 +413,10 @@ def main() -> int:
     cases = anyio.run(lambda: measure(quick=args.quick))
     if args.json:
         machine = f"{platform.python_implementation()} {platform.python_version()}, "
-        machine += f"{os.cpu_count()} cores"
+        machine += f"{os.cpu_count()} cores, engine: {engine_build()}"
         print(json.dumps({"machine": machine, "cases": cases}, indent=1))
     else:
+        print(f"engine: {engine_build()}")
         for row in cases:
             print("  ".join(f"{name} {value}" for name, value in row.items()))
     return 0

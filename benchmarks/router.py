@@ -30,6 +30,7 @@ from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint
+from engine_build import engine_build
 from prometheus_client import CollectorRegistry
 
 from omniroute import (
@@ -290,6 +291,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="fewer lives and rounds")
     args = parser.parse_args()
     lives, rounds = (2_000, 3) if args.quick else (10_000, 7)
+    if not args.json:
+        print(f"engine: {engine_build()}")
     cases = []
     for case in ("idle", "backlog", "metrics", "group_commit"):
         for backend in ("asyncio", "trio"):
@@ -299,7 +302,7 @@ def main() -> int:
                 print("  ".join(f"{name} {value}" for name, value in row.items()))
     if args.json:
         machine = f"{platform.python_implementation()} {platform.python_version()}, "
-        machine += f"{os.cpu_count()} cores"
+        machine += f"{os.cpu_count()} cores, engine: {engine_build()}"
         print(json.dumps({"machine": machine, "cases": cases}, indent=1))
     return 0
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import ciw
 import simpy
+from engine_build import engine_build
 
 from omniroute.model import Agent
 from omniroute.plan import Plan, Queue, Strict
@@ -150,8 +151,10 @@ def main() -> None:
     cases = [measure(model, args.customers, args.rounds) for model in MODELS]
     if args.json:
         machine = f"{platform.python_implementation()} {platform.python_version()}"
+        machine += f", engine: {engine_build()}"
         print(json.dumps({"machine": machine, "cases": cases}, indent=2))
         return
+    print(f"engine: {engine_build()}")
     for case in cases:
         print(f"{case['model']} (exact mean wait {case['exact_wait']:.4f})")
         for name, us in case["us_per_customer"].items():

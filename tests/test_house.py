@@ -1,5 +1,6 @@
 """The house rules hold, and each rule finds the fault it is there for."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -229,3 +230,13 @@ def test_what_is_allowed_is_not_reported(path, text):
 def test_a_violation_says_where():
     source = house.Source.of("omniroute/engine/a.py", "x = 1\nimport time\n")
     assert report(house.check_bans(source)).startswith("omniroute/engine/a.py:2: time is banned")
+
+
+# --- the compiled build -----------------------------------------------------------------
+
+
+def test_every_module_that_is_compiled_is_there():
+    modules = runpy.run_path(str(ROOT / "tools" / "compile_hot_path.py"))["MODULES"]
+    rooms = ROOT / "src" / "omniroute"
+    named = {f"{room}/{name}.py" for room, names in modules.items() for name in names}
+    assert not {path for path in named if not (rooms / path).is_file()}
