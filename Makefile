@@ -58,6 +58,7 @@ check: $(STAMP) plain
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/hot_path.py
+	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/router.py
 	$(BIN)/python benchmarks/journal.py
 

@@ -352,6 +352,10 @@ def _hours(values: Mapping[str, Hours] | Iterable[Hours]) -> Mapping[str, Hours]
     return _by_name(values, "name")
 
 
+def _scorers(values: Mapping[str, Scorer]) -> Mapping[str, Scorer]:
+    return dict(values)
+
+
 def _rules(values: Iterable[TriageRule]) -> tuple[TriageRule, ...]:
     return tuple(values)
 
@@ -379,7 +383,7 @@ class Plan:
     agents: Mapping[str, Agent] = attrs.field(default=(), converter=_agent_table)
     triage: tuple[TriageRule, ...] = attrs.field(default=(), converter=_rules)
     limits: Limits = attrs.field(default=Limits(), validator=one_of(Limits))
-    scorers: Mapping[str, Scorer] = attrs.field(factory=dict, converter=dict, eq=False)
+    scorers: Mapping[str, Scorer] = attrs.field(factory=dict, converter=_scorers, eq=False)
     hours: Mapping[str, Hours] = attrs.field(default=(), converter=_hours)
     dispositions: Mapping[str, DispositionPolicy] = attrs.field(
         factory=dict, converter=disposition_table
