@@ -115,7 +115,7 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
         others, waiting = presence.let_go(state, agent, "no_answer", at_ms, out)
         agents += others
         freed += waiting
-    elif on_expiry is OnExpiry.NOT_READY and agent.presence is Presence.READY:
+    elif agent.presence is Presence.READY:
         freed += presence.become_not_ready(state, agent, "no_answer", at_ms, out)
     rematch(state, at_ms, out, agents=agents, records=freed)
 
