@@ -78,7 +78,10 @@ class Engine:
 
         Commands that caused no event, and timers that were late, moved time too.
         """
-        self._state.now_ms = max(self._state.now_ms, now_ms)
+        state = self._state
+        state.now_ms = max(state.now_ms, now_ms)
+        if now_ms >= state.intervals.next_ms:
+            state.intervals.roll(state, now_ms)
 
     def receive(self, command: Command, now_ms: int) -> list[Event]:
         """Do one command at a moment; returns all events it and the passed time caused.

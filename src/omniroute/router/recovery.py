@@ -13,10 +13,10 @@ from typing import NamedTuple
 from ..engine import Engine
 from ..errors import CorruptJournalError, JournalError, OmnirouteError
 from ..events import BecameNotReady, BecameReady, Event
-from ..journal import Chain, Journal, StoreJournal
+from ..journal import Chain, Journal, Snapshot, StoreJournal
 from ..plan import Plan, dumps
 
-__all__ = ["Recovered", "fingerprint", "recover"]
+__all__ = ["Recovered", "fingerprint", "recover", "restored"]
 
 
 def fingerprint(plan: Plan) -> str:
@@ -76,6 +76,17 @@ async def recover(
     )
 
 
+def restored(plan: Plan, snapshot: Snapshot) -> Engine:
+    """The engine of a snapshot; raises `JournalError` when this release cannot read it."""
+    try:
+        return Engine.restore(plan, snapshot.state)
+    except JournalError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise JournalError(f"the snapshot at record {snapshot.position}: {why}") from error
+
+
 async def _recover_stored(
     journal: StoreJournal, plan: Plan, observe: Callable[[Iterable[Event]], object]
 ) -> Recovered:
@@ -83,7 +94,7 @@ async def _recover_stored(
     engine = Engine(plan)
     if snapshot is not None:
         try:
-            engine = Engine.restore(plan, snapshot.state)
+            engine = restored(plan, snapshot)
         except JournalError:  # of another release: the whole journal gives the same state
             if (await journal.bounds())[0] > 1:
                 raise

@@ -41,7 +41,7 @@ from ..journal import (
 )
 from ..journal.stored import in_thread
 from ..plan import Plan, dumps, loads
-from .recovery import fingerprint
+from .recovery import fingerprint, restored
 
 __all__ = ["main", "take_snapshot"]
 
@@ -200,7 +200,7 @@ def _begin(task: _Task, plan: Plan, codec: Codec) -> tuple[Engine, Chain]:
     for position, data in task.snapshots:
         try:
             snapshot = unpack_snapshot(position, data, codec)
-            engine = Engine.restore(plan, snapshot.state)
+            engine = restored(plan, snapshot)
         except JournalError:  # damaged, or of another release
             continue
         return engine, Chain(position, snapshot.next_seq, snapshot.epoch, snapshot.digest)

@@ -23,7 +23,17 @@ from .outcome import GroupTime, Outcome, Row, Served, WaitHistogram
 from .replaying import Difference, Redecision, redecide
 from .report import Line, Precision, Report, compare, replicate, summarize
 from .run import simulate
-from .scenario import AgentGroup, Break, ByTime, CustomerKind, Next, Retrial, Scenario, Shift
+from .scenario import (
+    AgentGroup,
+    Break,
+    ByTime,
+    CustomerKind,
+    Faults,
+    Next,
+    Retrial,
+    Scenario,
+    Shift,
+)
 from .skillmix import Candidate, Gain, Step, candidates, gains, improve, with_skills_each
 from .survival import Survival, kaplan_meier
 from .whatif import ASSUMPTIONS, Change, Turn, WhatIf, what_if
@@ -46,6 +56,7 @@ __all__ = [
     "Estimate",
     "Exponential",
     "Fate",
+    "Faults",
     "Gain",
     "Gamma",
     "GroupTime",

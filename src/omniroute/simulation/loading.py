@@ -14,12 +14,12 @@ from ..plan import Plan
 from ..plan import load as load_plan
 from ..plan.reading import Key, Place, kind_of, read_table
 from ..plan.resolve import joined
-from .reading import AGENTS, CUSTOMERS, FRAME, GROUP
-from .scenario import AgentGroup, CustomerKind, Scenario
+from .reading import AGENTS, CUSTOMERS, FAULTS, FRAME, GROUP
+from .scenario import AgentGroup, CustomerKind, Faults, Scenario
 
 __all__ = ["load", "loads"]
 
-_TABLES = ("scenario", "customers", "groups")
+_TABLES = ("scenario", "customers", "groups", "faults")
 
 
 def load(path: str | os.PathLike[str], plan: Plan | None = None) -> Scenario:
@@ -62,6 +62,9 @@ def loads(
     groups = _tables(document, "groups", place)
     kinds = [read_table(CustomerKind, v, p, CUSTOMERS, name=n) for n, v, p in customers]
     crews = [_group(*group) for group in groups]
+    faults = None
+    if "faults" in document:
+        faults = read_table(Faults, document["faults"], place.at("faults"), FAULTS)
     if frame is not None and plan is None:
         if "plan" in frame:
             plan = load_plan(pathlib.Path(folder) / frame["plan"])
@@ -78,6 +81,7 @@ def loads(
             plan=plan,
             customers=[kind for kind in kinds if kind is not None],
             groups=[crew for crew in crews if crew is not None],
+            faults=faults,
         )
     except UnknownNameError as error:
         inner = f"{where}: {error.where}"

@@ -30,9 +30,12 @@ from .scenario import Scenario
 from .streams import Streams
 from .tally import Frame, Tally
 
-__all__ = ["Play"]
+__all__ = ["Play", "Receive"]
 
 _TICK = ev.Tick()
+
+#: What the engine does with a command at a moment.
+Receive = Callable[[Command, int], list[Event]]
 
 
 class Play:
@@ -42,7 +45,8 @@ class Play:
         self.scenario = scenario
         self.plan = plan
         self.engine = Engine(plan)
-        self.receive: Callable[[Command, int], list[Event]] = self.engine.receive
+        self.receive: Receive = self.engine.receive
+        self.next_deadline: Callable[[], int | None] = self.engine.next_deadline
         frame = Frame(scenario.interval_ms, scenario.cycle_ms // scenario.interval_ms)
         self.tally = Tally(plan, frame)
         self.interactions = 0
@@ -75,6 +79,10 @@ class Play:
             ev.SignedOut: self._attendance.signed_out,
         }
 
+    def watch(self, wrap: Callable[[Receive], Receive]) -> None:
+        """Let somebody see every command of the engine, its moment and its events."""
+        self.receive = wrap(self.receive)
+
     # --- the stage ------------------------------------------------------------------------
 
     def _invite(self, streams: Streams) -> tuple[list[Source], dict[str, Source]]:
@@ -103,7 +111,7 @@ class Play:
     def play(self) -> None:
         """Everything, from the first arrival to the end."""
         heap, carry_out = self._agenda.heap, self._agenda.carry_out
-        deadline = self.engine.next_deadline
+        deadline = self.next_deadline
         last_ms = NEVER if self.scenario.drain else self.end_ms - 1
         while True:
             at_ms = heap[0][0] if heap else NEVER

@@ -20,7 +20,7 @@ from . import distributions as dist
 from .arrivals import Arrivals, Logged, Poisson, Renewal
 from .scenario import Break, ByTime, Next, Retrial, Shift
 
-__all__ = ["AGENTS", "CUSTOMERS", "FRAME", "GROUP"]
+__all__ = ["AGENTS", "CUSTOMERS", "FAULTS", "FRAME", "GROUP"]
 
 _Reader = Callable[[Any, Place], Any]
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?\Z")
@@ -265,6 +265,17 @@ CUSTOMERS = {
     "wrap_up_s": _key("wrap_up", _distribution),
     "retrial": _key("retrial", _table(Retrial, _RETRIAL)),
     "next": _key("next", _many(_table(Next, _NEXT))),
+}
+
+FAULTS = {
+    "lost": _key("lost", _number),
+    "repeated": _key("repeated", _number),
+    "repeat_s": _key("repeat_ms", _whole_ms),
+    "late": _key("late", _number),
+    "late_s": _key("late_ms", _whole_ms),
+    "restarts_per_hour": _key("restarts_per_hour", _number),
+    "clock_steps_per_hour": _key("clock_steps_per_hour", _number),
+    "clock_step_s": _key("clock_step_ms", _whole_ms),
 }
 
 #: How the agents of a group behave.

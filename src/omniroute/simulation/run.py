@@ -9,8 +9,9 @@ from ..events import Command, Event
 from ..journal import Entry
 from ..plan import Plan
 from .auditor import Auditor
+from .faulty import FaultyPlay
 from .outcome import Outcome
-from .play import Play
+from .play import Play, Receive
 from .scenario import Scenario
 from .streams import Streams
 
@@ -38,7 +39,8 @@ def simulate(
     ``plan`` takes the place of the scenario's (customers stay the same persons: common random
     numbers). ``audit`` re-checks every law after every batch and raises `AuditError`.
     ``observe`` sees every batch of events, ``record`` every command with its moment and events
-    (a tick at the end closes the day). Raises `UnknownNameError` or `PlanError` when the
+    (a tick at the end closes the day). With the scenario's faults both see the router's time,
+    which may differ from that of the world. Raises `UnknownNameError` or `PlanError` when the
     scenario does not fit the plan. Costs about 20 us per interaction, and memory that does not grow
     with simulated time.
     """
@@ -46,7 +48,9 @@ def simulate(
         plan = scenario.plan
     else:
         scenario.check(plan)
-    run = Play(scenario, plan, Streams(seed, replication))
+    run = (Play if scenario.faults is None else FaultyPlay)(
+        scenario, plan, Streams(seed, replication)
+    )
     auditor = _watch(run, audit=audit, observe=observe, record=record)
     run.play()
     if auditor is not None:
@@ -74,18 +78,20 @@ def _watch(
     if not audit and observe is None and record is None:
         return None
     auditor = Auditor(run.plan) if audit else None
-    receive = run.engine.receive
 
-    def watched(command: Command, at_ms: int) -> list[Event]:
-        events = receive(command, at_ms)
-        if auditor is not None:
-            auditor.audit(events)
-            auditor.at_rest(at_ms)
-        if observe is not None:
-            observe(events, at_ms)
-        if record is not None:
-            record(Entry(command, at_ms, tuple(events)))
-        return events
+    def wrap(receive: Receive) -> Receive:
+        def watched(command: Command, at_ms: int) -> list[Event]:
+            events = receive(command, at_ms)
+            if auditor is not None:
+                auditor.audit(events)
+                auditor.at_rest(at_ms)
+            if observe is not None:
+                observe(events, at_ms)
+            if record is not None:
+                record(Entry(command, at_ms, tuple(events)))
+            return events
 
-    run.receive = watched
+        return watched
+
+    run.watch(wrap)
     return auditor

@@ -16,7 +16,17 @@ from ..plan import Plan, Scope, parse
 from .arrivals import Arrivals
 from .distributions import Deterministic, Distribution
 
-__all__ = ["AgentGroup", "Break", "ByTime", "CustomerKind", "Next", "Retrial", "Scenario", "Shift"]
+__all__ = [
+    "AgentGroup",
+    "Break",
+    "ByTime",
+    "CustomerKind",
+    "Faults",
+    "Next",
+    "Retrial",
+    "Scenario",
+    "Shift",
+]
 
 _DAY_MS = 86_400_000
 _NONE = Deterministic(0)
@@ -220,6 +230,36 @@ def _customers(values: Iterable[CustomerKind]) -> Mapping[str, CustomerKind]:
     return _by_name(values, "customers")
 
 
+@attrs.frozen(kw_only=True)
+class Faults:
+    """What goes wrong in a run, beside customers and agents: the seed says when.
+
+    ``lost`` is the share of messages and answers that do not arrive and are sent again after
+    ``repeat_ms``; ``repeated`` the share whose acknowledgement gets lost, so that they arrive
+    twice; ``late`` the share that takes up to ``late_ms`` longer, and may be overtaken.
+    Restarts and clock steps come at random, so many an hour in the mean: at a restart the
+    router is gone, a command was half written, and the next one recovers from the journal; a
+    step sets the router's clock to something within ``clock_step_ms`` of the right time.
+    """
+
+    lost: float = attrs.field(default=0.0, validator=_share)
+    repeated: float = attrs.field(default=0.0, validator=_share)
+    repeat_ms: int = 5_000
+    late: float = attrs.field(default=0.0, validator=_share)
+    late_ms: int = 5_000
+    restarts_per_hour: float = 0.0
+    clock_steps_per_hour: float = 0.0
+    clock_step_ms: int = 5_000
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(Faults):
+            value = getattr(self, field.name)
+            if not 0 <= value < float("inf"):
+                raise PlanError(f"must be at least 0, got {value!r}", where=f"faults.{field.name}")
+        if self.lost + self.late > 1:
+            raise PlanError("lost and late add up to more than 1", where="faults")
+
+
 def _groups(values: Iterable[AgentGroup]) -> tuple[AgentGroup, ...]:
     return tuple(values)
 
@@ -233,7 +273,8 @@ class Scenario:
     so long; else it stops at the end. ``cycle_ms`` (a day) is after what shifts repeat and
     interval reports wrap; ``interval_ms`` divides it. ``busyness_cv`` is the coefficient of
     variation of a gamma factor of mean 1 on all rates, drawn for each cycle. Without ``groups``
-    the plan's own agents work all the time. `simulate` can put another plan in place of ``plan``.
+    the plan's own agents work all the time. ``faults`` None: nothing fails.
+    `simulate` can put another plan in place of ``plan``.
     """
 
     plan: Plan
@@ -246,6 +287,7 @@ class Scenario:
     cycle_ms: int = _DAY_MS
     interval_ms: int = 1_800_000
     busyness_cv: float = 0.0
+    faults: Faults | None = None
 
     def __attrs_post_init__(self) -> None:
         _span(self.warm_up_ms, self.duration_ms, "scenario: warm_up and duration")

@@ -143,9 +143,7 @@ class Medium:
         cell.data = bytes(torn)
 
     def _damage_snapshot(self):
-        if len(self.snapshots) < 2 and self.first > 1:
-            return
-        if self.snapshots:
+        if len(self.snapshots) > 1:  # a second damage is not promised to be survived
             newest = max(self.snapshots)
             self.snapshots[newest] = _flipped(self.snapshots[newest], self.dice)
             self.has_damaged_snapshot = True
