@@ -1,4 +1,4 @@
-"""The process that makes snapshots, played in this one: the same protocol, without a process.
+"""The process that makes snapshots and the threads that block, played in the one event loop.
 
 The real child is `omniroute.router.shadow.main`, which reads and writes pipes. Here it is run
 on what was sent so far whenever an answer is wanted, so that its steps are the seed's.
@@ -48,3 +48,9 @@ async def open_child(*_, **__):
     """In place of `anyio.open_process`."""
     await checkpoint()
     return Child()
+
+
+async def at_once(call):
+    """In place of a thread: other tasks may come first, but in the seed's order."""
+    await checkpoint()
+    return call()

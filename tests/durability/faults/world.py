@@ -43,7 +43,7 @@ from omniroute.journal import StoreJournal
 from omniroute.model import InteractionState
 
 from . import loops
-from .child import open_child
+from .child import at_once, open_child
 from .disk import Dangers, Handle, Medium
 from .oracle import Oracle
 
@@ -104,8 +104,11 @@ class World:
 
     def run(self):
         """Play it; what was wrong is in `oracle.faults`."""
-        silent = mock.patch.object(logging.getLogger("omniroute"), "disabled", True)
-        with silent, mock.patch("omniroute.router.shadow.anyio.open_process", open_child):
+        with (
+            mock.patch.object(logging.getLogger("omniroute"), "disabled", True),
+            mock.patch("omniroute.router.shadow.anyio.open_process", open_child),
+            mock.patch("omniroute.journal.stored.in_thread", at_once),
+        ):
             try:
                 loops.run(self.backend, self.seed, self._main, self._on_step)
             except Exception as error:  # noqa: BLE001 - nothing should come out of it
