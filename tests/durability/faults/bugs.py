@@ -35,7 +35,6 @@ from .disk import Handle
 _append, _fail = Ledger._append, Ledger.fail
 _write, _journal_append, _end = StoreJournal._write, StoreJournal.append, StoreJournal._end
 _events, _restore, _drop = StoreJournal.events, Desks.restore, StoreJournal.drop
-_load = snapshots.load
 
 
 # --- decide, remember, tell ---------------------------------------------------------------
@@ -52,10 +51,7 @@ async def _publish_first(self, frame):
 
 
 async def _publish_backwards(self, frame):
-    frame.decided.reverse()
-    publish = self._publish
-    frame.decided.reverse()
-    held = []
+    publish, held = self._publish, []
     self._publish = held.append
     try:
         await _append(self, frame)
