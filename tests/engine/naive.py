@@ -765,8 +765,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             people, items = self.leave(person, "no_answer")
             self.match(people, [item, *items])
         else:
-            self.match(items=[item])
-            self.match(people=[person])
+            self.match(people=[person], items=[item])
 
     def again_at(self, item: Item) -> int | None:
         """How long the refusal rule bars: None not at all, -1 until reset."""

@@ -32,7 +32,7 @@ from ..plan import Delivery, OnExpiry, OnRequeue, WrapUpKind
 from . import apply, aside, handing, ladder, lookup, matching, presence, refusals
 from .capacity import CHANNEL_BIT
 from .lookup import WITH_CUSTOMER
-from .matching import Events, again_at_ms, exhausted, feed, place, rematch, revoke
+from .matching import Events, again_at_ms, exhausted, feed, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import Timer
@@ -104,18 +104,14 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
     apply.expired(state, event)
     out.append(event)
     exhausted(state, record, at_ms, out)
-    on_expiry = record.queue.plan.on_expiry
-    if on_expiry is OnExpiry.NOTHING:
-        place(state, record, at_ms, out)  # before he is fed, or it would come straight back to him
-        feed(state, agent, at_ms, out)
-        return
     freed = [record]
     agents = [agent]
+    on_expiry = record.queue.plan.on_expiry
     if on_expiry is OnExpiry.SIGN_OUT:
         others, waiting = presence.let_go(state, agent, "no_answer", at_ms, out)
         agents += others
         freed += waiting
-    elif agent.presence is Presence.READY:
+    elif on_expiry is OnExpiry.NOT_READY and agent.presence is Presence.READY:
         freed += presence.become_not_ready(state, agent, "no_answer", at_ms, out)
     rematch(state, at_ms, out, agents=agents, records=freed)
 
