@@ -23,7 +23,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
-    Callable,
     Iterable,
     Sequence,
 )
@@ -31,8 +30,6 @@ from contextlib import aclosing
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
-
-import anyio
 
 from ..errors import (
     AppendUnknownError,
@@ -47,6 +44,7 @@ from ..model import Interaction
 from .codec import FORMAT, Codec, Opening
 from .protocol import ErasingVault, Frame, Roomy, Snapshot, Store, Vault
 from .record import Chain, Header, Kind, pack, unpack
+from .worker import in_thread
 
 __all__ = ["StoreJournal", "in_thread", "pack_snapshot", "unpack_snapshot"]
 
@@ -257,7 +255,7 @@ class StoreJournal:
             chain = Chain.before(last)
             try:
                 if record is None:
-                    raise CorruptJournalError(last, "it is missing")
+                    raise await self._missing(last)
                 chain.follow(last, record)
             except CorruptJournalError:
                 if not self.store.tears or record is None:
@@ -294,13 +292,21 @@ class StoreJournal:
     async def _header(self, position: int) -> Header:
         record = await self._record(position)
         if record is None:
-            raise CorruptJournalError(position, "it is missing")
+            raise await self._missing(position)
         return unpack(record, position)[0]
+
+    async def _missing(self, position: int, first_seq: int | None = None) -> JournalError:
+        """Lost, or dropped meanwhile by a writer with newer snapshots: then nothing is wrong."""
+        if position < (await self.bounds())[0]:
+            return JournalError(f"record {position} was dropped while it was read: open it again")
+        return CorruptJournalError(position, "it is missing", first_seq=first_seq)
 
     async def records(self, chain: Chain) -> AsyncGenerator[tuple[Header, memoryview], None]:
         """Header and body of each record behind ``chain``, which moves along, checked."""
         while True:
             chunk = await self.chunk(chain.position + 1, _CHUNK_BYTES)
+            if chunk and chunk[0][0] > chain.position + 1:
+                raise await self._missing(chain.position + 1, chain.next_seq)
             for position, record in chunk:
                 yield chain.follow(position, record)
             if not chunk:
@@ -428,13 +434,6 @@ def unpack_snapshot(position: int, data: bytes, codec: Codec) -> Snapshot:
     header, body = unpack(data, position)
     plan, state = codec.decode_snapshot(header.format, position, body)
     return Snapshot(position, header.first_seq, header.epoch, header.previous, plan, state)
-
-
-async def in_thread(call: Callable[[], _T]) -> _T:
-    """Do what blocks, as a vault may. Cancelled, it is done all the same."""
-    with anyio.CancelScope(shield=True):
-        return await anyio.to_thread.run_sync(call)
-    raise AssertionError("a shielded call ends")
 
 
 async def _asked(call: str, answer: Awaitable[_T]) -> _T:

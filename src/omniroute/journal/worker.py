@@ -17,7 +17,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import anyio
 
-__all__ = ["Worker", "waker"]
+__all__ = ["Worker", "in_thread", "waker"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -99,3 +99,10 @@ def waker() -> Callable[[Callable[[], object]], object]:
         except RuntimeError:
             pass  # it is imported, but this loop is asyncio's
     return asyncio.get_running_loop().call_soon_threadsafe
+
+
+async def in_thread(call: Callable[[], _T]) -> _T:
+    """Do what blocks, as a vault may. Cancelled, it is done all the same."""
+    with anyio.CancelScope(shield=True):
+        return await anyio.to_thread.run_sync(call)
+    raise AssertionError("a shielded call ends")

@@ -3,8 +3,9 @@
 import pytest
 
 import live
-from omniroute import Engine, JournalError, MemoryJournal
-from omniroute.events import Submit
+from omniroute import CorruptJournalError, Engine, JournalError, MemoryJournal
+from omniroute.events import Submit, Tick
+from omniroute.journal import Chain, Entry, Frame, MemoryStore, StoreJournal
 from omniroute.router.recovery import recover
 
 pytestmark = pytest.mark.anyio
@@ -54,3 +55,15 @@ async def test_a_failure_of_the_journal_is_not_its_own_cause():
             with pytest.raises(Exception, match="full"):
                 await router.submit(live.message(), queue="support")
     assert raised.value.__cause__ is not raised.value
+
+
+async def test_what_another_writer_drops_while_it_is_read_is_not_called_damaged():
+    """A standby reads while the owner makes room: it must read again, not give up for good."""
+    async with StoreJournal(MemoryStore()) as journal:
+        await journal.claim()
+        for _ in range(4):
+            await journal.append(Frame(1, (Entry(Tick(), 1, ()),)))
+        await journal.store.drop(3)
+        with pytest.raises(JournalError, match="dropped while it was read") as raised:
+            [header async for header, _ in journal.records(Chain())]
+        assert not isinstance(raised.value, CorruptJournalError)
