@@ -376,8 +376,11 @@ class StoreJournal:
         Fold what `records` gives for that chain. Raises `CorruptJournalError` when neither a
         good snapshot nor the beginning of the log is there.
         """
-        snapshot = await self.newest_snapshot()
-        first, last = await self.bounds()
+        before, first = 0, 1
+        while before != first:  # else another writer has made room meanwhile
+            before, _ = await self.bounds()
+            snapshot = await self.newest_snapshot()
+            first, last = await self.bounds()
         if snapshot is not None and first <= snapshot.position + 1:
             chain = Chain(snapshot.position, snapshot.next_seq, snapshot.epoch, snapshot.digest)
             return snapshot, chain

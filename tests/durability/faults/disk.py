@@ -133,6 +133,8 @@ class Medium:
 
     def _tear(self, cell):
         data = cell.data
+        if not data:
+            return
         if self.dice.random() < 0.6:
             cell.data = data[: self.dice.randrange(len(data))]
             return
