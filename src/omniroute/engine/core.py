@@ -159,9 +159,10 @@ class Engine:
         By the plan of the snapshot, if it was changed at run time; else by ``plan``.
         Raises `JournalError` when the bytes are not a snapshot.
         """
-        text = snapshots.plan_text(snapshot)
+        picture = snapshots.read(snapshot)
+        text = picture.plan_text
         engine = cls(plan if text is None else loads(text, "snapshot", scorers=plan.scorers))
-        snapshots.load(engine._state, snapshot)
+        snapshots.load(engine._state, picture)
         return engine
 
     def statistics(self) -> Statistics:

@@ -21,9 +21,10 @@ from ..events import (
     Transfer,
     Transferred,
 )
-from ..model import Channel, InteractionState, Message
+from ..model import Channel, Message
 from ..plan import Queue, all_of, is_agent, not_agents, parse
 from . import apply, conduct, intake, ladder, lookup, refusals
+from .lifecycle import IN_LINE
 from .lookup import WITH_CUSTOMER
 from .matching import (
     Events,
@@ -47,8 +48,6 @@ __all__ = [
     "to_agent",
     "transfer",
 ]
-
-_NOT_YET_ACCEPTED = (InteractionState.WAITING, InteractionState.OFFERED)
 
 
 def check_target(state: State, command: Transfer | Consult) -> None:
@@ -197,7 +196,7 @@ def drop_consult(
 ) -> list[AgentRecord]:
     """Its agent leaves it: nobody need answer his question; returns who had an offer of it."""
     asked = record.side.consult if record.side is not None else None
-    if asked is None or asked.state not in _NOT_YET_ACCEPTED:
+    if asked is None or asked.state not in IN_LINE:
         return []
     agents = revoke_all(state, asked, RevokeReason.CANCELLED, at_ms, out)
     event = Cancelled(at_ms, asked.id, "parent_left")

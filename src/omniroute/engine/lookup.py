@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..events import Command, CommandRejected, RejectReason
 from ..model import InteractionState
+from .lifecycle import IN_LINE
 from .matching import Events
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
@@ -21,7 +22,6 @@ __all__ = [
 
 #: The states in which an agent has the customer.
 WITH_CUSTOMER = (InteractionState.ENGAGED, InteractionState.HELD)
-_UNACCEPTED = (InteractionState.WAITING, InteractionState.OFFERED)
 
 
 def reject(
@@ -57,7 +57,7 @@ def to_be_moved(
 ) -> InteractionRecord | None:
     """The interaction of that id, if it waits or is offered."""
     record = interaction(state, command, interaction_id, at_ms, out)
-    if record is not None and record.state not in _UNACCEPTED:
+    if record is not None and record.state not in IN_LINE:
         reject(command, interaction_id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return None
     return record

@@ -44,7 +44,7 @@ def adopted(state: State, event: PlanChanged) -> State:
     """The same facts under the plan of the event. O(state)."""
     plan = loads(event.plan, "plan_changed", scorers=state.plan.scorers)
     after = State(plan)
-    snapshots.load(after, snapshots.dump(state))
+    snapshots.load(after, snapshots.read(snapshots.dump(state)))
     after.now_ms = max(after.now_ms, event.at_ms)
     for agent in after.agents.values():
         # His budget may be another one from now on: what was counted before is closed.

@@ -23,7 +23,7 @@ from .timers import Timer, TimerKind
 if TYPE_CHECKING:
     from .state import State
 
-__all__ = ["dump", "load", "plan_text"]
+__all__ = ["Picture", "dump", "load", "read"]
 
 _VERSION = 3
 
@@ -107,7 +107,9 @@ class _Timer(msgspec.Struct, frozen=True, array_like=True):
     agent_id: str | None
 
 
-class _Picture(msgspec.Struct, frozen=True, array_like=True):
+class Picture(msgspec.Struct, frozen=True, array_like=True):
+    """The state as a value; ``plan_text`` is the plan, if it was changed at run time."""
+
     version: int
     now_ms: int
     seq: int
@@ -136,7 +138,7 @@ class _Picture(msgspec.Struct, frozen=True, array_like=True):
 
 def dump(state: State) -> bytes:
     """Everything the engine knows, as msgpack. O(state)."""
-    picture = _Picture(
+    picture = Picture(
         version=_VERSION,
         now_ms=state.now_ms,
         seq=state.seq,
@@ -206,14 +208,10 @@ def _agent(record: AgentRecord) -> _Agent:
     )
 
 
-def plan_text(data: bytes) -> str | None:
-    """The plan that was in force, if it was changed at run time; raises `JournalError`."""
-    return _decoded(data).plan_text
-
-
-def _decoded(data: bytes) -> _Picture:
+def read(data: bytes) -> Picture:
+    """What `dump` wrote; raises `JournalError` when the bytes are not such a picture."""
     try:
-        picture = msgspec.msgpack.decode(data, type=_Picture)
+        picture = msgspec.msgpack.decode(data, type=Picture)
     except msgspec.MsgspecError as error:
         raise JournalError(f"not a snapshot: {error}") from error
     if picture.version != _VERSION:
@@ -221,9 +219,8 @@ def _decoded(data: bytes) -> _Picture:
     return picture
 
 
-def load(state: State, data: bytes) -> None:
-    """Fill a fresh state. Raises `JournalError` when the bytes are not such a picture."""
-    picture = _decoded(data)
+def load(state: State, picture: Picture) -> None:
+    """Fill a fresh state."""
     assert not state.interactions, "restore into a fresh state"
     state.now_ms = picture.now_ms
     state.seq = picture.seq

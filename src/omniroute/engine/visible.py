@@ -5,10 +5,9 @@ from __future__ import annotations
 from ..model import Interaction, InteractionState
 from ..plan import Delivery
 from .core import Engine
+from .lifecycle import IN_LINE
 
 __all__ = ["parked_by", "visible_to"]
-
-_UNACCEPTED = (InteractionState.WAITING, InteractionState.OFFERED)
 
 
 def visible_to(engine: Engine, agent_id: str) -> list[Interaction]:
@@ -26,16 +25,15 @@ def visible_to(engine: Engine, agent_id: str) -> list[Interaction]:
     found = [
         (
             record.queue.tier_for(agent.agent),
-            bool(record.held_by),
-            record.seq if record.held_by else state.market.place(record, now_ms),
+            state.market.place(record, now_ms),
             record,
         )
         for record in state.interactions.values()
-        if record.state in _UNACCEPTED
+        if record.state in IN_LINE
         and record.queue.plan.delivery is not Delivery.PUSH
         and state.need(record).admits(agent)
     ]
-    found.sort(key=lambda each: each[:3])
+    found.sort(key=lambda each: each[:2])
     return [state.picture(record) for *_, record in found]
 
 
