@@ -212,7 +212,7 @@ def _events_by_time(self, header, body):
 
 def _pack_without(**forgotten):
     def pack(snapshot, codec):
-        picture = msgspec.msgpack.decode(snapshot.state, type=snapshots._Picture)
+        picture = msgspec.msgpack.decode(snapshot.state, type=snapshots.Picture)
         state = msgspec.msgpack.encode(msgspec.structs.replace(picture, **forgotten))
         return pack_snapshot(msgspec.structs.replace(snapshot, state=state), codec)
 
