@@ -50,7 +50,7 @@ MODULES = {
         "state",
         "timers",
     ),
-    "simulation": ("agenda", "customers", "play"),
+    "simulation": ("accounts", "agenda", "customers", "desks", "histogram", "play", "tally"),
 }
 
 
