@@ -18,10 +18,12 @@ everything that was said. What was answered must be there, once:
 - an auditor who knows the laws of routing, and reads nothing but events, finds none broken:
   nobody is offered what another has, nobody loses his place.
 
-Lives are forked from one process without threads, so a kill costs milliseconds.
+Lives are forked from one process without threads that has imported everything, so a life takes
+commands, or dies while it recovers, after milliseconds.
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -305,16 +307,25 @@ def _kill_after(process, reader, seconds, *, opened):
     return said.decode().split("\n")[:-1]
 
 
+def _warm(url):
+    """Import here what every life would import: event loops, logging, the journal's driver."""
+    importlib.import_module("structlog")
+    for backend in ("asyncio", "trio"):
+        anyio.run(anyio.sleep, 0, backend=backend)
+    open_journal(url)
+
+
 def one_journal(url, lives, seed, said):
     """So many lives on one journal, each killed; then it is read."""
-    open_journal(url)  # its driver is imported here, not in every life
+    _warm(url)
     dice = random.Random(seed)
     said._fault = said.faults.append
     for number in range(lives):
         # Some die while they recover; a few live long enough to make snapshots.
         opened = dice.random() < 0.8
         snapshot_every = 100 if opened and dice.random() < 0.05 else None
-        seconds = dice.uniform(0.5, 2) if snapshot_every else dice.uniform(0, 0.2)
+        longest = 0.2 if opened else 0.05
+        seconds = dice.uniform(0.5, 2) if snapshot_every else dice.uniform(0, longest)
         world = (url, seed * 1_000 + number, said)
         backend = "trio" if number % 2 else "asyncio"
 

@@ -38,7 +38,7 @@ def url_of(server, request):
 @pytest.mark.durability
 @pytest.mark.parametrize(
     ("server", "kills", "many"),
-    [("sqlite", 30, 1_000), ("postgresql", 10, 200), ("nats", 8, 200)],
+    [("sqlite", 30, 1_000), ("postgresql", 30, 200), ("nats", 30, 200)],
 )
 def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(server, kills, many, request):
     kills = many if IS_SOAK else kills
