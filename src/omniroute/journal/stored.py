@@ -163,8 +163,9 @@ class StoreJournal:
             return wanted
 
     async def append(self, frame: Frame) -> None:
-        """Make a frame durable; a frame too long for one record of the store takes several.
+        """Make a frame durable; one too long for a record of the store takes several.
 
+        All of it counts, or nothing: what stands in parts is there with the last of them.
         Raises `FencedError`, `JournalFullError` or another `JournalError`; each is final for
         this handle.
         """
@@ -184,22 +185,18 @@ class StoreJournal:
             raise
 
     async def _append(self, chain: Chain, frame: Frame) -> None:
-        entries = frame.entries
         events = frame.next_seq - frame.first_seq
-        at_ms = entries[-1].now_ms if entries else chain.at_ms
+        at_ms = frame.entries[-1].now_ms if frame.entries else chain.at_ms
         body = self._codec.encode(frame)
         limit = self.store.max_record_bytes
         room = len(body) if limit is None else limit - HEADER_BYTES
-        if len(body) > room and len(entries) > 1:
-            half = Frame(frame.first_seq, entries[: len(entries) // 2])
-            await self._append(chain, half)
-            await self._append(chain, Frame(half.next_seq, entries[len(entries) // 2 :]))
-            return
         await self._settled()
-        while len(body) > room:  # one command and its events: all of it happens, or nothing
-            await self._write(chain, chain.part(FORMAT, body[:room]))
-            body = body[room:]
-        await self._write(chain, chain.frame(FORMAT, body, events=events, at_ms=at_ms))
+        begin = 0
+        while len(body) - begin > room:
+            await self._write(chain, chain.part(FORMAT, body[begin : begin + room]))
+            begin += room
+        rest = body[begin:] if begin else body
+        await self._write(chain, chain.frame(FORMAT, rest, events=events, at_ms=at_ms))
 
     async def _settled(self) -> None:
         """Nothing is written without its keys."""

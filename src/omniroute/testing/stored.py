@@ -213,7 +213,7 @@ async def a_record_of_another_journal_does_not_pass(make: _Make) -> None:
 
 
 async def a_frame_may_be_longer_than_a_record(make: _Make) -> None:
-    """Where the store bounds records, a frame takes several; an entry comes whole or not at all."""
+    """Where the store bounds records, a frame takes several; it comes whole or not at all."""
     async with StoreJournal(make()) as journal:
         await journal.claim()
         limit = journal.store.max_record_bytes
