@@ -50,7 +50,16 @@ MODULES = {
         "state",
         "timers",
     ),
-    "simulation": ("accounts", "agenda", "customers", "desks", "histogram", "play", "tally"),
+    "simulation": (
+        "accounts",
+        "agenda",
+        "customers",
+        "desks",
+        "faulty",
+        "histogram",
+        "play",
+        "tally",
+    ),
 }
 
 
