@@ -40,6 +40,8 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
     own_priority: int | None = None
+    beside: tuple[str, ...] = ()
+    own_links: int = 0
 
 
 #: The side of an interaction that has none.
@@ -317,6 +319,8 @@ def _side(side: Side) -> _Side | None:
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
         own_priority=side.own_priority,
+        beside=tuple(record.id for record in side.open_beside()),
+        own_links=side.own_links,
     )
     return None if found == _PLAIN else found
 
@@ -338,6 +342,8 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.wrap_up_until_ms = saved.wrap_up_until_ms
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
     side.own_priority = saved.own_priority
+    side.beside = tuple(state.interactions[each] for each in saved.beside)
+    side.own_links = saved.own_links
 
 
 def _intervals(state: State) -> _Intervals:
