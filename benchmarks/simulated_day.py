@@ -3,9 +3,9 @@
     python benchmarks/simulated_day.py [--json] [--plain] [--share N]
 
 1,000 agents in four shifts, 20 queues of five channels, 200,000 interactions from midnight to
-midnight. Agents differ in skills and levels, take three chats at once, answer after a moment, and
-decline one offer in a hundred and do not answer another; customers give up. ``--share`` takes a part
-of the day.
+midnight. Agents differ in skills and levels, take three chats at once and answer after a moment;
+of a hundred offers they decline one and let one ring out. Customers give up. ``--share`` takes a
+part of the day.
 """
 
 from __future__ import annotations
