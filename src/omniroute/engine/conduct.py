@@ -67,14 +67,9 @@ def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     """The agent takes it."""
     offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
     if offer is not None:
-        _accept(state, offer, at_ms, out)
-
-
-def _accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
-    """He has it; where open offers are limited he may be offered the next."""
-    matching.accept(state, offer, at_ms, out)
-    if offer.agent.load.capacity.max_open_offers is not None:
-        feed(state, offer.agent, at_ms, out)
+        matching.accept(state, offer, at_ms, out)
+        if state.limits_offers:
+            feed(state, offer.agent, at_ms, out)
 
 
 def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
@@ -182,11 +177,11 @@ def _give(
     out: Events,
 ) -> None:
     """It is his: by the offer that he has, else by one of this kind."""
-    for offer in record.held_by:
-        if offer.agent is agent:
-            _accept(state, offer, at_ms, out)
-            return
-    _accept(state, matching.offer(state, record, agent, at_ms, out, how), at_ms, out)
+    his = [offer for offer in record.held_by if offer.agent is agent]
+    offer = his[0] if his else matching.offer(state, record, agent, at_ms, out, how)
+    matching.accept(state, offer, at_ms, out)
+    if state.limits_offers:
+        feed(state, agent, at_ms, out)
 
 
 # --- assignments --------------------------------------------------------------------------

@@ -180,7 +180,7 @@ class OfferRecord:
         self.record = record
         self.agent = agent
         #: what it is to his capacity
-        self.kind = record.kind
+        self.kind = record.queue.kinds[record.channel]
         #: number of the timer that ends it or its wrap-up; 0: none
         self.timer = 0
 

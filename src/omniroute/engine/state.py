@@ -57,6 +57,7 @@ class State:
         self.last_agents: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self.has_codes = any(q.codes for q in plan.queues.values())
         self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
+        self.limits_offers = any(c.max_open_offers is not None for c in plan.capacities.values())
         self.intervals = Intervals(plan.limits.interval_ms, plan.limits.max_intervals)
         self.timers = Timers()
         self.loads = Loads(plan.queues.values())
