@@ -387,6 +387,23 @@ async def test_a_deletion_takes_its_message_away(case):
     assert message.attributes == {"redacted": True}
 
 
+GONE = {
+    "intercom": (INTERCOM, {**INTERCOM, "id": "notif_2", "topic": "conversation.deleted"}),
+    "in_app_chat": (
+        {"events": [IN_APP, {**IN_APP, "id": "m2"}]},
+        {"events": [{"type": "thread_deleted", "conversation": "c1", "sent_at": LATER}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GONE)
+async def test_a_thread_that_was_deleted_takes_all_its_messages_away(case):
+    receipts, [interaction] = await told(case, [*GONE[case], GONE[case][1]])
+    assert [one.outcome for one in receipts[1]] == [Outcome.REDACTED]
+    assert [one.outcome for one in receipts[2]] == [Outcome.DUPLICATE]
+    assert [message.text for message in interaction.messages] == [""] * len(receipts[0])
+
+
 @pytest.mark.parametrize("case", DELETIONS)
 async def test_a_message_that_was_deleted_before_it_came_opens_nothing(case):
     first, deletion = DELETIONS[case]

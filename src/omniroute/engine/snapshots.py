@@ -369,9 +369,7 @@ def _restore_intervals(state: State, saved: _Intervals) -> None:
 
 
 def _restore_agent(state: State, saved: _Agent) -> None:
-    counts: dict[Channel, int] = {}
-    capacity = state.capacity(saved.agent)
-    record = AgentRecord(saved.agent, state.loads.get(capacity, counts))
+    record = AgentRecord(saved.agent, state.loads.get(state.capacity(saved.agent), {}))
     record.presence = saved.presence
     record.idle = saved.idle
     record.last_offer = saved.last_offer
@@ -426,7 +424,12 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         offer.timer = timer
         record.held_by = (*record.held_by, offer)
         state.offers[offer_id] = agent.work[offer_id] = offer
-        agent.load = state.loads.plus(agent.load, record.channel)
+        if record.state is InteractionState.OFFERED:
+            agent.load = state.loads.plus(agent.load, offer.kind)
+        else:
+            if record.state is InteractionState.WRAP_UP and queue.wrap_up_kind is not None:
+                offer.kind = queue.wrap_up_kind
+            agent.load = state.loads.taken(agent.load, offer.kind)
         state.market.mark(agent)
     state.refile(record)
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):
