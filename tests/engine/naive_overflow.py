@@ -152,11 +152,7 @@ class NaiveOverflow:
             return
         if rule.when is not None and not rule.when.matches(self.standing(item.queue, item)):
             return
-        before = item.moves
-        reset = self.reset_refusals()
-        if item.id in self.items and item.moves == before:  # no refusal has ended or moved it
-            self.overflow(item, rule)
-        self.match(items=reset)
+        self.overflow(item, rule)
 
     def overflow(self, item: Any, rule: Overflow) -> None:
         if rule.reject is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -17,15 +18,38 @@ from omniroute.engine.estimates import ewt_ms, recent_service_level
 from omniroute.errors import UsageError
 from omniroute.events import Event
 from omniroute.model import Agent
-from omniroute.plan import Plan
+from omniroute.plan import Plan, Queue, dumps, loads
+
+_SCORERS: dict[str, Any] = {}
 
 #: (length of an interval, how many are kept); walks last from 0.3 to some 100 s.
 _RINGS = ((50, 100_000), (1_000, 3), (7_000, 48), (1_800_000, 48))
 
 
 def short(seed: int, length: int = 150) -> tuple[Plan, list[Any]]:
-    """A walk whose plan has short intervals and short abandons."""
+    """A walk whose plans have short intervals and short abandons."""
     plan, commands, _ = walk(seed, length)
+    shortened = [
+        (msgspec.structs.replace(command, plan=dumps(_short(seed, new_plan(plan, command)))), ms)
+        if isinstance(command, ev.ChangePlan)
+        else (command, ms)
+        for command, ms in commands
+    ]
+    return _short(seed, plan), shortened
+
+
+@functools.lru_cache(maxsize=100)
+def _loaded(text: str) -> Plan:
+    return loads(text, scorers=_SCORERS)
+
+
+def new_plan(plan: Plan, change: ev.ChangePlan | ev.PlanChanged) -> Plan:
+    """Whose text is in it; all walks have the same scorers."""
+    _SCORERS.update(plan.scorers)
+    return _loaded(change.plan)
+
+
+def _short(seed: int, plan: Plan) -> Plan:
     interval_ms, max_intervals = _RINGS[seed % len(_RINGS)]
     limits = attrs.evolve(
         plan.limits,
@@ -37,7 +61,7 @@ def short(seed: int, length: int = 150) -> tuple[Plan, list[Any]]:
         attrs.evolve(q, service_level=attrs.evolve(q.service_level, short_abandon_ms=seed % 5))
         for q in plan.queues.values()
     ]
-    return attrs.evolve(plan, limits=limits, queues=queues), commands
+    return attrs.evolve(plan, limits=limits, queues=queues)
 
 
 def play(plan: Plan, commands: list[Any]) -> tuple[Engine, list[Event], list[int]]:
@@ -62,7 +86,7 @@ class Agents:
         self.carried: dict[str, dict[int, str]] = defaultdict(dict)
         self.channel: dict[str, str] = {}
         self.arrived: dict[str, int] = {}
-        self.target: dict[str, int] = {}
+        self.queue: dict[str, str] = {}
         self.accepted: dict[int, int] = {}
         self.groups: dict[str | None, Counter[str]] = {None: Counter()}
         self.now_ms = 0
@@ -73,6 +97,10 @@ class Agents:
     def count(self, agent_id: str, **counts: int) -> None:
         for name in self.names(self.agents[agent_id]):
             self.groups.setdefault(name, Counter()).update(counts)
+
+    def target_ms(self, item: str) -> int:
+        name = self.queue[item]
+        return self.plan.queues.get(name, Queue(name=name)).service_level.target_ms
 
     def pass_time(self, until_ms: int) -> None:
         took_ms = until_ms - self.now_ms
@@ -108,6 +136,8 @@ class Agents:
             self.ready.add(event.agent_id)
         elif isinstance(event, ev.BecameNotReady):
             self.ready.discard(event.agent_id)
+        elif isinstance(event, ev.PlanChanged):
+            self.plan = new_plan(self.plan, event)
         else:
             self.observe_work(event)
 
@@ -117,7 +147,7 @@ class Agents:
             self.channel[item] = event.message.channel
             self.arrive(item, event)
         elif isinstance(event, ev.Moved):
-            self.target[item] = self.plan.queue(event.queue).service_level.target_ms
+            self.queue[item] = event.queue
         elif isinstance(event, ev.Started | ev.Unparked):
             self.arrived[item] = event.at_ms
         elif isinstance(event, ev.Offered):
@@ -125,7 +155,7 @@ class Agents:
             self.count(event.agent_id, offered=1)
         elif isinstance(event, ev.Accepted):
             waited_ms = event.at_ms - self.arrived[item]
-            in_time = waited_ms <= self.target[item]
+            in_time = waited_ms <= self.target_ms(item)
             self.accepted[event.offer_id] = event.at_ms
             self.count(event.agent_id, accepted=1, wait_ms=waited_ms, accepted_in_time=in_time)
         elif isinstance(event, ev.Declined | ev.Expired | ev.Revoked):
@@ -142,7 +172,7 @@ class Agents:
 
     def arrive(self, item: str, event: Any) -> None:
         self.arrived[item] = event.at_ms
-        self.target[item] = self.plan.queue(event.queue).service_level.target_ms
+        self.queue[item] = event.queue
         self.held = getattr(self, "held", {})
 
     def end(self, event: Any) -> None:
@@ -254,6 +284,8 @@ def test_waits_are_estimated_and_service_levels_told_as_the_page_says(
             except UsageError:
                 continue
             for event in events:
+                if isinstance(event, ev.PlanChanged):
+                    pace.change(new_plan(plan, event), event.at_ms)
                 pace.observe(event)
             for name, queue in engine._state.queues.items():
                 assert queue.lined == pace.in_line(name), seed

@@ -58,6 +58,7 @@ def _check_lane(books: Books, work: Work, agent: Agent) -> None:
     """Nobody of its lane goes before it.
 
     What a rule has moved is matched at once, before others that wait for their turn in the batch.
+    What has its turn is offered to all who may have it, before what has its turn after it.
     """
     if books.overflows and work.moved_ms == books.now_ms:
         return
@@ -66,7 +67,8 @@ def _check_lane(books: Books, work: Work, agent: Agent) -> None:
     else:
         lane = work.lane
         older = (other for other in books.held_out.of(lane) if other.seq < work.seq)
-        before = itertools.chain(books.lanes.of(lane), older)
+        waiting = (other for other in books.lanes.of(lane) if other.id not in books.touched)
+        before = itertools.chain(waiting, older)
     for other in before:
         if not (books.overflows and other.moved_ms == books.now_ms):
             detail = f"{other.id!r} of the same lane goes first"
@@ -104,7 +106,8 @@ def _check_match(books: Books, work: Work, desk: Desk) -> None:
     queue, limits = work.queue, books.plan.limits
     books.require(queue.delivery is not Delivery.PULL, Law.OFFER, "agents pick from there")
     books.require(len(work.offers) < queue.offers, Law.OFFER, "enough offers of it are open")
-    once_more = work.is_callback and work.state is InteractionState.WAITING
+    may_once_more = work.is_callback or books.plan_version  # the limit may have been another
+    once_more = may_once_more and work.state is InteractionState.WAITING
     often = work.offered >= limits.max_offers and not once_more
     books.require(not often, Law.OFFER, "offered too often")
     books.require(desk.agent.id not in work.barred, Law.REFUSAL, "he is barred")
@@ -243,6 +246,7 @@ def _wrap_up_started(books: Books, event: ev.WrapUpStarted) -> None:
         books.deadlines.add(until_ms, "wrap_up", work)
     books.require(event.until_ms == until_ms, Law.DEADLINE, f"not {until_ms}")
     work.until_ms, work.extended_ms = until_ms, 0
+    work.may_extend_ms = wrap_up.max_extension_ms
     books.move(work, event)
 
 
