@@ -39,6 +39,7 @@ _MISTAKES = [
     ev.Submit(_MESSAGE, queue="q0", requirement="a >="),
     ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a >="),)),
     ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a"), ev.OwnStep(""))),
+    ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a", priority=10),)),
     ev.Move("i1", "nowhere"),
     ev.Move("i1", "q0", priority=10),
     ev.Move("i1", "q0", requirement="a >="),
@@ -49,6 +50,7 @@ _MISTAKES = [
     ev.ChangePlan("[queues.q0]", moves=(("q0", "nowhere"),)),
     ev.ChangePlan("[queues.q0]", moves=(("nowhere", "q0"),)),
     ev.EraseCustomer(),
+    ev.SignIn(Agent(id="p9", wrap_up_ms=-1)),
 ]
 
 
@@ -150,7 +152,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
 
     @rule()
     def replay(self):
-        self.send(ev.Tick(), 0)  # a wrap-up of no length may be due
+        self.send(ev.Tick(), 0)
         engine = replayed(self.plan, self.events, self.now_ms)
         assert engine.snapshot() == self.engine.snapshot()
 

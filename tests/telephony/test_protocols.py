@@ -253,7 +253,7 @@ async def test_a_switch_that_says_nothing_is_tried_again():
 
     fake.speak = talk
     async with event_socket(fake, reply_s=0.3):
-        assert len(opened) == 2
+        assert len(opened) >= 2
 
 
 @pytest.mark.anyio

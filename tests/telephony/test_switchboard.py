@@ -10,8 +10,18 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from omniroute import Agent, InteractionState, MemoryJournal, Plan, Presence, Queue, Router
+from omniroute import (
+    Agent,
+    InteractionState,
+    MemoryJournal,
+    Plan,
+    Presence,
+    Queue,
+    Router,
+    wall_clock,
+)
 from omniroute.errors import RouterClosedError, UsageError
+from omniroute.events import Tick
 from omniroute.plan import TriageRule
 from omniroute.web.ari import Ari
 from omniroute.web.event_socket import EventSocket
@@ -64,6 +74,15 @@ async def exchange(kind):
             group.cancel_scope.cancel()
 
 
+class Hand:
+    """A clock that is set by hand: nothing runs out while a machine is busy."""
+
+    now_ms = 1_000
+
+    def __call__(self):
+        return self.now_ms
+
+
 class Centre:
     """A router, its switchboard, and what the test asks of both."""
 
@@ -86,7 +105,7 @@ class Centre:
 
 
 @asynccontextmanager
-async def centre(fake, kind, journal=None, phones=PHONES, **queue):
+async def centre(fake, kind, journal=None, phones=PHONES, clock=wall_clock, **queue):
     """A router beside a fake switch, connected."""
     board = Switchboard(SWITCHES[kind][1](fake), phones)
 
@@ -95,7 +114,7 @@ async def centre(fake, kind, journal=None, phones=PHONES, **queue):
         fake.note()
 
     async with (
-        Router(plan(**queue), journal=journal, on_events=observe) as router,
+        Router(plan(**queue), journal=journal, clock=clock, on_events=observe) as router,
         anyio.create_task_group() as group,
     ):
         await group.start(board.run, router)
@@ -221,10 +240,13 @@ async def test_an_agent_without_a_phone_is_passed_by(kind, phones):
 
 
 async def test_a_phone_that_nobody_takes_up_rings_until_the_offer_runs_out(kind):
-    async with both(kind, offer_timeout_ms=300) as (fake, here):
+    clock = Hand()
+    async with both(kind, clock=clock) as (fake, here):
         async with here.router.sign_in("ana") as ana:
             call = await fake.call()
             await fake.rings(ANA)
+            clock.now_ms += 60_000
+            await here.router.send(Tick())
             await fake.quiet(ANA)
             assert ana.not_ready_reason == "no_answer"
             await here.waits(1)

@@ -39,7 +39,10 @@ def ladder_of(own_steps: tuple[OwnStep, ...], queue: Queue) -> tuple[Step, ...]:
     """The steps of an interaction: its own, then those of its queue."""
     if not own_steps:
         return queue.ladder
-    own = (Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody) for s in own_steps)
+    own = (
+        Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody, priority=s.priority)
+        for s in own_steps
+    )
     return (*own, *queue.ladder)
 
 
@@ -160,7 +163,8 @@ class QueueRecord:
 def _is_simple(plan: Queue) -> bool:
     """Whether what begins to wait here has no clocks and no step to pass over."""
     first = plan.ladder[0]
-    return len(plan.ladder) == 1 and not plan.access and first.only_if is None
+    is_plain = first.only_if is None and first.priority is None
+    return len(plan.ladder) == 1 and not plan.access and is_plain
 
 
 class OfferRecord:
@@ -279,6 +283,25 @@ class InteractionRecord:
         self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
         self.step = self.opening = self.offers = 0
         self.step_ends_at_ms = None
+
+    @property
+    def is_lent_priority(self) -> bool:
+        """Whether it goes by the priority of a step."""
+        return self.side is not None and self.side.own_priority is not None
+
+    @property
+    def own_priority(self) -> int:
+        """What it goes by where no step lends it a priority."""
+        own = None if self.side is None else self.side.own_priority
+        return self.priority if own is None else own
+
+    def reprioritize(self, priority: int, *, for_step: bool = False) -> None:
+        """It goes by this priority, which is its own from now on, or only lent by its step."""
+        if for_step:
+            self.aside().own_priority = self.own_priority
+        elif self.side is not None:
+            self.side.own_priority = None
+        self.priority = priority
 
     def rank(self) -> None:
         """Its place by its queue, priority and age."""

@@ -39,6 +39,7 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     attempts: int
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
+    own_priority: int | None = None
 
 
 #: The side of an interaction that has none.
@@ -315,6 +316,7 @@ def _side(side: Side) -> _Side | None:
         attempts=side.attempts,
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
+        own_priority=side.own_priority,
     )
     return None if found == _PLAIN else found
 
@@ -335,6 +337,7 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.attempts = saved.attempts
     side.wrap_up_until_ms = saved.wrap_up_until_ms
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
+    side.own_priority = saved.own_priority
 
 
 def _intervals(state: State) -> _Intervals:
