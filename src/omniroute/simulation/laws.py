@@ -102,10 +102,10 @@ def _reprioritized(books: Books, event: ev.Reprioritized) -> None:
     _check_priority(books, event.priority)
     books.require(event.enqueued_at_ms <= event.at_ms, Law.ADMISSION, "a moment to come")
     if event.for_step:
-        lent = work.ladder[work.step].priority is not None
-        right = event.priority in (work.priority, work.due_priority) and lent
-        books.require(right, Law.LADDER, f"its step lends it {work.due_priority}")
-        work.priority = event.priority
+        stays = work.is_lent and event.priority == work.priority
+        lends = event.priority == work.ladder[work.step].priority
+        books.require(stays or lends, Law.LADDER, f"its step lends it {work.due_priority}")
+        work.priority, work.is_lent = event.priority, True
     else:
         work.rank(event.priority)
     work.enqueued_at_ms = event.enqueued_at_ms

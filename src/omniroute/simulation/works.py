@@ -85,7 +85,7 @@ class Work:
     ``step_end_ms`` is when its current step ends, None on one that is for good. ``offers`` are its
     open offers by id, ``offered`` how many there were since the last acceptance. ``assignment_id``
     and ``agent_id`` are of the agent who has it, ``owner`` parked it; ``own_priority`` is what it
-    goes by where no step lends it another. ``until_ms`` is when its
+    goes by where no step has lent it another. ``until_ms`` is when its
     wrap-up or its time aside ends, ``place`` where it waits, ``ladder`` its ``own_steps`` and the
     queue's.
     """
@@ -105,6 +105,7 @@ class Work:
     parent_id: str | None = None
     front: bool = False
     own_priority: int = 0
+    is_lent: bool = False
     own_steps: tuple[OwnStep, ...] = ()
     ladder: tuple[Step, ...] = ()
     state: InteractionState = InteractionState.WAITING
@@ -198,6 +199,7 @@ class Work:
     def rank(self, priority: int) -> None:
         """This priority is its own now, and what it goes by."""
         self.priority = self.own_priority = priority
+        self.is_lent = False
 
     @property
     def due_priority(self) -> int:
