@@ -12,6 +12,7 @@ Where the page leaves something open, this is the reading:
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from engine.naive_inbound import digest
@@ -21,6 +22,11 @@ from omniroute.model import InteractionState, Message
 from omniroute.plan import Plan, Queue, RefusalRule, loads
 
 WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
+
+
+@functools.lru_cache(maxsize=256)
+def loaded(text: str, scorers: tuple[Any, ...]) -> Plan:
+    return loads(text, scorers=dict(scorers))
 
 
 class NaivePlans:
@@ -34,7 +40,6 @@ class NaivePlans:
 
     def __init__(self) -> None:
         self.version = 0
-        self.texts: dict[str, Plan] = {}
         self.gone: dict[str, Queue] = {}
 
     def check_plans(self, command: Any) -> None:
@@ -56,9 +61,7 @@ class NaivePlans:
                 raise CommandError("nobody, or too much")
 
     def loaded(self, text: str) -> Plan:
-        if text not in self.texts:
-            self.texts[text] = loads(text, scorers=self.plan.scorers)
-        return self.texts[text]
+        return loaded(text, tuple(self.plan.scorers.items()))
 
     def queue_named(self, name: str) -> Queue:
         """One that the plan has no more goes on with default settings."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -12,15 +11,14 @@ import pytest
 
 from engine.cases import walk
 from engine.naive_pace import NaivePace
+from engine.naive_plans import loaded
 from omniroute import events as ev
 from omniroute.engine import Counts, Engine, GroupCounts, estimates, records
 from omniroute.engine.estimates import ewt_ms, recent_service_level
 from omniroute.errors import UsageError
 from omniroute.events import Event
 from omniroute.model import Agent
-from omniroute.plan import Plan, Queue, dumps, loads
-
-_SCORERS: dict[str, Any] = {}
+from omniroute.plan import Plan, Queue, dumps
 
 #: (length of an interval, how many are kept); walks last from 0.3 to some 100 s.
 _RINGS = ((50, 100_000), (1_000, 3), (7_000, 48), (1_800_000, 48))
@@ -38,15 +36,9 @@ def short(seed: int, length: int = 150) -> tuple[Plan, list[Any]]:
     return _short(seed, plan), shortened
 
 
-@functools.lru_cache(maxsize=100)
-def _loaded(text: str) -> Plan:
-    return loads(text, scorers=_SCORERS)
-
-
 def new_plan(plan: Plan, change: ev.ChangePlan | ev.PlanChanged) -> Plan:
-    """Whose text is in it; all walks have the same scorers."""
-    _SCORERS.update(plan.scorers)
-    return _loaded(change.plan)
+    """Whose text is in it."""
+    return loaded(change.plan, tuple(plan.scorers.items()))
 
 
 def _short(seed: int, plan: Plan) -> Plan:
