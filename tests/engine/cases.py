@@ -64,6 +64,7 @@ from omniroute.plan import (
     WrapUp,
     WrapUpKind,
     dumps,
+    parse,
 )
 
 Choose = Callable[[Sequence[Any]], Any]
@@ -93,6 +94,8 @@ _OWN_STEPS = (
     (ev.OwnStep("a", 20, priority=1), ev.OwnStep("b", 10, priority=7)),
 )
 _OWN = (None, None, None, "a", "b >= 2", "a and lang:de", 'attr.site == "x"', "a >= 3 or b")
+#: As much as can be read at once: nothing can be added.
+_LONG = str(parse(f'not attr.x == "{"x" * 4_070}"'))
 _KINDS: tuple[dict[str, Any], ...] = (
     {"skills": {"a": 3, "b": 2, "lang:de": 1}, "groups": ("g",), "capacity": "many"},
     {"skills": {"a": 1}, "attributes": {"site": "x"}},
@@ -341,11 +344,12 @@ def draw_message(choose: Choose) -> Message:
 
 
 def _submit(choose: Choose, naive: NaiveEngine) -> Command:
+    queue = choose((None, *naive.plan.queues))
     return ev.Submit(
         draw_message(choose),
-        queue=choose((None, *naive.plan.queues)),
+        queue=queue,
         priority=choose((None, None, 0, 1, 9)),
-        requirement=choose(_OWN),
+        requirement=choose(_OWN if queue is None else (*_OWN * 2, _LONG)),
         interaction_id=choose((*(None,) * 8, "x1", "x2")),
         steps=choose(_OWN_STEPS),
         start_at_ms=_moment(choose, naive) if choose((True, *(False,) * 7)) else None,

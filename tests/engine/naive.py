@@ -44,7 +44,7 @@ import attrs
 
 from engine.naive_after import NaiveAfter
 from engine.naive_inbound import NaiveDoor
-from engine.naive_overflow import NaiveOverflow
+from engine.naive_overflow import NaiveOverflow, both
 from engine.naive_plans import NaivePlans
 from engine.naive_room import has_room, occupancy_of
 from omniroute import events as ev
@@ -235,6 +235,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow, NaivePlans):
         if priority is not None and not 0 <= priority <= self.plan.limits.max_priority:
             raise CommandError(f"priority {priority}")
         if isinstance(command, ev.SignIn | ev.ChangeAgent):
+            if len(command.agent.id) > 256:
+                raise CommandError("too long an id")
             if command.agent.capacity not in self.plan.capacities:
                 raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
             if (command.agent.wrap_up_ms or 0) < 0:
@@ -302,7 +304,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow, NaivePlans):
             return
         queue = self.plan.queue(rule.queue)
         own = parse(command.requirement) if command.requirement is not None else None
-        requirement = all_of(own, rule.requirement, self.language(rule, message))
+        requirement = both(all_of(own, rule.requirement), self.language(rule, message))
         door = self.at_the_door(queue, requirement, message, command.steps)
         queue, requirement = door.queue, door.requirement
         if door.reason is not None:

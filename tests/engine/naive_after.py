@@ -53,6 +53,11 @@ class NaiveAfter:
                 raise CommandError(f"{name} {moment_ms}")
         if isinstance(command, ev.Transfer) and command.queue is None and command.agent_id is None:
             raise CommandError("neither queue nor agent")
+        if isinstance(command, ev.Consult) and command.requirement is not None:
+            for item in self.items.values():
+                whose = {item.assignment_id: item.agent_id, **item.asked}.get(command.assignment_id)
+                if whose is not None:
+                    parse(str(all_of(parse(command.requirement), parse(f'agent != "{whose}"'))))
         if isinstance(command, ev.ExtendWrapUp) and command.by_ms < 1:
             raise CommandError(f"by_ms {command.by_ms}")
         if isinstance(command, ev.Complete):
