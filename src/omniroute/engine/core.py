@@ -35,7 +35,7 @@ from .apply import apply
 from .estimates import ExpectedWait, ewt_ms, expected_wait
 from .explain import Explanation, explain
 from .explain_offer import OfferExplanation, explain_offer
-from .matching import Events
+from .matching import Events, rematch
 from .replanning import PlanPreview, adopted, preview_of
 from .state import State
 from .statistics import (
@@ -98,7 +98,9 @@ class Engine:
         out: list[Event] = []
         timers = self._timers
         if timers.next_due <= now_ms:
+            state.unattended = type(command) is ev.Tick and command.unattended
             self._fire(now_ms, out)
+            state.unattended = False
         state.now_ms = now_ms
         if now_ms >= state.intervals.next_ms:
             state.intervals.roll(state, now_ms)
@@ -250,8 +252,14 @@ class Engine:
             _ON_TIMER[timer.kind](state, timer, out)
 
 
-def _tick(_state: State, _command: ev.Tick, _at_ms: int, _out: Events) -> None:
-    """Every command fires what is due; there is nothing more to do here."""
+def _tick(state: State, command: ev.Tick, at_ms: int, out: Events) -> None:
+    """Every command fires what is due; what was not offered meanwhile is offered now."""
+    if command.unattended:
+        rematch(state, at_ms, out, agents=state.agents.values())
+
+
+def _nothing_more(_state: State, _command: ev.ChangePlan, _at_ms: int, _out: Events) -> None:
+    """The engine itself adopts a plan."""
 
 
 _Handler = Callable[[State, Any, int, Events], None]
@@ -297,7 +305,7 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.FailCallback: (aside.fail_callback, None),
     ev.FinishWrapUp: (conduct.finish_wrap_up, None),
     ev.EraseCustomer: (erasure.erase, erasure.check_erase),
-    ev.ChangePlan: (_tick, replanning.check_plan),
+    ev.ChangePlan: (_nothing_more, replanning.check_plan),
     ev.Tick: (_tick, None),
 }
 
