@@ -57,8 +57,8 @@ def two(first=(), second=(), **changes):
     return queues(Queue(name="q", **dict(first)), Queue(name="r", **dict(second)), **changes)
 
 
-def declined(rule):
-    return Refusal("all_declined", overflow=rule)
+def declined(queue):
+    return Refusal("all_declined", overflow=Overflow(queue=queue))
 
 
 def ladder(step):
@@ -281,8 +281,8 @@ CASES = [
         WARNING,
         "queues.q.refusal.overflow",
         "q -> r -> q: what all of them decline wanders",
-        two({"refusal": declined(to("r"))}, {"refusal": declined(to("q"))}),
-        two({"refusal": declined(to("r"))}, {"refusal": declined(Overflow(reject="no"))}),
+        two({"refusal": declined("r")}, {"refusal": declined("q")}),
+        two({"refusal": declined("r")}, {}),
     ),
     # hours
     (
