@@ -79,6 +79,7 @@ class Agents:
         self.channel: dict[str, str] = {}
         self.arrived: dict[str, int] = {}
         self.queue: dict[str, str] = {}
+        self.wrapping: dict[int, tuple[str, str]] = {}
         self.accepted: dict[int, int] = {}
         self.groups: dict[str | None, Counter[str]] = {None: Counter()}
         self.now_ms = 0
@@ -90,9 +91,19 @@ class Agents:
         for name in self.names(self.agents[agent_id]):
             self.groups.setdefault(name, Counter()).update(counts)
 
-    def target_ms(self, item: str) -> int:
+    def queue_of(self, item: str) -> Queue:
         name = self.queue[item]
-        return self.plan.queues.get(name, Queue(name=name)).service_level.target_ms
+        return self.plan.queues.get(name) or Queue(name=name)
+
+    def weigh_wrap_ups(self) -> None:
+        """What is for its own queue only is carried at no cost."""
+        for number, (agent_id, item) in self.wrapping.items():
+            if number in self.carried[agent_id]:
+                is_free = self.queue_of(item).wrap_up.own_queue_only
+                self.carried[agent_id][number] = "" if is_free else self.channel[item]
+
+    def target_ms(self, item: str) -> int:
+        return self.queue_of(item).service_level.target_ms
 
     def pass_time(self, until_ms: int) -> None:
         took_ms = until_ms - self.now_ms
@@ -107,7 +118,7 @@ class Agents:
                 ready_ms=took_ms * ready,
                 busy_ms=took_ms * bool(channels),
                 idle_ms=took_ms * (ready and not channels),
-                carried_ms=took_ms * sum(capacity.cost(c) or 0 for c in channels),
+                carried_ms=took_ms * sum(capacity.cost(c) or 0 for c in channels if c),
                 capacity_ms=took_ms * budget * bool(ready or channels),
             )
 
@@ -130,6 +141,7 @@ class Agents:
             self.ready.discard(event.agent_id)
         elif isinstance(event, ev.PlanChanged):
             self.plan = new_plan(self.plan, event)
+            self.weigh_wrap_ups()
         else:
             self.observe_work(event)
 
@@ -140,6 +152,9 @@ class Agents:
             self.arrive(item, event)
         elif isinstance(event, ev.Moved):
             self.queue[item] = event.queue
+        elif isinstance(event, ev.WrapUpStarted):
+            self.wrapping[event.assignment_id] = event.agent_id, item
+            self.weigh_wrap_ups()
         elif isinstance(event, ev.Started | ev.Unparked):
             self.arrived[item] = event.at_ms
         elif isinstance(event, ev.Offered):

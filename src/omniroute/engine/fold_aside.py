@@ -161,7 +161,7 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     record.accepted_at_ms = event.at_ms
     state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken
-    colleague.carry(state.loads.plus(colleague.load, record.channel), event.at_ms)
+    colleague.carry(state.loads.taken(colleague.load, taken.kind), event.at_ms)
     state.market.mark(colleague)
 
 

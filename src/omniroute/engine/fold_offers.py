@@ -46,9 +46,9 @@ def offered(
     record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
     state.last_offer = agent.last_offer = offer_id
     record.offers += 1
-    channel = record.channel
+    kind = offer.kind
     load = agent.load
-    agent.carry(load.plus.get(channel) or state.loads.plus(load, channel), event.at_ms)
+    agent.carry(load.plus.get(kind) or state.loads.plus(load, kind), event.at_ms)
     if not agent.stale:
         state.market.mark(agent)
     state.offers[offer_id] = agent.work[offer_id] = offer
@@ -87,12 +87,15 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     queue = record.queue
     queue.waiting -= 1
     state.waiting -= 1
-    state.touch(offer.agent)
+    agent = offer.agent
+    if agent.load.offers:
+        state.settle(agent)
+    state.touch(agent)
     waited_ms = at_ms - record.arrived_at_ms
     tally = record.tally
     tally.accepted += 1
     tally.wait_ms += waited_ms
-    theirs = offer.agent.tally
+    theirs = agent.tally
     theirs.accepted += 1
     theirs.wait_ms += waited_ms
     if waited_ms <= queue.target_ms:
@@ -132,6 +135,8 @@ def _offer_over(
 ) -> tuple[InteractionRecord, AgentRecord]:
     offer = state.offers[event.offer_id]
     record = offer.record
+    if offer.agent.load.offers:
+        state.settle(offer.agent)
     agent = state.give_back(offer)
     if record.state is InteractionState.OFFERED and not record.held_by:
         record.state = INTERACTION[type(event)][record.state]
@@ -179,6 +184,12 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     record.state = INTERACTION[ev.WrapUpStarted][record.state]
     record.wrap_up_code = event.code
     state.leave_thread(record)
+    kind = record.queue.wrap_up_kind
+    if kind is not None:
+        agent = offer.agent
+        agent.carry(state.loads.turned(agent.load, offer.kind, kind), event.at_ms)
+        offer.kind = kind
+        state.market.mark(agent)
     if event.until_ms is not None:
         wrap_up = record.queue.plan.wrap_up
         if event.until_ms - event.at_ms == wrap_up.duration_ms:

@@ -31,7 +31,6 @@ import msgspec
 
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
-from .capacity import CHANNEL_BIT
 from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profile_key
 from .held_out import HeldOut, best_other
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
@@ -65,7 +64,7 @@ class Market:
         self._arrived: InteractionRecord | None = None
         #: available agents by the idle number under which they are filed
         self._filed: dict[int, AgentRecord] = {}
-        self._boards: dict[Channel, Board] = {}
+        self._boards: dict[int, Board] = {}  # by the bit of a kind of work
         self._heads: list[int] = [EMPTY]
         self.lanes: dict[LaneKey, Lane] = {}
         self._free_slots: list[int] = []
@@ -144,7 +143,7 @@ class Market:
                 groups = record.profile.groups
                 target = groups.get(load)
                 if target is None:
-                    target = groups[load] = Group(load)
+                    target = record.profile.new_group(load)
             group = record.group
             if group is target and (group is None or record.filed == record.idle):
                 continue
@@ -175,9 +174,9 @@ class Market:
             if board.bit & open_channels:
                 board.remove(record.profile, idle)
 
-    def _new_board(self, channel: Channel) -> None:
-        """The first lane of a channel: from now on somebody may ask who is available."""
-        board = self._boards[channel] = Board(CHANNEL_BIT[channel], len(self._by_index))
+    def _new_board(self, bit: int) -> None:
+        """The first lane of a kind of work: from now on somebody may ask who is available."""
+        board = self._boards[bit] = Board(bit, len(self._by_index))
         for record in self._filed.values():
             if record.load.open & board.bit:
                 board.add(record.profile, record.filed)
@@ -310,9 +309,9 @@ class Market:
             index = len(self._heads)
             self._heads.append(EMPTY)
         lane = new_lane(index, queue, need, channel)
-        if channel not in self._boards:
+        if lane.bit not in self._boards:
             self._settle()
-            self._new_board(channel)
+            self._new_board(lane.bit)
         need.lanes.append(lane)
         if lane.is_pushed:
             for profile in need.profiles.values():
@@ -377,7 +376,7 @@ class Market:
             return False
         if self._stale:
             self._settle()
-        return bool(self._boards[lane.channel].profiles & lane.need.mask)
+        return bool(self._boards[lane.bit].profiles & lane.need.mask)
 
     def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
         """The agent whom the queue's strategy prefers for this interaction, or None."""
@@ -387,7 +386,7 @@ class Market:
         if self._stale:
             self._settle()
         need = lane.need
-        board = self._boards[lane.channel]
+        board = self._boards[lane.bit]
         common = board.profiles & need.mask
         if not common:
             return None

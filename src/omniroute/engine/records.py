@@ -19,7 +19,7 @@ from .tallies import AgentTally, Tally
 from .timers import Fifo
 
 if TYPE_CHECKING:
-    from .capacity import Load
+    from .capacity import Kind, Load, Loads
     from .groups import Group, Profile
     from .lanes import Lane, LaneAsk
 
@@ -65,6 +65,7 @@ class QueueRecord:
         "is_guarded",
         "is_simple",
         "key",
+        "kinds",
         "ladder",
         "lanes",
         "last_callback_ms",
@@ -77,11 +78,14 @@ class QueueRecord:
         "tallies",
         "target_ms",
         "waiting",
+        "wrap_up_kind",
     )
 
-    def __init__(self, plan: Queue, offer_timers: Fifo, *, shares: bool) -> None:
+    def __init__(self, plan: Queue, offer_timers: Fifo, loads: Loads, *, shares: bool) -> None:
         self.plan = plan
         self.name = plan.name
+        #: what its work is to a capacity, by channel; and in wrap-up, where that is something else
+        self.kinds, self.wrap_up_kind = loads.kinds(plan.name), loads.wrap_up(plan.name)
         self.target_ms = plan.service_level.target_ms
         self.offer_timers = offer_timers
         self.waiting = 0
@@ -162,20 +166,21 @@ class QueueRecord:
 
 def _is_simple(plan: Queue) -> bool:
     """Whether what begins to wait here has no clocks and no step to pass over."""
-    first = plan.ladder[0]
-    is_plain = first.only_if is None and first.priority is None
-    return len(plan.ladder) == 1 and not plan.access and is_plain
+    first, *more = plan.ladder
+    return not (more or plan.access) and first.only_if is None and first.priority is None
 
 
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("agent", "id", "record", "timer")
+    __slots__ = ("agent", "id", "kind", "record", "timer")
 
     def __init__(self, offer_id: int, record: InteractionRecord, agent: AgentRecord) -> None:
         self.id = offer_id
         self.record = record
         self.agent = agent
+        #: what it is to his capacity
+        self.kind = record.kind
         #: number of the timer that ends it or its wrap-up; 0: none
         self.timer = 0
 
@@ -285,11 +290,6 @@ class InteractionRecord:
         self.step_ends_at_ms = None
 
     @property
-    def is_lent_priority(self) -> bool:
-        """Whether it goes by the priority of a step."""
-        return self.side is not None and self.side.own_priority is not None
-
-    @property
     def own_priority(self) -> int:
         """What it goes by where no step lends it a priority."""
         own = None if self.side is None else self.side.own_priority
@@ -321,6 +321,11 @@ class InteractionRecord:
         if self.held_by:
             return self.held_by[0].agent.id
         return None if self.side is None else self.side.owner_id
+
+    @property
+    def kind(self) -> Kind:
+        """What it is to a capacity before its wrap-up."""
+        return self.queue.kinds[self.channel]
 
     @property
     def ask(self) -> LaneAsk:

@@ -40,6 +40,8 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
     own_priority: int | None = None
+    beside: tuple[str, ...] = ()
+    own_links: int = 0
 
 
 #: The side of an interaction that has none.
@@ -317,6 +319,8 @@ def _side(side: Side) -> _Side | None:
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
         own_priority=side.own_priority,
+        beside=tuple(record.id for record in side.open_beside()),
+        own_links=side.own_links,
     )
     return None if found == _PLAIN else found
 
@@ -338,6 +342,8 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.wrap_up_until_ms = saved.wrap_up_until_ms
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
     side.own_priority = saved.own_priority
+    side.beside = tuple(state.interactions[each] for each in saved.beside)
+    side.own_links = saved.own_links
 
 
 def _intervals(state: State) -> _Intervals:
@@ -363,9 +369,7 @@ def _restore_intervals(state: State, saved: _Intervals) -> None:
 
 
 def _restore_agent(state: State, saved: _Agent) -> None:
-    counts: dict[Channel, int] = {}
-    capacity = state.capacity(saved.agent)
-    record = AgentRecord(saved.agent, state.loads.get(capacity, counts))
+    record = AgentRecord(saved.agent, state.loads.get(state.capacity(saved.agent), {}))
     record.presence = saved.presence
     record.idle = saved.idle
     record.last_offer = saved.last_offer
@@ -420,7 +424,12 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         offer.timer = timer
         record.held_by = (*record.held_by, offer)
         state.offers[offer_id] = agent.work[offer_id] = offer
-        agent.load = state.loads.plus(agent.load, record.channel)
+        if record.state is InteractionState.OFFERED:
+            agent.load = state.loads.plus(agent.load, offer.kind)
+        else:
+            if record.state is InteractionState.WRAP_UP and queue.wrap_up_kind is not None:
+                offer.kind = queue.wrap_up_kind
+            agent.load = state.loads.taken(agent.load, offer.kind)
         state.market.mark(agent)
     state.refile(record)
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):

@@ -59,6 +59,7 @@ class State:
         self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
         self.intervals = Intervals(plan.limits.interval_ms, plan.limits.max_intervals)
         self.timers = Timers()
+        self.loads = Loads(plan.queues.values())
         self.queues: dict[str, QueueRecord] = {}
         self._shares = any(queue.share is not None for queue in plan.queues.values())
         for queue in plan.queues.values():
@@ -81,7 +82,6 @@ class State:
         #: own requirements whose names were checked against the plan; a cache
         self.known_requirements: set[str] = set()
         self.market = Market(self.agents, plan, self.picture, self.required_skills)
-        self.loads = Loads()
 
     # --- what a journal may name that the plan has no more ----------------------------------
 
@@ -96,7 +96,8 @@ class State:
 
     def _add_queue(self, plan: Queue) -> QueueRecord:
         offer_timers = self.timers.fifo(TimerKind.OFFER, plan.offer_timeout_ms)
-        record = self.queues[plan.name] = QueueRecord(plan, offer_timers, shares=self._shares)
+        record = QueueRecord(plan, offer_timers, self.loads, shares=self._shares)
+        self.queues[plan.name] = record
         return record
 
     def capacity(self, agent: Agent) -> Capacity:
@@ -318,9 +319,9 @@ class State:
         offer_id = offer.id
         del self.offers[offer_id]
         del agent.work[offer_id]
-        channel = record.channel
+        kind = offer.kind
         load = agent.load
-        agent.carry(load.minus.get(channel) or self.loads.minus(load, channel), self.now_ms)
+        agent.carry(load.minus.get(kind) or self.loads.minus(load, kind), self.now_ms)
         if not agent.stale:
             self.market.mark(agent)
         if record.held_by == (offer,):
@@ -333,6 +334,11 @@ class State:
             self.timers.cancel(offer.timer)
             offer.timer = 0
         return agent
+
+    def settle(self, agent: AgentRecord) -> None:
+        """An open offer of his is none any more, where his capacity counts them."""
+        agent.load = self.loads.settle(agent.load)
+        self.market.mark(agent)
 
     # --- refusals -------------------------------------------------------------------------
 
@@ -379,7 +385,7 @@ class State:
         side = record.side
         if side is not None and side.kind is Kind.CONSULT:
             parent = self.interactions.get(side.parent_id or "")
-            if parent is not None and parent.side is not None:
+            if parent is not None and parent.side is not None and parent.side.consult is record:
                 parent.side.consult = None
                 parent.side.in_conference = False
         if record.message.thread_id is not None:

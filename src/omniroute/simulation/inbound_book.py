@@ -38,6 +38,8 @@ class InboundBook:
         self._windows: dict[str, dict[str, tuple[int, int]]] = {}
         #: key -> customer id
         self.customers: dict[str, str] = {}
+        #: at which moment whose messages were changed; only the last moment is kept
+        self.changed: set[tuple[int, str]] = set()
 
     def adopt(self, plan: Plan, now_ms: int) -> None:
         """Another plan: what was over by now stays so, what is too much goes, oldest first."""

@@ -85,7 +85,7 @@ def _goes_at_once(books: Books, work: Work) -> bool:
         work = attrs.evolve(work, opening=len(openings(work.queue)))
     return work.is_open(books.plan.limits.max_offers) and any(
         desk.ready
-        and desk.has_room(work.channel)
+        and desk.has_room(work.channel, work.limits)
         and work.admits(desk.agent)
         and work.opens_to(desk.agent)
         for desk in books.desks.values()
@@ -104,7 +104,8 @@ def _reprioritized(books: Books, event: ev.Reprioritized) -> None:
     if event.for_step:
         stays = work.is_lent and event.priority == work.priority
         lends = event.priority == work.ladder[work.step].priority
-        books.require(stays or lends, Law.LADDER, f"its step lends it {work.due_priority}")
+        right = (stays or lends) and event.priority != work.own_priority
+        books.require(right, Law.LADDER, f"its step lends it {work.due_priority}")
         work.priority, work.is_lent = event.priority, True
     else:
         work.rank(event.priority)
