@@ -278,13 +278,13 @@ def completed(state: State, offer: OfferRecord, code: str, at_ms: int, out: Even
 
 
 def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events) -> None:
-    """The agent has done his after-contact work; a forced wrap-up lasts its time."""
+    """The agent has done his after-contact work; a forced wrap-up lasts its time, if it has one."""
     number = command.assignment_id
     offer = lookup.assignment(state, command, number, _WRAP_UP, at_ms, out)
     if offer is None:
         return
     record = offer.record
-    if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED:
+    if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED and offer.timer:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
     completed(state, offer, record.wrap_up_code, at_ms, out)

@@ -33,6 +33,11 @@ class Senders:
             )
         return found
 
+    def shrink(self, at_ms: int, window_ms: int) -> None:
+        """The rate was another one until now: windows took so long. O(windows)."""
+        for windows in self.channels.values():
+            windows.shrink(at_ms, window_ms)
+
 
 class _Windows:
     """The senders of one channel."""
@@ -70,3 +75,11 @@ class _Windows:
             rows.popitem(last=False)
         if len(rows) > self._max_senders:
             rows.popitem(last=False)
+
+    def shrink(self, at_ms: int, window_ms: int) -> None:
+        """Forget what was over when windows took so long, and what is too much."""
+        rows = self.rows
+        running = [row for row in rows.items() if at_ms - row[1][0] < window_ms]
+        rows.clear()
+        if self._maximum:
+            rows.update(running[-self._max_senders :])
