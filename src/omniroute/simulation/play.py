@@ -33,7 +33,7 @@ __all__ = ["Play", "Receive"]
 
 _TICK = ev.Tick()
 
-#: After so many arrivals what was noted is counted.
+#: After so many arrivals what was noted is counted, or more where it is noted in more places.
 _BLOCK = 1024
 
 #: What the engine does with a command at a moment.
@@ -52,6 +52,7 @@ class Play:
         frame = Frame(scenario.interval_ms, scenario.cycle_ms // scenario.interval_ms)
         self.tally = Tally(plan, frame)
         self.interactions = 0
+        self._settle_at = _BLOCK
         self.end_ms = scenario.duration_ms
         self._agenda = Agenda()
         self._arriving: Customer
@@ -178,8 +179,8 @@ class Play:
     def _enter(self, at_ms: int, customer: Customer) -> None:
         source = customer.source
         self.interactions = number = self.interactions + 1
-        if not number % _BLOCK:
-            self.tally.settle()
+        if number >= self._settle_at:
+            self._settle_at = number + max(_BLOCK, self.tally.settle())
         self._arriving = customer
         self._do(source.submit, at_ms)
         if customer.desk is not None or customer.id not in self._open:

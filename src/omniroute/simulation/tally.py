@@ -122,12 +122,16 @@ class Tally:
             self._accounts.append(found)
         return found
 
-    def settle(self) -> None:
-        """Count what was noted, so that notes never take more than so much space."""
+    def settle(self) -> int:
+        """Count what was noted, so that notes take no more than so much space.
+
+        Returns in how many places it looked.
+        """
         for account in self._accounts:
             account.settle()
         for cell in self._cells.values():
             cell.abandoned.settle()
+        return len(self._accounts) + len(self._cells)
 
     def pass_time(self, at_ms: int) -> None:
         """Bring the averages of the waiting up to a moment; call before their number changes."""
