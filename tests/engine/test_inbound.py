@@ -466,7 +466,7 @@ def test_in_no_stretch_of_a_window_a_sender_brings_more_than_twice_the_maximum(
         now_ms += gap_ms
         sender = f"c{number}"
         bounded.count(sender, now_ms)
-        assert len(bounded.rows) <= 5
+        assert len(bounded.counts) <= 5
         if not senders.is_over(sender, now_ms):
             senders.count(sender, now_ms)
             routed[sender].append(now_ms)

@@ -123,7 +123,7 @@ def _give_up(state: State, offer: OfferRecord, at_ms: int) -> None:
     state.touch(agent)
     handled_ms = at_ms - record.accepted_at_ms
     record.tally.handle_ms += handled_ms
-    agent.tally.handle(handled_ms)
+    agent.team.handle(handled_ms)
 
 
 # --- other hands --------------------------------------------------------------------------

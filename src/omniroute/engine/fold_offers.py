@@ -53,7 +53,7 @@ def offered(
         state.market.mark(agent)
     state.offers[offer_id] = agent.work[offer_id] = offer
     record.tally.offered += 1
-    agent.tally.offered += 1
+    agent.team.offered += 1
     if queue.counts_taken:
         agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
     timers, duration_ms = queue.offer_timers, event.expires_at_ms - event.at_ms
@@ -92,7 +92,7 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     tally = record.tally
     tally.accepted += 1
     tally.wait_ms += waited_ms
-    theirs = offer.agent.tally
+    theirs = offer.agent.team
     theirs.accepted += 1
     theirs.wait_ms += waited_ms
     if waited_ms <= queue.target_ms:
@@ -109,7 +109,7 @@ def declined(state: State, event: ev.Declined) -> None:
     state.touch(agent)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
     record.tally.declined += 1
-    agent.tally.declined += 1
+    agent.team.declined += 1
 
 
 def expired(state: State, event: ev.Expired) -> None:
@@ -117,7 +117,7 @@ def expired(state: State, event: ev.Expired) -> None:
     record, agent = _offer_over(state, event)
     state.touch(agent)
     record.tally.expired += 1
-    agent.tally.expired += 1
+    agent.team.expired += 1
 
 
 def revoked(state: State, event: ev.Revoked) -> None:
@@ -161,7 +161,7 @@ def requeued(state: State, event: ev.Requeued) -> None:
     record.tally.requeued += 1
     handled_ms = event.at_ms - record.accepted_at_ms
     record.tally.handle_ms += handled_ms
-    agent.tally.handle(handled_ms)
+    agent.team.handle(handled_ms)
     record.queue.waiting += 1
     state.waiting += 1
     if event.enqueued_at_ms is not None:
@@ -212,7 +212,7 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     tally.completed += 1
     handled_ms = event.at_ms - record.accepted_at_ms
     tally.handle_ms += handled_ms
-    agent.tally.handle(handled_ms)
+    agent.team.handle(handled_ms)
 
 
 def _remember_last_agent(state: State, record: InteractionRecord, event: ev.Completed) -> None:

@@ -4,14 +4,14 @@ A *profile* is the set of agents who differ in nothing that a requirement can se
 the available agents of one profile with one load; inside it they differ only in idle time.
 A *board* says for one channel which profiles have somebody available and who of them is longest
 idle: an arrival that nobody can take costs one `&`. A *row* is the mirror image:
-the lanes that a profile with these open channels may serve.
+the lanes of one channel that a profile may serve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from heapq import heappop, heappush
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from ..model import Agent
@@ -44,51 +44,49 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
     )
 
 
-class Tier:
-    """The lanes of one tier in a row."""
-
-    __slots__ = ("lanes", "number", "pick")
-
-    def __init__(self, number: int, lanes: list[Lane]) -> None:
-        self.number = number
-        #: reads the heads of all these lanes out of the list of heads, at C speed; None where
-        #: there is more to compare than fixed keys
-        self.pick: Pick | None = None
-        self.lanes = lanes
-        if all(lane.is_fixed and lane.queue.plan.share is None for lane in lanes):
-            self.pick = picker(lane.index for lane in lanes)
-
-
 class Row:
-    """The lanes that a profile may serve while certain channels are open to it, by tier."""
+    """The lanes of one channel and tier that a profile may serve, by their indexes."""
 
-    __slots__ = ("example", "lanes", "open", "tiers")
+    __slots__ = ("indexes", "pick")
 
-    def __init__(self, example: Agent, open_channels: int, lanes: list[Lane]) -> None:
-        self.example = example
-        self.open = open_channels
-        self.lanes = lanes
-        #: made when first looked at; a row without lanes has none
-        self.tiers: list[Tier] | None = None
+    def __init__(self) -> None:
+        self.indexes: list[int] = []
+        #: reads the heads of all these lanes out of the list of heads, at C speed; made when
+        #: first needed
+        self.pick: Pick | None = None
+
+    def build(self) -> Pick:
+        """Make ``pick``."""
+        self.pick = picker(self.indexes)
+        return self.pick
+
+
+class Tier:
+    """The lanes of one tier that a profile may serve: a row for each channel, by its bit."""
+
+    __slots__ = ("is_plain", "number", "rows")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.rows: dict[int, Row] = {}
+        #: whether the keys of the heads are all there is to compare
+        self.is_plain = True
 
     def add(self, lane: Lane) -> None:
-        """A lane that this row may serve came into being."""
-        self.lanes.append(lane)
-        self.tiers = None
-
-    def build(self) -> list[Tier]:
-        """Make ``tiers``, the first to look at first."""
-        tiers: dict[int, list[Lane]] = {}
-        for lane in self.lanes:
-            tiers.setdefault(lane.queue.tier_for(self.example), []).append(lane)
-        self.tiers = [Tier(tier, tiers[tier]) for tier in sorted(tiers)]
-        return self.tiers
+        """A lane that belongs here came into being."""
+        row = self.rows.get(lane.bit)
+        if row is None:
+            row = self.rows[lane.bit] = Row()
+        row.indexes.append(lane.index)
+        row.pick = None
+        if not lane.is_plain:
+            self.is_plain = False
 
 
 class Profile:
     """Agents who differ in nothing that a requirement can see."""
 
-    __slots__ = ("agents", "bit", "example", "groups", "index", "key", "rows")
+    __slots__ = ("agents", "available", "bit", "example", "groups", "index", "key", "tiers")
 
     def __init__(self, index: int, key: ProfileKey, example: Agent) -> None:
         self.index = index
@@ -97,8 +95,32 @@ class Profile:
         #: requirements are evaluated on him; without an id where no requirement names one
         self.example = example
         self.agents: dict[str, AgentRecord] = {}
-        self.rows: dict[int, Row] = {}
+        #: the lanes that they may serve, the first tier to look at first
+        self.tiers: list[Tier] = []
         self.groups: dict[Load, Group] = {}
+        #: how many of them are in a group
+        self.available = 0
+
+    def serve(self, lane: Lane) -> None:
+        """They satisfy the need of this lane, and the engine offers from it."""
+        number = lane.queue.tier_for(self.example)
+        tiers = self.tiers
+        for tier in tiers:
+            if tier.number == number:
+                break
+        else:
+            tier = Tier(number)
+            tiers.append(tier)
+            tiers.sort(key=attrgetter("number"))
+        tier.add(lane)
+
+    def first(self, bit: int) -> int:
+        """The longest idle of those in groups to whom a channel is open, or `NOBODY`."""
+        first = NOBODY
+        for group in self.groups.values():
+            if group.first < first and group.load.open & bit:
+                first = group.first
+        return first
 
 
 class Group:
@@ -157,20 +179,3 @@ class Board:
         self.firsts = [NOBODY] * slots
         #: one bit per profile that has somebody available
         self.profiles = 0
-
-    def add(self, profile: Profile, idle: int) -> None:
-        """Somebody of this profile became available."""
-        if idle < self.firsts[profile.index]:
-            self.firsts[profile.index] = idle
-            self.profiles |= profile.bit
-
-    def remove(self, profile: Profile, idle: int) -> None:
-        """He is not available any more; the groups of the profile say who is next."""
-        if self.firsts[profile.index] == idle:
-            first = NOBODY
-            for group in profile.groups.values():
-                if group.first < first and group.load.open & self.bit:
-                    first = group.first
-            self.firsts[profile.index] = first
-            if first == NOBODY:
-                self.profiles ^= profile.bit

@@ -32,7 +32,7 @@ import msgspec
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
 from .capacity import CHANNEL_BIT
-from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profile_key
+from .groups import NOBODY, Board, Group, Profile, ProfileKey, Tier, profile_key
 from .held_out import HeldOut, best_other
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
 from .order import HELD_OUT
@@ -66,7 +66,9 @@ class Market:
         #: available agents by the idle number under which they are filed
         self._filed: dict[int, AgentRecord] = {}
         self._boards: dict[Channel, Board] = {}
+        #: the head of each lane, and the lane, by its index; place 0 stays empty
         self._heads: list[int] = [EMPTY]
+        self._by_head: list[Lane | None] = [None]
         self.lanes: dict[LaneKey, Lane] = {}
         self._free_slots: list[int] = []
         #: how many lanes there must be before the empty ones are looked for
@@ -160,27 +162,37 @@ class Market:
         record.filed = idle = record.idle
         self._filed[idle] = record
         group.add(record, idle)
-        open_channels = group.load.open
+        profile = record.profile
+        profile.available += 1
+        index, open_channels = profile.index, group.load.open
         for board in self._boards.values():
-            if board.bit & open_channels:
-                board.add(record.profile, idle)
+            if board.bit & open_channels and idle < board.firsts[index]:
+                board.firsts[index] = idle
+                board.profiles |= profile.bit
 
     def _withdraw(self, record: AgentRecord, group: Group) -> None:
         """He is not available any more, or not like that."""
         idle = record.filed
         del self._filed[idle]
         group.remove(idle)
-        open_channels = group.load.open
+        profile = record.profile
+        profile.available -= 1
+        index, open_channels = profile.index, group.load.open
         for board in self._boards.values():
-            if board.bit & open_channels:
-                board.remove(record.profile, idle)
+            if board.bit & open_channels and board.firsts[index] == idle:
+                first = profile.first(board.bit) if profile.available else NOBODY
+                board.firsts[index] = first
+                if first == NOBODY:
+                    board.profiles ^= profile.bit
 
     def _new_board(self, channel: Channel) -> None:
         """The first lane of a channel: from now on somebody may ask who is available."""
         board = self._boards[channel] = Board(CHANNEL_BIT[channel], len(self._by_index))
-        for record in self._filed.values():
-            if record.load.open & board.bit:
-                board.add(record.profile, record.filed)
+        for profile in self._profiles.values():
+            first = profile.first(board.bit)
+            if first != NOBODY:
+                board.firsts[profile.index] = first
+                board.profiles |= profile.bit
 
     # --- interactions ---------------------------------------------------------------
 
@@ -309,20 +321,19 @@ class Market:
         else:
             index = len(self._heads)
             self._heads.append(EMPTY)
-        lane = new_lane(index, queue, need, channel)
+            self._by_head.append(None)
+        lane = self._by_head[index] = new_lane(index, queue, need, channel)
         if channel not in self._boards:
             self._settle()
             self._new_board(channel)
         need.lanes.append(lane)
         if lane.is_pushed:
             for profile in need.profiles.values():
-                for row in profile.rows.values():
-                    if row.open & lane.bit:
-                        row.add(lane)
+                profile.serve(lane)
         return lane
 
     def _sweep(self) -> None:
-        """Forget empty lanes, the needs only they had, and every row."""
+        """Forget empty lanes and the needs only they had."""
         self._file()
         held_in = {id(record.lane) for record in self._held_out}
         for key, lane in list(self.lanes.items()):
@@ -331,25 +342,17 @@ class Market:
                 lane.need.lanes.remove(lane)
                 lane.queue.lanes.clear()
                 self._free_slots.append(lane.index)
+                self._by_head[lane.index] = None
         self._needs = {e: need for e, need in self._needs.items() if need.lanes}
         named = (e.agent_ids for e in self._needs if e is not None)
         self._named = self._always_named.union(*named)
         for profile in self._profiles.values():
-            profile.rows.clear()
+            profile.tiers.clear()
+        for lane in self.lanes.values():
+            if lane.is_pushed:
+                for profile in lane.need.profiles.values():
+                    profile.serve(lane)
         self._sweep_at = max(_SWEEP_AT_LEAST, 4 * len(self.lanes))
-
-    def _row(self, profile: Profile, open_channels: int) -> Row:
-        row = profile.rows.get(open_channels)
-        if row is None:
-            lanes = [
-                lane
-                for need in self._needs.values()
-                if profile.index in need.profiles
-                for lane in need.lanes
-                if lane.bit & open_channels and lane.is_pushed
-            ]
-            row = profile.rows[open_channels] = Row(profile.example, open_channels, lanes)
-        return row
 
     # --- the two searches -------------------------------------------------------------
 
@@ -358,18 +361,46 @@ class Market:
         if self._arrived is not None:
             self._file()
         open_channels = record.load.open
-        row = record.profile.rows.get(open_channels) or self._row(record.profile, open_channels)
-        tiers = row.tiers
-        for tier in row.build() if tiers is None else tiers:
-            pick = tier.pick
-            key = min(pick(self._heads)) if pick else _first_of(tier, record, now_ms)
-            if key != EMPTY:
-                return self._waiting[key]
+        heads = self._heads
+        for tier in record.profile.tiers:
+            first = EMPTY
+            if tier.is_plain:
+                for bit, row in tier.rows.items():
+                    if bit & open_channels:
+                        key = min((row.pick or row.build())(heads))
+                        if key < first:
+                            first = key
+            else:
+                first = self._first_of(tier, record, now_ms)
+            if first != EMPTY:
+                return self._waiting[first]
             if self._held_out:
                 found = self._held_out.first(record, tier.number)
                 if found is not None:
                     return found
         return None
+
+    def _first_of(self, tier: Tier, agent: AgentRecord, now_ms: int) -> int:
+        """The place of the first in a tier with lanes that age or share; `EMPTY`: nothing waits."""
+        lanes = (
+            self._by_head[index]
+            for bit, row in tier.rows.items()
+            if bit & agent.load.open
+            for index in row.indexes
+        )
+        heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
+        if not heads:
+            return EMPTY
+        shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
+
+        def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
+            lane, place, _ = head
+            queue = lane.queue
+            if not shares:
+                return 0, place
+            return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
+
+        return min(heads, key=rank)[2]
 
     def is_somebody_free(self, lane: Lane) -> bool:
         """Whether what would wait in this lane would be offered to somebody at once."""
@@ -431,20 +462,3 @@ class Market:
             profile = self._by_index[lowest.bit_length() - 1]
             assert profile is not None
             yield profile
-
-
-def _first_of(tier: Tier, agent: AgentRecord, now_ms: int) -> int:
-    """The place of the first in a tier whose lanes age or share; `EMPTY` when nothing waits."""
-    heads = [(lane, *lane.head(now_ms)) for lane in tier.lanes if len(lane)]
-    if not heads:
-        return EMPTY
-    shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
-
-    def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
-        lane, place, _ = head
-        queue = lane.queue
-        if not shares:
-            return 0, place
-        return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
-
-    return min(heads, key=rank)[2]

@@ -119,7 +119,7 @@ def let_go(
     freed: list[InteractionRecord] = []
     others: list[AgentRecord] = []
     if agent.presence is Presence.READY:  # nothing that happens on the way is offered to him
-        agent.tally.turn(at_ms, ready=False, busy=bool(agent.load.counts))
+        agent.team.turn(agent.load, at_ms, -1)
         agent.presence = Presence.NOT_READY
         state.market.mark(agent)
     for offer_id, offer in sorted(agent.work.items()):

@@ -15,7 +15,7 @@ from ..model import Agent, Channel, Interaction, InteractionState, Message, Pres
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
 from .order import FRONT, key_of
 from .side import Side
-from .tallies import AgentTally, Tally
+from .tallies import Tally, Team
 from .timers import Fifo
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SERVICES = 50
 UNTIL_RESET = -1
 
 _NOTHING_BESIDE = Side()
+_READY = Presence.READY
 
 
 @functools.lru_cache(maxsize=4096)
@@ -376,7 +377,7 @@ class AgentRecord:
         "profile",
         "stale",
         "taken",
-        "tally",
+        "team",
         "work",
     )
 
@@ -404,19 +405,17 @@ class AgentRecord:
         self.group: Group | None = None
         self.filed = 0
         self.stale = False
-        #: what is counted of him
-        self.tally: AgentTally
+        #: with whom he is counted
+        self.team: Team
 
     def carry(self, load: Load, at_ms: int) -> None:
         """He carries this from now on."""
-        before, tally = self.load, self.tally
+        before, team = self.load, self.team
         self.load = load
-        tally.carried_ms -= (load.spent - before.spent) * at_ms
+        more = load.spent - before.spent
+        team.carried += more
+        team.carried_ms -= more * at_ms
         if not before.counts:
-            tally.busy_ms -= at_ms
-            if tally.is_ready:
-                tally.idle_ms += at_ms
+            team.work(at_ms, 1, ready=self.presence is _READY)
         elif not load.counts:
-            tally.busy_ms += at_ms
-            if tally.is_ready:
-                tally.idle_ms -= at_ms
+            team.work(at_ms, -1, ready=self.presence is _READY)

@@ -18,7 +18,6 @@ from .lifecycle import IN_LINE
 from .matching import Events, rematch
 from .records import AgentRecord, InteractionRecord
 from .state import State
-from .tallies import AgentTally, totals
 
 __all__ = ["PlanPreview", "adopted", "change", "check_plan", "preview_of"]
 
@@ -46,10 +45,12 @@ def adopted(state: State, event: PlanChanged) -> State:
     after = State(plan)
     snapshots.load(after, snapshots.read(snapshots.dump(state)))
     after.now_ms = max(after.now_ms, event.at_ms)
+    # Budgets may be others from now on: what was counted before is closed.
+    for team in state.teams.values():
+        after.intervals.close(team, event.at_ms)
+    after.teams.clear()
     for agent in after.agents.values():
-        # His budget may be another one from now on: what was counted before is closed.
-        after.intervals.close(agent, totals(state.agents[agent.id], event.at_ms))
-        agent.tally = AgentTally.begin(agent, event.at_ms)
+        after.join_team(agent, event.at_ms)
     after.plan_version = event.version
     after.plan_text = event.plan
     return after

@@ -7,6 +7,7 @@ groups and loads follow from them. The format carries its version; an unknown on
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,7 +18,7 @@ from ..model import Agent, Channel, InteractionState, Message, Presence
 from .intervals import Interval
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .side import Side
-from .tallies import AgentTally, Tally
+from .tallies import Tally, Team, TeamKey, team_key
 from .timers import Timer, TimerKind
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "dump", "load", "read"]
 
-_VERSION = 3
+_VERSION = 4
 
 
 class _Side(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +82,6 @@ class _Agent(msgspec.Struct, frozen=True, array_like=True):
     taken: tuple[tuple[str, int], ...]
     lease_ms: int | None
     lease_timer: int
-    tally: tuple[int, ...]
 
 
 class _Pace(msgspec.Struct, frozen=True, array_like=True):
@@ -121,11 +121,12 @@ class Picture(msgspec.Struct, frozen=True, array_like=True):
     unrouted: int
     interactions: tuple[_Interaction, ...]
     agents: tuple[_Agent, ...]
+    teams: tuple[tuple[TeamKey, tuple[int, ...]], ...]
     timers: tuple[_Timer, ...]
     seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
     tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
     over_rate: int
-    senders: tuple[tuple[Channel, tuple[tuple[str, int, int], ...]], ...]
+    senders: tuple[tuple[Channel, int, tuple[tuple[str, int], ...]], ...]
     customers: tuple[tuple[str, tuple[str, ...]], ...]
     last_agents: tuple[tuple[str, str, int], ...]
     last_callbacks: tuple[tuple[str, int], ...]
@@ -156,6 +157,7 @@ def dump(state: State) -> bytes:
             _agent(record)
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
+        teams=tuple((key, team.row()) for key, team in sorted(state.teams.items())),
         timers=tuple(
             _Timer(t.deadline_ms, t.number, t.kind, t.subject.id, t.agent_id)
             for t in state.timers.live()
@@ -171,9 +173,9 @@ def dump(state: State) -> bytes:
         ),
         over_rate=state.over_rate,
         senders=tuple(
-            (channel, tuple((sender, *window) for sender, window in windows.rows.items()))
-            for channel, windows in sorted(state.senders.channels.items())
-            if windows.rows
+            (channel, window.ends_ms, tuple(window.counts.items()))
+            for channel, window in sorted(state.senders.channels.items())
+            if window.counts
         ),
         customers=tuple(state.customers.customers.items()),
         last_agents=tuple((who, agent, at) for who, (agent, at) in state.last_agents.items()),
@@ -204,7 +206,6 @@ def _agent(record: AgentRecord) -> _Agent:
         tuple(sorted(record.taken.items())),
         record.lease_ms,
         record.lease_timer,
-        record.tally.row(),
     )
 
 
@@ -232,16 +233,18 @@ def load(state: State, picture: Picture) -> None:
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     state.over_rate = picture.over_rate
-    for channel, windows in picture.senders:
-        rows = state.senders.of(channel).rows
-        rows.update((sender, (began_ms, count)) for sender, began_ms, count in windows)
+    for channel, ends_ms, counts in picture.senders:
+        window = state.senders.of(channel)
+        window.ends_ms = ends_ms
+        window.counts.update(counts)
     state.customers.restore(picture.customers)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):
             setattr(tally, field, count)
+    teams = dict(picture.teams)
     for saved in picture.agents:
-        _restore_agent(state, saved)
+        _restore_agent(state, saved, teams)
     for kept in picture.interactions:
         _restore_interaction(state, kept)
     for kept in picture.interactions:
@@ -359,7 +362,7 @@ def _restore_intervals(state: State, saved: _Intervals) -> None:
     intervals.look_back()
 
 
-def _restore_agent(state: State, saved: _Agent) -> None:
+def _restore_agent(state: State, saved: _Agent, teams: Mapping[TeamKey, tuple[int, ...]]) -> None:
     counts: dict[Channel, int] = {}
     capacity = state.capacity(saved.agent)
     record = AgentRecord(saved.agent, state.loads.get(capacity, counts))
@@ -369,9 +372,13 @@ def _restore_agent(state: State, saved: _Agent) -> None:
     record.taken = dict(saved.taken)
     record.lease_ms = saved.lease_ms
     record.lease_timer = saved.lease_timer
-    record.tally = AgentTally()
-    for name, count in zip(AgentTally.__slots__, saved.tally, strict=True):
-        setattr(record.tally, name, count)
+    key = team_key(saved.agent)
+    team = state.teams.get(key)
+    if team is None:
+        team = state.teams[key] = Team(key[0], capacity)
+        for name, count in zip(Team.FIELDS, teams[key], strict=True):
+            setattr(team, name, count)
+    record.team = team
     state.agents[record.id] = record
     state.market.enter(record)
 

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from ..errors import PlanError
 from ..events import Kind, OwnStep
-from ..model import Agent, Channel, Interaction, InteractionState, Message
+from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
 from .capacity import Loads
 from .customers import Customers
@@ -28,6 +28,7 @@ from .records import (
 )
 from .seen import Seen
 from .senders import Senders
+from .tallies import Team, TeamKey, team_key
 from .timers import TimerKind, Timers
 
 __all__ = ["State"]
@@ -63,6 +64,8 @@ class State:
             self._add_queue(queue)
         self.interactions: dict[str, InteractionRecord] = {}
         self.agents: dict[str, AgentRecord] = {}
+        #: who is signed in, counted by groups and capacity
+        self.teams: dict[TeamKey, Team] = {}
         #: open offers and assignments
         self.offers: dict[int, OfferRecord] = {}
         #: by channel, then thread id: the interaction that further messages join
@@ -302,6 +305,24 @@ class State:
                 record.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
 
     # --- agents and what they carry -------------------------------------------------------
+
+    def join_team(self, record: AgentRecord, at_ms: int) -> None:
+        """He is counted from now on, with those of his groups and capacity."""
+        key = team_key(record.agent)
+        team = self.teams.get(key)
+        if team is None:
+            team = self.teams[key] = Team(key[0], record.load.capacity)
+            self.intervals.admit(team, self.plan.limits.max_groups)
+        record.team = team
+        team.join(record.load, at_ms, 1, ready=record.presence is Presence.READY)
+
+    def leave_team(self, record: AgentRecord, at_ms: int) -> None:
+        """He leaves, or is another one from now on: what he had counted stays with the team."""
+        team = record.team
+        team.join(record.load, at_ms, -1, ready=record.presence is Presence.READY)
+        if not team.agents:
+            self.intervals.close(team, at_ms)
+            del self.teams[team_key(record.agent)]
 
     def touch(self, agent: AgentRecord) -> None:
         """He is now the least idle of all."""
