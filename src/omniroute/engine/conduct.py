@@ -276,7 +276,7 @@ def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events)
     if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    completed(state, offer, record.wrap_up_code, at_ms, out)
+    completed(state, offer, offer.code, at_ms, out)
     feed(state, offer.agent, at_ms, out)
 
 
@@ -315,5 +315,5 @@ def extend_wrap_up(state: State, command: ExtendWrapUp, at_ms: int, out: Events)
 def wrap_up_over(state: State, timer: Timer, out: Events) -> None:
     """The time for after-contact work is over."""
     offer = timer.record.held_by[0]
-    completed(state, offer, timer.record.wrap_up_code, timer.deadline_ms, out)
+    completed(state, offer, offer.code, timer.deadline_ms, out)
     feed(state, offer.agent, timer.deadline_ms, out)

@@ -6,7 +6,7 @@ from .. import events as ev
 from ..events import Kind
 from ..model import InteractionState
 from .lifecycle import INTERACTION
-from .order import HELD_OUT
+from .order import HELD_OUT, IN_FRONT
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import TimerKind
@@ -75,15 +75,14 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.offers = 0
     state.timers.cancel(offer.timer)
     offer.timer = 0
-    if record.step_timer or record.opening_timer or record.clock_timer:
+    if record.climb is not record.queue.foot:
         state.pause_ladder(record)
-    if record.front:
-        record.front = False
-        record.rank()
+    if record.key < IN_FRONT:
+        record.rank(front=False)
     if record.barred is not None:
         state.unbar(record)
     at_ms = event.at_ms
-    record.accepted_at_ms = at_ms
+    offer.accepted_at_ms = at_ms
     queue = record.queue
     queue.waiting -= 1
     state.waiting -= 1
@@ -99,7 +98,7 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
         tally.accepted_in_time += 1
         theirs.accepted_in_time += 1
     if queue.served_ms >= 0:
-        queue.serve(at_ms - queue.served_ms)
+        queue.gaps.append(at_ms - queue.served_ms)
     queue.served_ms = at_ms if queue.lined else -1
 
 
@@ -159,14 +158,14 @@ def requeued(state: State, event: ev.Requeued) -> None:
     agent = state.give_back(offer)
     state.touch(agent)
     record.tally.requeued += 1
-    handled_ms = event.at_ms - record.accepted_at_ms
+    handled_ms = event.at_ms - offer.accepted_at_ms
     record.tally.handle_ms += handled_ms
     agent.team.handle(handled_ms)
     record.queue.waiting += 1
     state.waiting += 1
     if event.enqueued_at_ms is not None:
         record.enqueued_at_ms = event.enqueued_at_ms
-        record.rank()
+        record.rank(front=False)
     state.wait(record)
     state.resume_ladder(record, event.at_ms)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
@@ -177,7 +176,7 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     offer = state.offers[event.assignment_id]
     record = offer.record
     record.state = INTERACTION[ev.WrapUpStarted][record.state]
-    record.wrap_up_code = event.code
+    offer.code = event.code
     state.leave_thread(record)
     if event.until_ms is not None:
         fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)
@@ -210,7 +209,7 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     state.end(record)
     tally = record.tally
     tally.completed += 1
-    handled_ms = event.at_ms - record.accepted_at_ms
+    handled_ms = event.at_ms - offer.accepted_at_ms
     tally.handle_ms += handled_ms
     agent.team.handle(handled_ms)
 

@@ -40,10 +40,10 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         at_ms,
         event.steps,
     )
-    record.max_wait_ms = event.max_wait_ms
+    if event.max_wait_ms is not None:
+        record.climbing().max_wait_ms = event.max_wait_ms
     if event.front:
-        record.front = True
-        record.rank()
+        record.rank(front=True)
     record.state = _QUEUED[record.state]
     state.seq = event.seq
     state.interactions[interaction_id] = record
@@ -59,7 +59,7 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     state.waiting += 1
     record.tally.queued += 1
     state.wait(record)
-    if record.own_steps or not queue.is_simple or record.max_wait_ms is not None:
+    if record.climb is not queue.foot or not queue.is_simple:
         state.arm(record, at_ms)
     return record
 
@@ -79,7 +79,7 @@ def step_reached(state: State, event: ev.StepReached) -> None:
     """It waits with another requirement from now on."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.StepReached][record.state]
-    record.step = min(event.step, len(record.ladder) - 1)
+    record.climbing().step = min(event.step, len(record.ladder) - 1)
     state.refile(record)
     state.arm_step(record, event.at_ms)
 
@@ -88,7 +88,7 @@ def access_widened(state: State, event: ev.AccessWidened) -> None:
     """More agents may take it from now on."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.AccessWidened][record.state]
-    record.opening = event.opening
+    record.climbing().opening = event.opening
     state.refile(record)
     state.arm_opening(record, event.at_ms)
 
@@ -99,7 +99,7 @@ def reprioritized(state: State, event: ev.Reprioritized) -> None:
     record.state = INTERACTION[ev.Reprioritized][record.state]
     record.priority = event.priority
     record.enqueued_at_ms = event.enqueued_at_ms
-    record.rank()
+    record.rank(front=record.front)
     state.refile(record)
 
 
@@ -116,7 +116,7 @@ def moved(state: State, event: ev.Moved) -> None:
     record.tally.moved_in += 1
     record.priority = event.priority
     record.requirement = event.requirement
-    record.rank()
+    record.rank(front=record.front)
     state.unbar(record)
     state.refile(record)
     state.arm_step(record, event.at_ms)

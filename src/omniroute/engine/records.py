@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
-from .order import FRONT, key_of
+from .climb import Climb
+from .order import FRONT, IN_FRONT, key_of
 from .side import Side
 from .tallies import Tally, Team
 from .timers import Fifo
@@ -57,13 +58,12 @@ class QueueRecord:
         "auto_accept",
         "counts_taken",
         "delays",
+        "foot",
         "gaps",
-        "gaps_ms",
         "is_draining",
         "is_guarded",
         "is_simple",
         "key",
-        "ladder",
         "lanes",
         "last_callback_ms",
         "lined",
@@ -89,7 +89,8 @@ class QueueRecord:
         self.is_draining = False
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
-        self.ladder = plan.ladder
+        #: where most that wait here stand: at the start of its ladder, without clocks
+        self.foot = Climb((), plan.ladder)
         #: read on the hot path, so not through the plan
         self.auto_accept = plan.auto_accept
         self.max_offers_at_once = plan.offers
@@ -106,9 +107,8 @@ class QueueRecord:
         self.lined = 0
         #: when something of it was accepted last while such were waiting all the time; -1: none
         self.served_ms = -1
-        #: the last times between two acceptances in which such were waiting, and their sum
-        self.gaps: deque[int] = deque()
-        self.gaps_ms = 0
+        #: the last times between two acceptances in which such were waiting
+        self.gaps: deque[int] = deque(maxlen=SERVICES)
         self.tallies: dict[Channel, Tally] = {}
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
@@ -142,14 +142,6 @@ class QueueRecord:
                 above.append(row.agents)
         return none_of(*closed) if closed else None
 
-    def serve(self, gap_ms: int) -> None:
-        """So long it took from one acceptance to the next, while others were waiting."""
-        gaps = self.gaps
-        if len(gaps) == SERVICES:
-            self.gaps_ms -= gaps.popleft()
-        gaps.append(gap_ms)
-        self.gaps_ms += gap_ms
-
     def tally(self, channel: Channel) -> Tally:
         """The counts of one channel of this queue."""
         found = self.tallies.get(channel)
@@ -167,7 +159,7 @@ def _is_simple(plan: Queue) -> bool:
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("agent", "id", "record", "timer")
+    __slots__ = ("accepted_at_ms", "agent", "code", "id", "record", "timer")
 
     def __init__(self, offer_id: int, record: InteractionRecord, agent: AgentRecord) -> None:
         self.id = offer_id
@@ -175,31 +167,28 @@ class OfferRecord:
         self.agent = agent
         #: number of the timer that ends it or its wrap-up; 0: none
         self.timer = 0
+        #: -1: not yet
+        self.accepted_at_ms = -1
+        #: the disposition code, in wrap-up
+        self.code = ""
 
 
 class InteractionRecord:
     """One interaction that is open. ``key`` is its place, ``held_by`` its offers or assignment."""
 
     __slots__ = (
-        "accepted_at_ms",
         "arrived_at_ms",
         "barred",
         "channel",
-        "clock_timer",
+        "climb",
         "enqueued_at_ms",
-        "front",
         "held_by",
         "id",
         "key",
-        "ladder",
         "lane",
         "later",
-        "max_wait_ms",
         "message",
         "offers",
-        "opening",
-        "opening_timer",
-        "own_steps",
         "place",
         "priority",
         "queue",
@@ -207,11 +196,7 @@ class InteractionRecord:
         "seq",
         "side",
         "state",
-        "step",
-        "step_ends_at_ms",
-        "step_timer",
         "tally",
-        "wrap_up_code",
     )
 
     def __init__(
@@ -238,8 +223,10 @@ class InteractionRecord:
         self.requirement = requirement
         #: from when its place and its ladder count, and from when its wait is reported
         self.enqueued_at_ms = self.arrived_at_ms = enqueued_at_ms
-        self.own_steps = own_steps
-        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
+        #: where it stands on its ladder; written through `climbing`
+        self.climb = queue.foot
+        if own_steps:
+            self.climb = Climb(own_steps, ladder_of(own_steps, queue.plan))
         self.state = InteractionState.NEW
         self.key = queue.key(priority, enqueued_at_ms, seq)
         #: where it stands while it is open to offers, and at which place there
@@ -249,42 +236,62 @@ class InteractionRecord:
         self.held_by: tuple[OfferRecord, ...] = ()
         #: how often it was offered since it was last accepted
         self.offers = 0
-        self.step = 0
-        self.step_ends_at_ms: int | None = None
-        #: how many of the queue's delays have passed
-        self.opening = 0
-        #: numbers of the timers that end its step and widen access to it; 0: none
-        self.step_timer = 0
-        self.opening_timer = 0
         #: agent id -> number of the timer that lifts the refusal, or UNTIL_RESET
         self.barred: dict[str, int] | None = None
-        self.accepted_at_ms = -1
-        self.wrap_up_code = ""
-        #: before everything that is not in front
-        self.front = False
-        #: how long it may wait; and the timer that ends that, or starts or unparks it; 0: none
-        self.max_wait_ms: int | None = None
-        self.clock_timer = 0
         self.side: Side | None = None
 
     def enter(self, queue: QueueRecord, own_steps: tuple[OwnStep, ...] = ()) -> None:
         """It belongs to this queue, at the start of its ladder."""
         self.queue = queue
         self.tally = queue.tally(self.channel)
-        self.climb(own_steps)
+        self.begin(own_steps)
 
-    def climb(self, own_steps: tuple[OwnStep, ...]) -> None:
-        """It is at the start of a ladder that begins with these steps."""
-        self.own_steps = own_steps
-        queue = self.queue
-        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
-        self.step = self.opening = self.offers = 0
-        self.step_ends_at_ms = None
+    def begin(self, own_steps: tuple[OwnStep, ...]) -> None:
+        """It is at the start of a ladder that begins with these steps; its clocks run on."""
+        before = self.climb
+        self.climb = climb = Climb(own_steps, ladder_of(own_steps, self.queue.plan))
+        climb.step_timer = before.step_timer
+        climb.opening_timer = before.opening_timer
+        climb.clock_timer = before.clock_timer
+        climb.max_wait_ms = before.max_wait_ms
+        self.offers = 0
 
-    def rank(self) -> None:
+    def climbing(self) -> Climb:
+        """Its place on its ladder, to be written."""
+        climb = self.climb
+        if climb is self.queue.foot:
+            climb = self.climb = Climb((), climb.ladder)
+        return climb
+
+    @property
+    def ladder(self) -> tuple[Step, ...]:
+        """Its own steps, then those of its queue."""
+        return self.climb.ladder
+
+    @property
+    def own_steps(self) -> tuple[OwnStep, ...]:
+        """Its own steps."""
+        return self.climb.own_steps
+
+    @property
+    def step(self) -> int:
+        """At which step of its ladder it is."""
+        return self.climb.step
+
+    @property
+    def opening(self) -> int:
+        """How many of its queue's delays have passed."""
+        return self.climb.opening
+
+    @property
+    def front(self) -> bool:
+        """Whether it goes before everything that is not in front."""
+        return self.key < IN_FRONT
+
+    def rank(self, *, front: bool) -> None:
         """Its place by its queue, priority and age."""
         self.key = self.queue.key(self.priority, self.enqueued_at_ms, self.seq)
-        if self.front:
+        if front:
             self.key -= FRONT
 
     def aside(self) -> Side:
@@ -303,7 +310,8 @@ class InteractionRecord:
     @property
     def ask(self) -> LaneAsk:
         """What its queue is asked for its lane with, refusals and open offers aside."""
-        return (self.own_steps, self.step, self.opening, self.requirement, self.channel)
+        climb = self.climb
+        return (climb.own_steps, climb.step, climb.opening, self.requirement, self.channel)
 
     @property
     def messages(self) -> tuple[Message, ...]:

@@ -15,8 +15,9 @@ import msgspec
 from ..errors import JournalError
 from ..events import Kind, OwnStep
 from ..model import Agent, Channel, InteractionState, Message, Presence
+from .climb import Climb
 from .intervals import Interval
-from .records import AgentRecord, InteractionRecord, OfferRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord, QueueRecord, ladder_of
 from .side import Side
 from .tallies import Tally, Team, TeamKey, team_key
 from .timers import Timer, TimerKind
@@ -46,6 +47,21 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
 _PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0)
 
 
+class _Climb(msgspec.Struct, frozen=True, array_like=True):
+    own_steps: tuple[OwnStep, ...]
+    step: int
+    step_ends_at_ms: int | None
+    step_timer: int
+    opening: int
+    opening_timer: int
+    max_wait_ms: int | None
+    clock_timer: int
+
+
+#: The climb of an interaction at the foot of a ladder without clocks.
+_AT_FOOT = _Climb((), 0, None, 0, 0, 0, None, 0)
+
+
 class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     id: str
     seq: int
@@ -55,23 +71,14 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     requirement: str | None
     enqueued_at_ms: int
     arrived_at_ms: int
-    own_steps: tuple[OwnStep, ...]
     state: InteractionState
-    #: (offer id, agent id, number of its timer) of each open offer or of the assignment
-    held_by: tuple[tuple[int, str, int], ...]
+    #: open offers or the assignment: id, agent id, timer, when it was accepted, code of its wrap-up
+    held_by: tuple[tuple[int, str, int, int, str], ...]
     offers: int
-    step: int
-    step_ends_at_ms: int | None
-    opening: int
-    step_timer: int
-    opening_timer: int
-    clock_timer: int
     front: bool
-    max_wait_ms: int | None
+    climb: _Climb | None
     side: _Side | None
     barred: tuple[tuple[str, int], ...]
-    accepted_at_ms: int
-    wrap_up_code: str
 
 
 class _Agent(msgspec.Struct, frozen=True, array_like=True):
@@ -233,10 +240,10 @@ def load(state: State, picture: Picture) -> None:
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     state.over_rate = picture.over_rate
-    for channel, ends_ms, counts in picture.senders:
+    for channel, ends_ms, senders in picture.senders:
         window = state.senders.of(channel)
         window.ends_ms = ends_ms
-        window.counts.update(counts)
+        window.counts.update(senders)
     state.customers.restore(picture.customers)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)
@@ -260,7 +267,6 @@ def load(state: State, picture: Picture) -> None:
         queue = state.queue(pace.queue)
         queue.served_ms = pace.served_ms
         queue.gaps.extend(pace.gaps)
-        queue.gaps_ms = sum(pace.gaps)
     _restore_intervals(state, picture.intervals)
     state.timers.restore(
         [
@@ -287,22 +293,31 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         enqueued_at_ms=record.enqueued_at_ms,
         state=record.state,
         arrived_at_ms=record.arrived_at_ms,
-        own_steps=record.own_steps,
-        held_by=tuple((offer.id, offer.agent.id, offer.timer) for offer in record.held_by),
+        held_by=tuple(
+            (offer.id, offer.agent.id, offer.timer, offer.accepted_at_ms, offer.code)
+            for offer in record.held_by
+        ),
         offers=record.offers,
-        step=record.step,
-        step_ends_at_ms=record.step_ends_at_ms,
-        opening=record.opening,
-        step_timer=record.step_timer,
-        opening_timer=record.opening_timer,
-        clock_timer=record.clock_timer,
         front=record.front,
-        max_wait_ms=record.max_wait_ms,
+        climb=_climb(record.climb),
         side=None if record.side is None else _side(record.side),
         barred=tuple(sorted((record.barred or {}).items())),
-        accepted_at_ms=record.accepted_at_ms,
-        wrap_up_code=record.wrap_up_code,
     )
+
+
+def _climb(climb: Climb) -> _Climb | None:
+    """What is in it; None at the foot."""
+    found = _Climb(
+        own_steps=climb.own_steps,
+        step=climb.step,
+        step_ends_at_ms=climb.step_ends_at_ms,
+        step_timer=climb.step_timer,
+        opening=climb.opening,
+        opening_timer=climb.opening_timer,
+        max_wait_ms=climb.max_wait_ms,
+        clock_timer=climb.clock_timer,
+    )
+    return None if found == _AT_FOOT else found
 
 
 def _side(side: Side) -> _Side | None:
@@ -383,6 +398,19 @@ def _restore_agent(state: State, saved: _Agent, teams: Mapping[TeamKey, tuple[in
     state.market.enter(record)
 
 
+def _restored_climb(kept: _Climb, queue: QueueRecord) -> Climb:
+    """As it was; a plan of today may have fewer steps and delays."""
+    climb = Climb(kept.own_steps, ladder_of(kept.own_steps, queue.plan))
+    climb.step = min(kept.step, len(climb.ladder) - 1)
+    climb.step_ends_at_ms = kept.step_ends_at_ms
+    climb.step_timer = kept.step_timer
+    climb.opening = min(kept.opening, len(queue.delays))
+    climb.opening_timer = kept.opening_timer
+    climb.max_wait_ms = kept.max_wait_ms
+    climb.clock_timer = kept.clock_timer
+    return climb
+
+
 def _restore_interaction(state: State, kept: _Interaction) -> None:
     queue = state.queue(kept.queue)
     record = InteractionRecord(
@@ -393,23 +421,14 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         kept.priority,
         kept.requirement,
         kept.enqueued_at_ms,
-        kept.own_steps,
     )
     record.arrived_at_ms = kept.arrived_at_ms
     record.later = list(kept.messages[1:]) or None
     record.state = kept.state
     record.offers = kept.offers
-    record.step = min(kept.step, len(record.ladder) - 1)
-    record.step_ends_at_ms = kept.step_ends_at_ms
-    record.opening = min(kept.opening, len(queue.delays))
-    record.step_timer = kept.step_timer
-    record.opening_timer = kept.opening_timer
-    record.clock_timer = kept.clock_timer
-    record.front = kept.front
-    record.rank()
-    record.max_wait_ms = kept.max_wait_ms
-    record.accepted_at_ms = kept.accepted_at_ms
-    record.wrap_up_code = kept.wrap_up_code
+    if kept.climb is not None:
+        record.climb = _restored_climb(kept.climb, queue)
+    record.rank(front=kept.front)
     state.interactions[record.id] = record
     if record.state is not InteractionState.WRAP_UP:
         state.join_thread(record)
@@ -418,10 +437,10 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         state.refused[record.id] = record
         for agent_id in record.barred:
             state.agents[agent_id].barred[record.id] = record
-    for offer_id, agent_id, timer in kept.held_by:
+    for offer_id, agent_id, timer, accepted_at_ms, code in kept.held_by:
         agent = state.agents[agent_id]
         offer = OfferRecord(offer_id, record, agent)
-        offer.timer = timer
+        offer.timer, offer.accepted_at_ms, offer.code = timer, accepted_at_ms, code
         record.held_by = (*record.held_by, offer)
         state.offers[offer_id] = agent.work[offer_id] = offer
         agent.load = state.loads.plus(agent.load, record.channel)

@@ -198,8 +198,8 @@ class State:
 
         One that agents are barred from waits in a lane that is not in their rows.
         """
-        queue = record.queue
-        ask = (record.own_steps, record.step, record.opening, record.requirement, record.channel)
+        queue, climb = record.queue, record.climb
+        ask = (climb.own_steps, climb.step, climb.opening, record.requirement, record.channel)
         lane = queue.lanes.get(ask) or self.lane(queue, ask)
         record.place = record.key
         if record.barred is not None:
@@ -239,70 +239,75 @@ class State:
 
     def arm_step(self, record: InteractionRecord, began_at_ms: int) -> None:
         """Set the end of the step that began at that moment; the last step has none."""
-        timers = self.timers
-        timers.cancel(record.step_timer)
-        step = record.ladder[record.step]
+        timers, climb = self.timers, record.climbing()
+        timers.cancel(climb.step_timer)
+        step = climb.ladder[climb.step]
         if step.for_ms is not None:
-            record.step_ends_at_ms = began_at_ms + step.for_ms
-            record.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
+            climb.step_ends_at_ms = began_at_ms + step.for_ms
+            climb.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
         elif step.until_ms is not None:
-            record.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
+            climb.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
             if record.arrived_at_ms == began_at_ms:
                 fifo = timers.fifo(TimerKind.STEP, step.until_ms)
-                record.step_timer = fifo.set(began_at_ms, record)
+                climb.step_timer = fifo.set(began_at_ms, record)
             else:
-                record.step_timer = timers.at(TimerKind.STEP, ends_at_ms, record)
+                climb.step_timer = timers.at(TimerKind.STEP, ends_at_ms, record)
         else:
-            record.step_ends_at_ms = None
-            record.step_timer = 0
+            climb.step_ends_at_ms = None
+            climb.step_timer = 0
 
     def arm_opening(self, record: InteractionRecord, at_ms: int) -> None:
         """Set the moment at which more agents have access, unless it has passed already."""
-        delays = record.queue.delays
-        self.timers.cancel(record.opening_timer)
-        record.opening_timer = 0
-        if record.opening < len(delays):
-            delay_ms = delays[record.opening]
+        delays, climb = record.queue.delays, record.climbing()
+        self.timers.cancel(climb.opening_timer)
+        climb.opening_timer = 0
+        if climb.opening < len(delays):
+            delay_ms = delays[climb.opening]
             opens_at_ms = record.arrived_at_ms + delay_ms
             if record.arrived_at_ms == at_ms:
                 fifo = self.timers.fifo(TimerKind.ACCESS, delay_ms)
-                record.opening_timer = fifo.set(at_ms, record)
+                climb.opening_timer = fifo.set(at_ms, record)
             elif opens_at_ms > at_ms:
-                record.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
+                climb.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
 
     def arm(self, record: InteractionRecord, at_ms: int) -> None:
         """It begins to wait: set the end of its step, its next opening, the end of its patience."""
-        if len(record.ladder) > 1:
+        climb = record.climb
+        if len(climb.ladder) > 1:
             self.arm_step(record, at_ms)
         if record.queue.delays:
             self.arm_opening(record, at_ms)
-        if record.max_wait_ms is not None:
-            fifo = self.timers.fifo(TimerKind.TOO_LONG, record.max_wait_ms)
-            record.clock_timer = fifo.set(at_ms, record)
+        if climb.max_wait_ms is not None:
+            fifo = self.timers.fifo(TimerKind.TOO_LONG, climb.max_wait_ms)
+            climb.clock_timer = fifo.set(at_ms, record)
 
     def pause_ladder(self, record: InteractionRecord) -> None:
         """The ladder, the openings and the end of its patience stand still."""
-        self.timers.cancel(record.step_timer)
-        self.timers.cancel(record.opening_timer)
-        self.timers.cancel(record.clock_timer)
-        record.step_timer = record.opening_timer = record.clock_timer = 0
+        climb = record.climb
+        if climb.step_timer or climb.opening_timer or climb.clock_timer:
+            self.timers.cancel(climb.step_timer)
+            self.timers.cancel(climb.opening_timer)
+            self.timers.cancel(climb.clock_timer)
+            climb.step_timer = climb.opening_timer = climb.clock_timer = 0
 
     def ring_at(self, record: InteractionRecord, kind: TimerKind, due_ms: int, at_ms: int) -> None:
         """What is set aside starts or comes back then; a moment that has passed is now."""
-        self.timers.cancel(record.clock_timer)
-        record.clock_timer = self.timers.at(kind, max(due_ms, at_ms), record)
+        climb = record.climbing()
+        self.timers.cancel(climb.clock_timer)
+        climb.clock_timer = self.timers.at(kind, max(due_ms, at_ms), record)
 
     def resume_ladder(self, record: InteractionRecord, at_ms: int) -> None:
         """They go on, unless the end of the step or the opening has passed meanwhile."""
-        ends_at_ms = record.step_ends_at_ms
+        climb = record.climb
+        ends_at_ms = climb.step_ends_at_ms
         if ends_at_ms is not None and ends_at_ms > at_ms:
-            record.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
+            climb.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
         if record.queue.delays:
             self.arm_opening(record, at_ms)
-        if record.max_wait_ms is not None:
-            ends_at_ms = record.arrived_at_ms + record.max_wait_ms
+        if climb.max_wait_ms is not None:
+            ends_at_ms = record.arrived_at_ms + climb.max_wait_ms
             if ends_at_ms > at_ms:
-                record.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
+                climb.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
 
     # --- agents and what they carry -------------------------------------------------------
 
@@ -393,7 +398,7 @@ class State:
         del self.interactions[record.id]
         if record.barred is not None:
             self.unbar(record)
-        if record.step_timer or record.opening_timer or record.clock_timer:
+        if record.climb is not record.queue.foot:
             self.pause_ladder(record)
         side = record.side
         if side is not None and side.kind is Kind.CONSULT:
