@@ -59,6 +59,7 @@ __all__ = [
 _ENGAGED = (InteractionState.ENGAGED,)
 _HELD = (InteractionState.HELD,)
 _WRAP_UP = (InteractionState.WRAP_UP,)
+_NO_WRAP_UP = WrapUpKind.NONE
 
 
 # --- offers -------------------------------------------------------------------------------
@@ -245,7 +246,7 @@ def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events)
     record, agent = offer.record, offer.agent
     wrap_up = record.queue.plan.wrap_up
     freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
-    if wrap_up.kind is WrapUpKind.NONE:
+    if wrap_up.kind is _NO_WRAP_UP:
         completed(state, offer, code, at_ms, out)
         if freed:
             rematch(state, at_ms, out, agents=[agent, *freed])

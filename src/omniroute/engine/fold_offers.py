@@ -71,7 +71,8 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.state = _ACCEPTED[record.state]
     if record.lane is not None:
         state.stop_waiting(record)
-    record.held_by = (offer,)
+    if len(record.held_by) > 1:
+        record.held_by = (offer,)
     record.offers = 0
     state.timers.cancel(offer.timer)
     offer.timer = 0
@@ -203,7 +204,7 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     record = offer.record
     record.state = _COMPLETED[record.state]
     agent = state.give_back(offer)
-    state.touch(agent)
+    state.idle = agent.idle = state.idle + 1  # as `touch`; he was marked just now
     if state.keeps_last_agents:
         _remember_last_agent(state, record, event)
     state.end(record)

@@ -21,6 +21,7 @@ __all__ = [
     "step_reached",
 ]
 
+_CUSTOMER = Kind.CUSTOMER
 _QUEUED = INTERACTION[ev.Queued]
 
 
@@ -51,8 +52,9 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         state.join_thread(record)
     if message.message_id is not None or event.delivery_key is not None:
         remember(state, event)
-    if message.customer.id and event.kind is Kind.CUSTOMER:
-        state.senders.of(message.channel).count(message.customer.id, at_ms)
+    sender = message.customer.id
+    if sender and event.kind is _CUSTOMER:
+        state.senders.of(message.channel).count(sender, at_ms)
     if event.parent_id is not None:
         _beside_parent(state, record, event)
     queue.waiting += 1

@@ -112,6 +112,7 @@ class Lane:
         "is_pushed",
         "need",
         "queue",
+        "strategy",
     )
 
     #: whether the key of the head is a fixed one, good for any moment
@@ -125,6 +126,7 @@ class Lane:
         self.bit = CHANNEL_BIT[channel]
         #: whether the engine offers from it; else agents pick
         self.is_pushed = queue.plan.delivery is not Delivery.PULL
+        self.strategy = queue.plan.strategy
         #: whether its head is compared with others by its key alone
         self.is_plain = self.is_fixed and queue.plan.share is None
         self.heap: list[int] = []

@@ -41,6 +41,9 @@ from .strategies import OF_GROUP, Picture, Required, score_of
 
 __all__ = ["Market"]
 
+_LONGEST_IDLE = Strategy.LONGEST_IDLE
+_READY = Presence.READY
+
 #: So few profiles are compared one by one; more are read at once.
 _FEW = 8
 
@@ -50,6 +53,29 @@ _SWEEP_AT_LEAST = 1_024
 
 class Market:
     """The index over waiting interactions and available agents; decides who is best."""
+
+    __slots__ = (
+        "_agents",
+        "_always_named",
+        "_arrived",
+        "_boards",
+        "_by_head",
+        "_by_index",
+        "_filed",
+        "_free_slots",
+        "_heads",
+        "_held_out",
+        "_named",
+        "_needs",
+        "_picture",
+        "_profiles",
+        "_required",
+        "_scorers",
+        "_stale",
+        "_sweep_at",
+        "_waiting",
+        "lanes",
+    )
 
     def __init__(
         self, agents: dict[str, AgentRecord], plan: Plan, picture: Picture, required: Required
@@ -142,7 +168,7 @@ class Market:
             record.stale = False
             load = record.load
             target = None
-            if load.open and record.presence is Presence.READY:
+            if load.open and record.presence is _READY:
                 groups = record.profile.groups
                 target = groups.get(load)
                 if target is None:
@@ -257,10 +283,10 @@ class Market:
             if record.held_by:
                 self._held_out.put(record)
                 return
-            lane = record.lane
+            lane, key = record.lane, record.place
             assert lane is not None
-            self._waiting[record.place] = record
-            lane.put(record.place)
+            self._waiting[key] = record
+            lane.put(key)
             if lane.is_fixed:
                 self._heads[lane.index] = lane.heap[0]
 
@@ -422,11 +448,11 @@ class Market:
         common = board.profiles & need.mask
         if not common:
             return None
-        strategy = lane.queue.plan.strategy
+        strategy = lane.strategy
         if record.held_by:
             score = score_of(record, self._scorers, self._picture, self._required)
             return best_other(record, lane, self._profiles_of(common), score)
-        if strategy is Strategy.LONGEST_IDLE:
+        if strategy is _LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
         score = score_of(record, self._scorers, self._picture, self._required)
         first = strategy in OF_GROUP

@@ -41,6 +41,7 @@ __all__ = [
 
 Events = list[Event]
 
+_MATCHED = OfferKind.MATCHED
 _OFFERED = InteractionState.OFFERED
 _READY = Presence.READY
 
@@ -86,20 +87,20 @@ def offer(
     agent: AgentRecord,
     at_ms: int,
     out: Events,
-    how: OfferKind = OfferKind.MATCHED,
+    how: OfferKind = _MATCHED,
 ) -> OfferRecord:
     """Hold it out to an agent; in a queue that accepts for him it is his at once."""
     queue = record.queue
     expires_at_ms = at_ms + queue.offer_timers.duration_ms
     number = state.last_offer + 1
-    if how is OfferKind.MATCHED:
+    if how is _MATCHED:
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms)
     else:
         over = how is OfferKind.ASSIGNED and not agent.load.open & CHANNEL_BIT[record.channel]
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms, how, over)
     offered = apply.offered(state, event, record, agent)
     out.append(event)
-    if queue.auto_accept and how is OfferKind.MATCHED:
+    if queue.auto_accept and how is _MATCHED:
         accept(state, offered, at_ms, out)
     return offered
 
@@ -108,13 +109,13 @@ def accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
     """The agent has it; whoever else was offered it is not any more."""
     record = offer.record
     held_by = record.held_by
-    others = [] if len(held_by) == 1 else [other for other in held_by if other is not offer]
     event = Accepted(at_ms, offer.id, record.id, offer.agent.id)
     apply.accepted(state, event, offer)
     out.append(event)
-    for other in others:
-        revoke(state, other, RevokeReason.TAKEN, at_ms, out)
-    if others:
+    if len(held_by) > 1:
+        others = [other for other in held_by if other is not offer]
+        for other in others:
+            revoke(state, other, RevokeReason.TAKEN, at_ms, out)
         rematch(state, at_ms, out, agents=[other.agent for other in others])
 
 

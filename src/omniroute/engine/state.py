@@ -37,6 +37,42 @@ __all__ = ["State"]
 class State:
     """Everything the engine knows, folded from events."""
 
+    __slots__ = (
+        "_shares",
+        "agents",
+        "customers",
+        "duplicates",
+        "has_codes",
+        "idle",
+        "interactions",
+        "intervals",
+        "keeps_last_agents",
+        "known_requirements",
+        "last_agents",
+        "last_offer",
+        "loads",
+        "market",
+        "now_ms",
+        "offers",
+        "over_rate",
+        "parked",
+        "plan",
+        "plan_text",
+        "plan_version",
+        "quarantined",
+        "queues",
+        "refused",
+        "seen",
+        "senders",
+        "seq",
+        "set_aside",
+        "teams",
+        "threads",
+        "timers",
+        "unrouted",
+        "waiting",
+    )
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.now_ms = 0
@@ -201,17 +237,17 @@ class State:
         queue, climb = record.queue, record.climb
         ask = (climb.own_steps, climb.step, climb.opening, record.requirement, record.channel)
         lane = queue.lanes.get(ask) or self.lane(queue, ask)
-        record.place = record.key
         if record.barred is not None:
             expression = all_of(lane.need.expression, not_agents(record.barred))
             lane = self.market.lane(queue, expression, record.channel, lane, record.barred)
+        record.lane = lane
         if record.held_by:
             record.place = HELD_OUT + record.seq
-        if not record.held_by:
+        else:
+            record.place = record.key
             if not queue.lined:
                 queue.served_ms = -1
             queue.lined += 1
-        record.lane = lane
         self.market.put(record)
 
     def stop_waiting(self, record: InteractionRecord) -> None:
@@ -337,9 +373,7 @@ class State:
 
     def give_back(self, offer: OfferRecord) -> AgentRecord:
         """The agent does not carry it any more; returns him."""
-        agent = offer.agent
-        record = offer.record
-        offer_id = offer.id
+        agent, record, offer_id = offer.agent, offer.record, offer.id
         del self.offers[offer_id]
         del agent.work[offer_id]
         channel = record.channel
@@ -347,12 +381,13 @@ class State:
         agent.carry(load.minus.get(channel) or self.loads.minus(load, channel), self.now_ms)
         if not agent.stale:
             self.market.mark(agent)
-        if record.held_by == (offer,):
+        held_by = record.held_by
+        if len(held_by) == 1 and held_by[0] is offer:
             record.held_by = ()
             if record.side is not None:
                 record.side.in_conference = False
         else:
-            record.held_by = tuple(other for other in record.held_by if other is not offer)
+            record.held_by = tuple(other for other in held_by if other is not offer)
         if offer.timer:
             self.timers.cancel(offer.timer)
             offer.timer = 0
