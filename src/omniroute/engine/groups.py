@@ -3,8 +3,8 @@
 A *profile* is the set of agents who differ in nothing that a requirement can see. A *group* is
 the available agents of one profile with one load; inside it they differ only in idle time.
 A *board* says for one channel which profiles have somebody available and who of them is longest
-idle: an arrival that nobody can take costs one `&`. A *row* is the mirror image:
-the lanes of one channel that a profile may serve.
+idle: an arrival that nobody can take costs one `&`. A *tier* is the mirror image:
+the lanes that a profile may serve, by channel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "Tier", "profile_key"]
+__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Tier", "profile_key"]
 
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
@@ -44,43 +44,39 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
     )
 
 
-class Row:
-    """The lanes of one channel and tier that a profile may serve, by their indexes."""
-
-    __slots__ = ("indexes", "pick")
-
-    def __init__(self) -> None:
-        self.indexes: list[int] = []
-        #: reads the heads of all these lanes out of the list of heads, at C speed; made when
-        #: first needed
-        self.pick: Pick | None = None
-
-    def build(self) -> Pick:
-        """Make ``pick``."""
-        self.pick = picker(self.indexes)
-        return self.pick
-
-
 class Tier:
-    """The lanes of one tier that a profile may serve: a row for each channel, by its bit."""
+    """The lanes of one tier that a profile may serve."""
 
-    __slots__ = ("is_plain", "number", "rows")
+    __slots__ = ("is_plain", "number", "picks", "rows")
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.rows: dict[int, Row] = {}
+        #: by the bit of a channel the indexes of its lanes
+        self.rows: dict[int, list[int]] = {}
+        #: by open channels: reads the heads of their lanes out of the list of heads, at C speed
+        self.picks: dict[int, Pick] = {}
         #: whether the keys of the heads are all there is to compare
         self.is_plain = True
 
     def add(self, lane: Lane) -> None:
         """A lane that belongs here came into being."""
-        row = self.rows.get(lane.bit)
-        if row is None:
-            row = self.rows[lane.bit] = Row()
-        row.indexes.append(lane.index)
-        row.pick = None
+        self.rows.setdefault(lane.bit, []).append(lane.index)
+        self.picks.clear()
         if not lane.is_plain:
             self.is_plain = False
+
+    def indexes(self, open_channels: int) -> list[int]:
+        """The lanes of these channels."""
+        found: list[int] = []
+        for bit, row in self.rows.items():
+            if bit & open_channels:
+                found += row
+        return found
+
+    def build(self, open_channels: int) -> Pick:
+        """Make the pick of these channels."""
+        pick = self.picks[open_channels] = picker(self.indexes(open_channels))
+        return pick
 
 
 class Profile:

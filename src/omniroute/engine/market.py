@@ -389,13 +389,9 @@ class Market:
         open_channels = record.load.open
         heads = self._heads
         for tier in record.profile.tiers:
-            first = EMPTY
             if tier.is_plain:
-                for bit, row in tier.rows.items():
-                    if bit & open_channels:
-                        key = min((row.pick or row.build())(heads))
-                        if key < first:
-                            first = key
+                pick = tier.picks.get(open_channels) or tier.build(open_channels)
+                first = min(pick(heads))
             else:
                 first = self._first_of(tier, record, now_ms)
             if first != EMPTY:
@@ -408,12 +404,7 @@ class Market:
 
     def _first_of(self, tier: Tier, agent: AgentRecord, now_ms: int) -> int:
         """The place of the first in a tier with lanes that age or share; `EMPTY`: nothing waits."""
-        lanes = (
-            self._by_head[index]
-            for bit, row in tier.rows.items()
-            if bit & agent.load.open
-            for index in row.indexes
-        )
+        lanes = (self._by_head[index] for index in tier.indexes(agent.load.open))
         heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
         if not heads:
             return EMPTY
