@@ -244,8 +244,8 @@ def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
 def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
     """The customer has gone: wrap-up if the queue has one, else completed."""
     record, agent = offer.record, offer.agent
-    wrap_up = record.queue.plan.wrap_up
     freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
+    wrap_up = record.queue.plan.wrap_up
     if wrap_up.kind is _NO_WRAP_UP:
         completed(state, offer, code, at_ms, out)
         if freed:

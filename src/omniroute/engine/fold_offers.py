@@ -212,7 +212,9 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     tally.completed += 1
     handled_ms = event.at_ms - offer.accepted_at_ms
     tally.handle_ms += handled_ms
-    agent.team.handle(handled_ms)
+    team = agent.team
+    team.handled += 1
+    team.handle_ms += handled_ms
 
 
 def _remember_last_agent(state: State, record: InteractionRecord, event: ev.Completed) -> None:

@@ -28,7 +28,7 @@ _QUEUED = INTERACTION[ev.Queued]
 def queued(state: State, event: ev.Queued) -> InteractionRecord:
     """A new interaction waits."""
     message = event.message
-    queue = state.queue(event.queue)
+    queue = state.queues.get(event.queue) or state.queue(event.queue)
     interaction_id = event.interaction_id
     at_ms = event.at_ms
     record = InteractionRecord(
@@ -54,7 +54,7 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         remember(state, event)
     sender = message.customer.id
     if sender and event.kind is _CUSTOMER:
-        state.senders.of(message.channel).count(sender, at_ms)
+        state.senders[message.channel].count(sender, at_ms)
     if event.parent_id is not None:
         _beside_parent(state, record, event)
     queue.waiting += 1

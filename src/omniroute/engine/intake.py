@@ -74,10 +74,10 @@ def check_submit(state: State, command: Submit) -> None:
         check_id(state, command)
     if command.priority is not None:
         check_priority(state, command)
-    if command.queue is not None:
-        check_queue(state, command.queue, "submit")
-    own = command.requirement
-    if own is not None:
+    queue, own = command.queue, command.requirement
+    if queue is not None and queue not in state.plan.queues:
+        check_queue(state, queue, "submit")
+    if own is not None and own not in state.known_requirements:
         check_requirement(state, own)
     if command.steps:
         _check_steps(state, command.steps)
@@ -85,7 +85,7 @@ def check_submit(state: State, command: Submit) -> None:
         _check_positive("start_at_ms", command.start_at_ms)
     if command.max_wait_ms is not None:
         _check_positive("max_wait_ms", command.max_wait_ms)
-    if own is not None and command.queue is None:
+    if own is not None and queue is None:
         joined = _triage(state, command)[2]
         if joined is not None:
             parse(joined, Scope.AGENT)
@@ -170,8 +170,9 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
         return
     if command.joins_only and state.thread(message) is None:
         return
-    if message.customer.id:
-        if state.senders.of(message.channel).is_over(message.customer.id, at_ms):
+    sender = message.customer.id
+    if sender:
+        if state.senders[message.channel].is_over(sender, at_ms):
             _over_rate(state, command, at_ms, out)
             return
         if state.customers.has_rules:

@@ -12,28 +12,7 @@ from __future__ import annotations
 from ..model import Channel
 from ..plan import SenderRate
 
-__all__ = ["Senders", "Window"]
-
-
-class Senders:
-    """The running window of each channel."""
-
-    __slots__ = ("_rate", "channels")
-
-    def __init__(self, rate: SenderRate) -> None:
-        self._rate = rate
-        self.channels: dict[Channel, Window] = {}
-
-    def of(self, channel: Channel) -> Window:
-        """The running window of one channel."""
-        found = self.channels.get(channel)
-        return self._open(channel) if found is None else found
-
-    def _open(self, channel: Channel) -> Window:
-        rate = self._rate
-        window = Window(rate.maximum(channel), rate.window_ms, rate.max_senders)
-        self.channels[channel] = window
-        return window
+__all__ = ["Senders", "Window", "senders"]
 
 
 class Window:
@@ -66,3 +45,15 @@ class Window:
         if not before and len(counts) >= self._max_senders:
             counts.clear()
         counts[sender] = before + 1
+
+
+#: The running window of each channel.
+Senders = dict[Channel, Window]
+
+
+def senders(rate: SenderRate) -> Senders:
+    """Nobody has sent anything yet."""
+    return {
+        channel: Window(rate.maximum(channel), rate.window_ms, rate.max_senders)
+        for channel in Channel
+    }

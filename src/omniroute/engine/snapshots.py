@@ -181,7 +181,7 @@ def dump(state: State) -> bytes:
         over_rate=state.over_rate,
         senders=tuple(
             (channel, window.ends_ms, tuple(window.counts.items()))
-            for channel, window in sorted(state.senders.channels.items())
+            for channel, window in sorted(state.senders.items())
             if window.counts
         ),
         customers=tuple(state.customers.customers.items()),
@@ -241,7 +241,7 @@ def load(state: State, picture: Picture) -> None:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     state.over_rate = picture.over_rate
     for channel, ends_ms, senders in picture.senders:
-        window = state.senders.of(channel)
+        window = state.senders[channel]
         window.ends_ms = ends_ms
         window.counts.update(senders)
     state.customers.restore(picture.customers)

@@ -27,7 +27,7 @@ from .records import (
     ladder_of,
 )
 from .seen import Seen
-from .senders import Senders
+from .senders import senders
 from .tallies import Team, TeamKey, team_key
 from .timers import TimerKind, Timers
 
@@ -109,7 +109,7 @@ class State:
         #: interactions that some agent is barred from
         self.refused: dict[str, InteractionRecord] = {}
         self.seen = Seen(plan.limits)
-        self.senders = Senders(plan.sender_rate)
+        self.senders = senders(plan.sender_rate)
         self.customers = Customers(plan.identity)
         self.over_rate = 0
         self.quarantined = 0
@@ -236,7 +236,9 @@ class State:
         """
         queue, climb = record.queue, record.climb
         ask = (climb.own_steps, climb.step, climb.opening, record.requirement, record.channel)
-        lane = queue.lanes.get(ask) or self.lane(queue, ask)
+        lane = queue.lanes.get(ask)
+        if lane is None:
+            lane = self.lane(queue, ask)
         if record.barred is not None:
             expression = all_of(lane.need.expression, not_agents(record.barred))
             lane = self.market.lane(queue, expression, record.channel, lane, record.barred)
