@@ -161,13 +161,12 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     record.state = INTERACTION[ev.HandedOver][record.state]
     _give_up(state, offer, event.at_ms)
     record.tally.transferred += 1
-    taken = OfferRecord(event.offer_id, record, colleague)
+    taken = OfferRecord(event.offer_id, record, colleague, event.at_ms)
     record.held_by = (taken,)
     taken.accepted_at_ms = event.at_ms
     state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken
-    colleague.carry(state.loads.plus(colleague.load, record.channel), event.at_ms)
-    state.market.mark(colleague)
+    state.carry(colleague, record.channel, event.at_ms)
 
 
 def conferenced(state: State, event: ev.Conferenced) -> None:

@@ -34,8 +34,8 @@ def offered(
     state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord
 ) -> OfferRecord:
     """Held out to an agent; it holds his capacity."""
-    offer_id = event.offer_id
-    offer = OfferRecord(offer_id, record, agent)
+    offer_id, at_ms = event.offer_id, event.at_ms
+    offer = OfferRecord(offer_id, record, agent, at_ms)
     record.state = _OFFERED[record.state]
     queue = record.queue
     if record.lane is not None:
@@ -46,20 +46,16 @@ def offered(
     record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
     state.last_offer = agent.last_offer = offer_id
     record.offers += 1
-    channel = record.channel
-    load = agent.load
-    agent.carry(load.plus.get(channel) or state.loads.plus(load, channel), event.at_ms)
-    if not agent.stale:
-        state.market.mark(agent)
+    state.carry(agent, record.channel, at_ms)
     state.offers[offer_id] = agent.work[offer_id] = offer
     record.tally.offered += 1
     agent.team.offered += 1
     if queue.counts_taken:
         agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
-    timers, duration_ms = queue.offer_timers, event.expires_at_ms - event.at_ms
-    if timers.duration_ms != duration_ms:  # a journal, under another plan
-        timers = state.timers.fifo(TimerKind.OFFER, duration_ms)
-    offer.timer = timers.set(event.at_ms, record, agent.id)
+    timers = queue.offer_timers
+    if at_ms + timers.duration_ms != event.expires_at_ms:  # a journal, under another plan
+        timers = state.timers.fifo(TimerKind.OFFER, event.expires_at_ms - at_ms)
+    offer.timer = timers.set(at_ms, record, agent.id)
     if queue.max_offers_at_once > 1:
         state.refile(record)
     return offer
@@ -67,7 +63,8 @@ def offered(
 
 def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     """The agent has it. Other open offers of it end by a `Revoked` of their own."""
-    record = offer.record
+    record, agent, at_ms = offer.record, offer.agent, event.at_ms
+    queue = record.queue
     record.state = _ACCEPTED[record.state]
     if record.lane is not None:
         state.stop_waiting(record)
@@ -76,28 +73,25 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.offers = 0
     state.timers.cancel(offer.timer)
     offer.timer = 0
-    if record.climb is not record.queue.foot:
+    offer.accepted_at_ms = at_ms
+    if record.climb is not queue.foot:
         state.pause_ladder(record)
     if record.key < IN_FRONT:
         record.rank(front=False)
     if record.barred is not None:
         state.unbar(record)
-    at_ms = event.at_ms
-    offer.accepted_at_ms = at_ms
-    queue = record.queue
     queue.waiting -= 1
     state.waiting -= 1
-    state.touch(offer.agent)
+    state.touch(agent)
     waited_ms = at_ms - record.arrived_at_ms
-    tally = record.tally
+    tally, team = record.tally, agent.team
     tally.accepted += 1
     tally.wait_ms += waited_ms
-    theirs = offer.agent.team
-    theirs.accepted += 1
-    theirs.wait_ms += waited_ms
+    team.accepted += 1
+    team.wait_ms += waited_ms
     if waited_ms <= queue.target_ms:
         tally.accepted_in_time += 1
-        theirs.accepted_in_time += 1
+        team.accepted_in_time += 1
     if queue.served_ms >= 0:
         queue.gaps.append(at_ms - queue.served_ms)
     queue.served_ms = at_ms if queue.lined else -1

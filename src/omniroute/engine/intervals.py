@@ -157,9 +157,9 @@ class Intervals:
             if name not in self.groups and len(self.groups) <= maximum:
                 self.groups[name] = _NOTHING
 
-    def close(self, team: Team, now_ms: int) -> None:
+    def close(self, team: Team, now_ms: int, carried_ms: int = 0) -> None:
         """Nobody is in it any more: what was counted of it stays with its groups."""
-        row = team.totals(now_ms)
+        row = team.totals(now_ms, carried_ms)
         for name in self.names(team):
             self.groups[name] = _plus(self.groups.get(name, _NOTHING), row)
 
@@ -169,12 +169,21 @@ class Intervals:
         return [None, *{name if name in known else OTHERS: 0 for name in team.groups}]
 
 
+def carried(state: State, now_ms: int) -> dict[Team, int]:
+    """What each team carries now: cost times duration so far. O(open offers)."""
+    found = dict.fromkeys(state.teams.values(), 0)
+    for offer in state.offers.values():
+        found[offer.agent.team] += offer.cost * (now_ms - offer.since_ms)
+    return found
+
+
 def group_totals(state: State, now_ms: int) -> dict[str | None, Row]:
-    """What every group has counted by now, sorted; None: all agents. O(teams)."""
+    """What every group has counted by now, sorted; None: all agents. O(open offers + teams)."""
     intervals = state.intervals
     found = dict(intervals.groups)
+    carried_ms = carried(state, now_ms)
     for team in state.teams.values():
-        row = team.totals(now_ms)
+        row = team.totals(now_ms, carried_ms[team])
         for name in intervals.names(team):
             found[name] = _plus(found.get(name, _NOTHING), row)
     return {

@@ -33,7 +33,6 @@ SERVICES = 50
 UNTIL_RESET = -1
 
 _NOTHING_BESIDE = Side()
-_READY = Presence.READY
 
 
 @functools.lru_cache(maxsize=4096)
@@ -159,18 +158,27 @@ def _is_simple(plan: Queue) -> bool:
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("accepted_at_ms", "agent", "code", "id", "record", "timer")
+    __slots__ = ("accepted_at_ms", "agent", "code", "id", "record", "since_ms", "timer")
 
-    def __init__(self, offer_id: int, record: InteractionRecord, agent: AgentRecord) -> None:
+    def __init__(
+        self, offer_id: int, record: InteractionRecord, agent: AgentRecord, at_ms: int
+    ) -> None:
         self.id = offer_id
         self.record = record
         self.agent = agent
+        #: from when its cost is counted in his team
+        self.since_ms = at_ms
         #: number of the timer that ends it or its wrap-up; 0: none
         self.timer = 0
         #: -1: not yet
         self.accepted_at_ms = -1
         #: the disposition code, in wrap-up
         self.code = ""
+
+    @property
+    def cost(self) -> int:
+        """What it takes of the agent's budgets."""
+        return self.agent.load.capacity.cost(self.record.channel) or 0
 
 
 class InteractionRecord:
@@ -231,7 +239,7 @@ class InteractionRecord:
         self.key = queue.key(priority, enqueued_at_ms, seq)
         #: where it stands while it is open to offers, and at which place there
         self.lane: Lane | None = None
-        self.place = self.key
+        self.place: int
         #: its open offers in order of their ids, or its one assignment
         self.held_by: tuple[OfferRecord, ...] = ()
         #: how often it was offered since it was last accepted
@@ -415,15 +423,3 @@ class AgentRecord:
         self.stale = False
         #: with whom he is counted
         self.team: Team
-
-    def carry(self, load: Load, at_ms: int) -> None:
-        """He carries this from now on."""
-        before, team = self.load, self.team
-        self.load = load
-        more = load.spent - before.spent
-        team.carried += more
-        team.carried_ms -= more * at_ms
-        if not before.counts:
-            team.work(at_ms, 1, ready=self.presence is _READY)
-        elif not load.counts:
-            team.work(at_ms, -1, ready=self.presence is _READY)

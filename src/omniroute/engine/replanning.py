@@ -14,6 +14,7 @@ from ..errors import PlanError, UnknownNameError
 from ..events import ChangePlan, Event, Moved, Offered, PlanChanged, Revoked
 from ..plan import loads
 from . import removal, snapshots
+from .intervals import carried
 from .lifecycle import IN_LINE
 from .matching import Events, rematch
 from .records import AgentRecord, InteractionRecord
@@ -46,8 +47,11 @@ def adopted(state: State, event: PlanChanged) -> State:
     snapshots.load(after, snapshots.read(snapshots.dump(state)))
     after.now_ms = max(after.now_ms, event.at_ms)
     # Budgets may be others from now on: what was counted before is closed.
+    carried_ms = carried(state, event.at_ms)
     for team in state.teams.values():
-        after.intervals.close(team, event.at_ms)
+        after.intervals.close(team, event.at_ms, carried_ms[team])
+    for offer in after.offers.values():
+        offer.since_ms = event.at_ms
     after.teams.clear()
     for agent in after.agents.values():
         after.join_team(agent, event.at_ms)

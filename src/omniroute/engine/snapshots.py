@@ -47,6 +47,15 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
 _PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0)
 
 
+class _Offer(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    agent_id: str
+    timer: int
+    since_ms: int
+    accepted_at_ms: int
+    code: str
+
+
 class _Climb(msgspec.Struct, frozen=True, array_like=True):
     own_steps: tuple[OwnStep, ...]
     step: int
@@ -72,8 +81,8 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     enqueued_at_ms: int
     arrived_at_ms: int
     state: InteractionState
-    #: open offers or the assignment: id, agent id, timer, when it was accepted, code of its wrap-up
-    held_by: tuple[tuple[int, str, int, int, str], ...]
+    #: its open offers, or the assignment
+    held_by: tuple[_Offer, ...]
     offers: int
     front: bool
     climb: _Climb | None
@@ -294,8 +303,8 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         state=record.state,
         arrived_at_ms=record.arrived_at_ms,
         held_by=tuple(
-            (offer.id, offer.agent.id, offer.timer, offer.accepted_at_ms, offer.code)
-            for offer in record.held_by
+            _Offer(o.id, o.agent.id, o.timer, o.since_ms, o.accepted_at_ms, o.code)
+            for o in record.held_by
         ),
         offers=record.offers,
         front=record.front,
@@ -437,12 +446,14 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         state.refused[record.id] = record
         for agent_id in record.barred:
             state.agents[agent_id].barred[record.id] = record
-    for offer_id, agent_id, timer, accepted_at_ms, code in kept.held_by:
-        agent = state.agents[agent_id]
-        offer = OfferRecord(offer_id, record, agent)
-        offer.timer, offer.accepted_at_ms, offer.code = timer, accepted_at_ms, code
+    for saved in kept.held_by:
+        agent = state.agents[saved.agent_id]
+        offer = OfferRecord(saved.id, record, agent, saved.since_ms)
+        offer.timer = saved.timer
+        offer.accepted_at_ms = saved.accepted_at_ms
+        offer.code = saved.code
         record.held_by = (*record.held_by, offer)
-        state.offers[offer_id] = agent.work[offer_id] = offer
+        state.offers[saved.id] = agent.work[saved.id] = offer
         agent.load = state.loads.plus(agent.load, record.channel)
         state.market.mark(agent)
     state.refile(record)

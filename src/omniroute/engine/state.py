@@ -34,6 +34,9 @@ from .timers import TimerKind, Timers
 __all__ = ["State"]
 
 
+_READY = Presence.READY
+
+
 class State:
     """Everything the engine knows, folded from events."""
 
@@ -362,6 +365,9 @@ class State:
     def leave_team(self, record: AgentRecord, at_ms: int) -> None:
         """He leaves, or is another one from now on: what he had counted stays with the team."""
         team = record.team
+        for offer in record.work.values():
+            team.carried_ms += offer.cost * (at_ms - offer.since_ms)
+            offer.since_ms = at_ms
         team.join(record.load, at_ms, -1, ready=record.presence is Presence.READY)
         if not team.agents:
             self.intervals.close(team, at_ms)
@@ -373,14 +379,26 @@ class State:
         if not agent.stale:
             self.market.mark(agent)
 
+    def carry(self, agent: AgentRecord, channel: Channel, at_ms: int) -> None:
+        """He carries one more of this channel."""
+        before = agent.load
+        agent.load = before.plus.get(channel) or self.loads.plus(before, channel)
+        if not before.counts:
+            agent.team.work(at_ms, 1, ready=agent.presence is _READY)
+        if not agent.stale:
+            self.market.mark(agent)
+
     def give_back(self, offer: OfferRecord) -> AgentRecord:
         """The agent does not carry it any more; returns him."""
         agent, record, offer_id = offer.agent, offer.record, offer.id
         del self.offers[offer_id]
         del agent.work[offer_id]
-        channel = record.channel
-        load = agent.load
-        agent.carry(load.minus.get(channel) or self.loads.minus(load, channel), self.now_ms)
+        channel, before, now_ms = record.channel, agent.load, self.now_ms
+        agent.load = load = before.minus.get(channel) or self.loads.minus(before, channel)
+        team = agent.team
+        team.carried_ms += (before.spent - load.spent) * (now_ms - offer.since_ms)
+        if not load.counts:
+            team.work(now_ms, -1, ready=agent.presence is _READY)
         if not agent.stale:
             self.market.mark(agent)
         held_by = record.held_by

@@ -117,8 +117,8 @@ class Team:
     """Counts of the agents of the same groups and capacity; the times are sums as described above.
 
     Levels: how many ``agents`` are signed in, how many are ``ready``, how many are ``busy`` (carry
-    something), how many are ``idle`` (ready and carry nothing), and the cost of what they have
-    ``carried`` so far, in units of their budgets.
+    something), how many are ``idle`` (ready and carry nothing). ``carried_ms`` is what was carried
+    and is not any more: cost times duration.
     """
 
     __slots__ = (
@@ -127,7 +127,6 @@ class Team:
         "agents",
         "busy",
         "busy_ms",
-        "carried",
         "carried_ms",
         "declined",
         "expired",
@@ -159,7 +158,6 @@ class Team:
     agents: int
     busy: int
     busy_ms: int
-    carried: int
     carried_ms: int
     declined: int
     expired: int
@@ -177,8 +175,6 @@ class Team:
         """An agent who carries this is one of them from now on; ``sign`` -1: not any more."""
         self.agents += sign
         self.signed_in_ms -= sign * at_ms
-        self.carried += sign * load.spent
-        self.carried_ms -= sign * load.spent * at_ms
         if ready:
             self.turn(load, at_ms, sign)
         if load.counts:
@@ -210,8 +206,11 @@ class Team:
         """All of it as it stands, in the order of ``FIELDS``."""
         return tuple(getattr(self, name) for name in self.FIELDS)
 
-    def totals(self, now_ms: int) -> tuple[int, ...]:
-        """What it comes to now, in the order of `AGENT_FIELDS`."""
+    def totals(self, now_ms: int, carried_ms: int) -> tuple[int, ...]:
+        """What it comes to now, in the order of `AGENT_FIELDS`.
+
+        ``carried_ms`` is of what is still carried.
+        """
         busy_ms = self.busy_ms + now_ms * self.busy
         idle_ms = self.idle_ms + now_ms * self.idle
         return (
@@ -227,6 +226,6 @@ class Team:
             self.ready_ms + now_ms * self.ready,
             busy_ms,
             idle_ms,
-            self.carried_ms + now_ms * self.carried,
+            self.carried_ms + carried_ms,
             (busy_ms + idle_ms) * self.units,
         )
