@@ -162,7 +162,7 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     _give_up(state, offer, event.at_ms)
     record.tally.transferred += 1
     taken = OfferRecord(event.offer_id, record, colleague, event.at_ms)
-    record.held_by = (taken,)
+    record.offer = taken
     taken.accepted_at_ms = event.at_ms
     state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken

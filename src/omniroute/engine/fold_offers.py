@@ -43,7 +43,10 @@ def offered(
         record.lane = None
         if record.place < HELD_OUT:
             queue.lined -= 1
-    record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
+    if record.offer is None:
+        record.offer = offer
+    else:
+        record.hold((*record.held_by, offer))
     state.last_offer = agent.last_offer = offer_id
     record.offers += 1
     state.carry(agent, record.channel, at_ms)
@@ -68,8 +71,8 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.state = _ACCEPTED[record.state]
     if record.lane is not None:
         state.stop_waiting(record)
-    if len(record.held_by) > 1:
-        record.held_by = (offer,)
+    if record.offer is not offer or offer.other is not None:
+        record.hold((offer,))
     record.offers = 0
     state.timers.cancel(offer.timer)
     offer.timer = 0
@@ -127,7 +130,7 @@ def _offer_over(
     offer = state.offers[event.offer_id]
     record = offer.record
     agent = state.give_back(offer)
-    if record.state is InteractionState.OFFERED and not record.held_by:
+    if record.state is InteractionState.OFFERED and record.offer is None:
         record.state = INTERACTION[type(event)][record.state]
     state.refile(record)
     return record, agent

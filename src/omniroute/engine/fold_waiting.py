@@ -148,11 +148,11 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
 def cancelled(state: State, event: ev.Cancelled) -> None:
     """Taken out, from any open state."""
     record = state.interactions[event.interaction_id]
-    if not record.held_by:
+    if record.offer is None:
         _stop_waiting(state, event)
     else:
         record.state = INTERACTION[ev.Cancelled][record.state]
-        state.touch(state.give_back(record.held_by[0]))
+        state.touch(state.give_back(record.offer))
         state.end(record)
     record.tally.cancelled += 1
 

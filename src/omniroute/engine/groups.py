@@ -47,23 +47,12 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
 class Tier:
     """The lanes of one tier that a profile may serve."""
 
-    __slots__ = ("is_plain", "number", "picks", "rows")
+    __slots__ = ("number", "rows")
 
     def __init__(self, number: int) -> None:
         self.number = number
         #: by the bit of a channel the indexes of its lanes
         self.rows: dict[int, list[int]] = {}
-        #: by open channels: reads the heads of their lanes out of the list of heads, at C speed
-        self.picks: dict[int, Pick] = {}
-        #: whether the keys of the heads are all there is to compare
-        self.is_plain = True
-
-    def add(self, lane: Lane) -> None:
-        """A lane that belongs here came into being."""
-        self.rows.setdefault(lane.bit, []).append(lane.index)
-        self.picks.clear()
-        if not lane.is_plain:
-            self.is_plain = False
 
     def indexes(self, open_channels: int) -> list[int]:
         """The lanes of these channels."""
@@ -73,16 +62,22 @@ class Tier:
                 found += row
         return found
 
-    def build(self, open_channels: int) -> Pick:
-        """Make the pick of these channels."""
-        pick = self.picks[open_channels] = picker(self.indexes(open_channels))
-        return pick
-
 
 class Profile:
     """Agents who differ in nothing that a requirement can see."""
 
-    __slots__ = ("agents", "available", "bit", "example", "groups", "index", "key", "tiers")
+    __slots__ = (
+        "agents",
+        "available",
+        "bit",
+        "example",
+        "groups",
+        "index",
+        "is_plain",
+        "key",
+        "picks",
+        "tiers",
+    )
 
     def __init__(self, index: int, key: ProfileKey, example: Agent) -> None:
         self.index = index
@@ -93,6 +88,11 @@ class Profile:
         self.agents: dict[str, AgentRecord] = {}
         #: the lanes that they may serve, the first tier to look at first
         self.tiers: list[Tier] = []
+        #: whether the keys of the heads are all there is to compare
+        self.is_plain = True
+        #: by open channels, for each tier: reads the heads of its lanes out of the list of
+        #: heads, at C speed
+        self.picks: dict[int, tuple[Pick, ...]] = {}
         self.groups: dict[Load, Group] = {}
         #: how many of them are in a group
         self.available = 0
@@ -108,7 +108,22 @@ class Profile:
             tier = Tier(number)
             tiers.append(tier)
             tiers.sort(key=attrgetter("number"))
-        tier.add(lane)
+        tier.rows.setdefault(lane.bit, []).append(lane.index)
+        self.picks.clear()
+        if not lane.is_plain:
+            self.is_plain = False
+
+    def forget_lanes(self) -> None:
+        """As if no lane had come into being yet."""
+        self.tiers.clear()
+        self.picks.clear()
+        self.is_plain = True
+
+    def build(self, open_channels: int) -> tuple[Pick, ...]:
+        """Make the picks of these channels."""
+        indexes = (tier.indexes(open_channels) for tier in self.tiers)
+        picks = self.picks[open_channels] = tuple(picker(found) for found in indexes if found)
+        return picks
 
     def first(self, bit: int) -> int:
         """The longest idle of those in groups to whom a channel is open, or `NOBODY`."""

@@ -24,30 +24,31 @@ __all__ = ["HeldOut", "best_other"]
 class HeldOut:
     """All of them, by ``seq``, which is their order."""
 
-    __slots__ = ("_records",)
+    __slots__ = ("records",)
 
     def __init__(self) -> None:
-        self._records: dict[int, InteractionRecord] = {}
+        #: by ``seq``
+        self.records: dict[int, InteractionRecord] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._records)
+        return bool(self.records)
 
     def __iter__(self) -> Iterator[InteractionRecord]:
-        return iter(self._records.values())
+        return iter(self.records.values())
 
     def put(self, record: InteractionRecord) -> None:
         """It is open to more offers."""
-        self._records[record.seq] = record
+        self.records[record.seq] = record
 
     def take(self, record: InteractionRecord) -> None:
         """It is not any more."""
-        del self._records[record.seq]
+        del self.records[record.seq]
 
     def first(self, agent: AgentRecord, tier: int) -> InteractionRecord | None:
         """The first that this agent may be offered, of the queues in a tier of his. O(held out)."""
         index, example = agent.profile.index, agent.profile.example
         found: InteractionRecord | None = None
-        for seq, record in self._records.items():
+        for seq, record in self.records.items():
             lane = record.lane
             assert lane is not None
             if (

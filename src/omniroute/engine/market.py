@@ -280,7 +280,7 @@ class Market:
         record = self._arrived
         if record is not None:
             self._arrived = None
-            if record.held_by:
+            if record.offer is not None:
                 self._held_out.put(record)
                 return
             lane, key = record.lane, record.place
@@ -315,7 +315,7 @@ class Market:
 
     def place(self, record: InteractionRecord, now_ms: int) -> int:
         """Where an interaction stands among all that are in line, smaller first."""
-        if record.held_by:
+        if record.offer is not None:
             return HELD_OUT + record.seq
         lane = record.lane
         return record.key if lane is None else lane.place(record.place, now_ms)
@@ -373,7 +373,7 @@ class Market:
         named = (e.agent_ids for e in self._needs if e is not None)
         self._named = self._always_named.union(*named)
         for profile in self._profiles.values():
-            profile.tiers.clear()
+            profile.forget_lanes()
         for lane in self.lanes.values():
             if lane.is_pushed:
                 for profile in lane.need.profiles.values():
@@ -386,24 +386,30 @@ class Market:
         """The first in order among the waiting that this ready agent may take, or None."""
         if self._arrived is not None:
             self._file()
-        open_channels = record.load.open
-        heads = self._heads
-        for tier in record.profile.tiers:
-            if tier.is_plain:
-                pick = tier.picks.get(open_channels) or tier.build(open_channels)
-                first = min(pick(heads))
-            else:
-                first = self._first_of(tier, record, now_ms)
+        profile = record.profile
+        if self._held_out.records or not profile.is_plain:
+            return self._best_of_tiers(record, now_ms)
+        open_channels, heads = record.load.open, self._heads
+        picks = profile.picks.get(open_channels)
+        for pick in profile.build(open_channels) if picks is None else picks:
+            first = min(pick(heads))
             if first != EMPTY:
                 return self._waiting[first]
-            if self._held_out:
-                found = self._held_out.first(record, tier.number)
-                if found is not None:
-                    return found
+        return None
+
+    def _best_of_tiers(self, record: AgentRecord, now_ms: int) -> InteractionRecord | None:
+        """The same where keys are not all there is to compare, or something is held out."""
+        for tier in record.profile.tiers:
+            first = self._first_of(tier, record, now_ms)
+            if first != EMPTY:
+                return self._waiting[first]
+            found = self._held_out.first(record, tier.number)
+            if found is not None:
+                return found
         return None
 
     def _first_of(self, tier: Tier, agent: AgentRecord, now_ms: int) -> int:
-        """The place of the first in a tier with lanes that age or share; `EMPTY`: nothing waits."""
+        """The place of the first in a tier; `EMPTY`: nothing waits. Lanes may age or share."""
         lanes = (self._by_head[index] for index in tier.indexes(agent.load.open))
         heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
         if not heads:
@@ -440,7 +446,7 @@ class Market:
         if not common:
             return None
         strategy = lane.strategy
-        if record.held_by:
+        if record.offer is not None:
             score = score_of(record, self._scorers, self._picture, self._required)
             return best_other(record, lane, self._profiles_of(common), score)
         if strategy is _LONGEST_IDLE:

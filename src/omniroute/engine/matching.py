@@ -108,15 +108,15 @@ def offer(
 def accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
     """The agent has it; whoever else was offered it is not any more."""
     record = offer.record
-    held_by = record.held_by
+    others = () if record.offer is offer and offer.other is None else record.held_by
     event = Accepted(at_ms, offer.id, record.id, offer.agent.id)
     apply.accepted(state, event, offer)
     out.append(event)
-    if len(held_by) > 1:
-        others = [other for other in held_by if other is not offer]
-        for other in others:
+    if others:
+        beaten = [other for other in others if other is not offer]
+        for other in beaten:
             revoke(state, other, RevokeReason.TAKEN, at_ms, out)
-        rematch(state, at_ms, out, agents=[other.agent for other in others])
+        rematch(state, at_ms, out, agents=[other.agent for other in beaten])
 
 
 def revoke(
@@ -164,7 +164,7 @@ def again_at_ms(queue: Queue, at_ms: int) -> int | None:
 
 def exhausted(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:
     """End an interaction that was offered too often and to nobody now; whether it was."""
-    if record.offers < state.plan.limits.max_offers or record.held_by:
+    if record.offers < state.plan.limits.max_offers or record.offer is not None:
         return False
     cancel(state, record, RejectReason.OFFERS_EXHAUSTED.value, at_ms, out)
     return True

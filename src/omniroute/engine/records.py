@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..events import OwnStep
@@ -158,7 +159,7 @@ def _is_simple(plan: Queue) -> bool:
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("accepted_at_ms", "agent", "code", "id", "record", "since_ms", "timer")
+    __slots__ = ("accepted_at_ms", "agent", "code", "id", "other", "record", "since_ms", "timer")
 
     def __init__(
         self, offer_id: int, record: InteractionRecord, agent: AgentRecord, at_ms: int
@@ -166,6 +167,8 @@ class OfferRecord:
         self.id = offer_id
         self.record = record
         self.agent = agent
+        #: the next open offer of the same interaction
+        self.other: OfferRecord | None = None
         #: from when its cost is counted in his team
         self.since_ms = at_ms
         #: number of the timer that ends it or its wrap-up; 0: none
@@ -182,7 +185,7 @@ class OfferRecord:
 
 
 class InteractionRecord:
-    """One interaction that is open. ``key`` is its place, ``held_by`` its offers or assignment."""
+    """One interaction that is open. ``key`` is its place, ``offer`` its first offer."""
 
     __slots__ = (
         "arrived_at_ms",
@@ -190,12 +193,12 @@ class InteractionRecord:
         "channel",
         "climb",
         "enqueued_at_ms",
-        "held_by",
         "id",
         "key",
         "lane",
         "later",
         "message",
+        "offer",
         "offers",
         "place",
         "priority",
@@ -205,6 +208,7 @@ class InteractionRecord:
         "side",
         "state",
         "tally",
+        "thread_id",
     )
 
     def __init__(
@@ -221,6 +225,8 @@ class InteractionRecord:
         self.id = interaction_id
         self.seq = seq
         self.message = message
+        #: the thread that it opened, if any
+        self.thread_id = message.thread_id
         #: the messages that joined it, or None
         self.later: list[Message] | None = None
         #: the channel it waits on and costs capacity for
@@ -240,8 +246,8 @@ class InteractionRecord:
         #: where it stands while it is open to offers, and at which place there
         self.lane: Lane | None = None
         self.place: int
-        #: its open offers in order of their ids, or its one assignment
-        self.held_by: tuple[OfferRecord, ...] = ()
+        #: the first of its open offers, or its one assignment
+        self.offer: OfferRecord | None = None
         #: how often it was offered since it was last accepted
         self.offers = 0
         #: agent id -> number of the timer that lifts the refusal, or UNTIL_RESET
@@ -309,10 +315,27 @@ class InteractionRecord:
         return self.side
 
     @property
+    def held_by(self) -> tuple[OfferRecord, ...]:
+        """Its open offers in order of their ids, or its one assignment."""
+        found: list[OfferRecord] = []
+        offer = self.offer
+        while offer is not None:
+            found.append(offer)
+            offer = offer.other
+        return tuple(found)
+
+    def hold(self, offers: Iterable[OfferRecord]) -> None:
+        """These, in order of their ids, are its open offers from now on."""
+        self.offer = None
+        for offer in reversed(tuple(offers)):
+            offer.other = self.offer
+            self.offer = offer
+
+    @property
     def agent_id(self) -> str | None:
         """Who has it, parked it, or was the first to be offered it."""
-        if self.held_by:
-            return self.held_by[0].agent.id
+        if self.offer is not None:
+            return self.offer.agent.id
         return None if self.side is None else self.side.owner_id
 
     @property

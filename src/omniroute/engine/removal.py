@@ -55,8 +55,8 @@ def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
     if record.state is InteractionState.PARKED:
         matching.cancel(state, record, RevokeReason.CUSTOMER_LEFT.value, at_ms, out)
         return
-    if record.held_by and record.state is not InteractionState.OFFERED:
-        conduct.finish(state, record.held_by[0], "customer_left", at_ms, out)
+    if record.offer is not None and record.state is not InteractionState.OFFERED:
+        conduct.finish(state, record.offer, "customer_left", at_ms, out)
         return
     freed = matching.revoke_all(state, record, RevokeReason.CUSTOMER_LEFT, at_ms, out)
     event = Abandoned(at_ms, record.id, command.reason)

@@ -452,7 +452,7 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         offer.timer = saved.timer
         offer.accepted_at_ms = saved.accepted_at_ms
         offer.code = saved.code
-        record.held_by = (*record.held_by, offer)
+        record.hold((*record.held_by, offer))
         state.offers[saved.id] = agent.work[saved.id] = offer
         agent.load = state.loads.plus(agent.load, record.channel)
         state.market.mark(agent)

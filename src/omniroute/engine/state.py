@@ -246,7 +246,7 @@ class State:
             expression = all_of(lane.need.expression, not_agents(record.barred))
             lane = self.market.lane(queue, expression, record.channel, lane, record.barred)
         record.lane = lane
-        if record.held_by:
+        if record.offer is not None:
             record.place = HELD_OUT + record.seq
         else:
             record.place = record.key
@@ -401,13 +401,12 @@ class State:
             team.work(now_ms, -1, ready=agent.presence is _READY)
         if not agent.stale:
             self.market.mark(agent)
-        held_by = record.held_by
-        if len(held_by) == 1 and held_by[0] is offer:
-            record.held_by = ()
+        if record.offer is offer and offer.other is None:
+            record.offer = None
             if record.side is not None:
                 record.side.in_conference = False
         else:
-            record.held_by = tuple(other for other in held_by if other is not offer)
+            record.hold(other for other in record.held_by if other is not offer)
         if offer.timer:
             self.timers.cancel(offer.timer)
             offer.timer = 0
@@ -461,5 +460,5 @@ class State:
             if parent is not None and parent.side is not None:
                 parent.side.consult = None
                 parent.side.in_conference = False
-        if record.message.thread_id is not None:
+        if record.thread_id is not None:
             self.leave_thread(record)
