@@ -244,7 +244,7 @@ def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
 def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
     """The customer has gone: wrap-up if the queue has one, else completed."""
     record, agent = offer.record, offer.agent
-    freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
+    freed = [] if record.is_plain else handing.drop_consult(state, record, at_ms, out)
     wrap_up = record.queue.plan.wrap_up
     if wrap_up.kind is _NO_WRAP_UP:
         completed(state, offer, code, at_ms, out)
@@ -277,7 +277,7 @@ def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events)
     if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    completed(state, offer, offer.code, at_ms, out)
+    completed(state, offer, record.code, at_ms, out)
     feed(state, offer.agent, at_ms, out)
 
 
@@ -316,5 +316,5 @@ def extend_wrap_up(state: State, command: ExtendWrapUp, at_ms: int, out: Events)
 def wrap_up_over(state: State, timer: Timer, out: Events) -> None:
     """The time for after-contact work is over."""
     offer = timer.record.held_by[0]
-    completed(state, offer, offer.code, timer.deadline_ms, out)
+    completed(state, offer, offer.record.code, timer.deadline_ms, out)
     feed(state, offer.agent, timer.deadline_ms, out)

@@ -95,11 +95,9 @@ class Engine:
         if check is not None:
             check(state, command)
         out: list[Event] = []
-        if now_ms >= state.timers.next_due:
-            self._fire(now_ms, out)
+        if now_ms >= state.timers.wake_ms:
+            self._wake(now_ms, out)
         state.now_ms = now_ms
-        if now_ms >= state.intervals.next_ms:
-            state.intervals.roll(state, now_ms)
         if handler is None:
             self._change_plan(command, now_ms, out)
         else:
@@ -238,14 +236,17 @@ class Engine:
         record = self._state.agents.get(agent_id)
         return Presence.LOGGED_OUT if record is None else record.presence
 
-    def _fire(self, now_ms: int, out: Events) -> None:
-        """Fire every timer due by now, each at its own deadline."""
+    def _wake(self, now_ms: int, out: Events) -> None:
+        """Fire every timer due by now, each at its own deadline; close the intervals that are over."""
         state = self._state
         while (timer := state.timers.pop_due(now_ms)) is not None:
             state.now_ms = deadline_ms = timer.deadline_ms
             if deadline_ms >= state.intervals.next_ms:
                 state.intervals.roll(state, deadline_ms)
             _ON_TIMER[timer.kind](state, timer, out)
+        if now_ms >= state.intervals.next_ms:
+            state.intervals.roll(state, now_ms)
+        state.timers.wake_ms = min(state.timers.next_due, state.intervals.next_ms)
 
 
 def _tick(_state: State, _command: ev.Tick, _at_ms: int, _out: Events) -> None:

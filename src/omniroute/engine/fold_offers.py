@@ -6,7 +6,7 @@ from .. import events as ev
 from ..events import Kind
 from ..model import InteractionState
 from .lifecycle import INTERACTION
-from .order import HELD_OUT, IN_FRONT
+from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 from .timers import TimerKind
@@ -69,23 +69,17 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record, agent, at_ms = offer.record, offer.agent, event.at_ms
     queue = record.queue
     record.state = _ACCEPTED[record.state]
-    if record.lane is not None:
-        state.stop_waiting(record)
-    if record.offer is not offer or offer.other is not None:
-        record.hold((offer,))
+    if not record.is_plain or record.lane is not None:
+        _settle(state, record, offer)
     record.offers = 0
-    state.timers.cancel(offer.timer)
+    state.timers.live_numbers.discard(offer.timer)
     offer.timer = 0
     offer.accepted_at_ms = at_ms
-    if record.climb is not queue.foot:
-        state.pause_ladder(record)
-    if record.key < IN_FRONT:
-        record.rank(front=False)
-    if record.barred is not None:
-        state.unbar(record)
     queue.waiting -= 1
     state.waiting -= 1
-    state.touch(agent)
+    state.idle = agent.idle = state.idle + 1
+    if not agent.stale:
+        state.market.mark(agent)
     waited_ms = at_ms - record.arrived_at_ms
     tally, team = record.tally, agent.team
     tally.accepted += 1
@@ -98,6 +92,17 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     if queue.served_ms >= 0:
         queue.gaps.append(at_ms - queue.served_ms)
     queue.served_ms = at_ms if queue.lined else -1
+
+
+def _settle(state: State, record: InteractionRecord, offer: OfferRecord) -> None:
+    """It waits no more, and its clocks stand still."""
+    state.stop_waiting(record)
+    if record.offer is not offer or offer.other is not None:
+        record.hold((offer,))
+    state.pause_ladder(record)
+    if record.front:
+        record.rank(front=False)
+    state.unbar(record)
 
 
 def declined(state: State, event: ev.Declined) -> None:
@@ -174,7 +179,8 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     offer = state.offers[event.assignment_id]
     record = offer.record
     record.state = INTERACTION[ev.WrapUpStarted][record.state]
-    offer.code = event.code
+    if event.code:
+        record.aside().code = event.code
     state.leave_thread(record)
     if event.until_ms is not None:
         fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)

@@ -70,7 +70,8 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 def check_submit(state: State, command: Submit) -> None:
     """Find a caller's mistakes before anything changes."""
-    if command.interaction_id is not None:
+    given = command.interaction_id
+    if given is not None and given[:1] == "i":
         check_id(state, command)
     if command.priority is not None:
         check_priority(state, command)
@@ -147,10 +148,11 @@ def check_priority(
     state: State, command: Submit | Reprioritize | Move | Transfer | Consult
 ) -> None:
     """A priority is an integer within the plan's limit."""
-    highest = state.plan.limits.max_priority
     priority = command.priority
-    if type(priority) is not int or not 0 <= priority <= highest:
-        raise CommandError(f"priority must be an integer from 0 to {highest}, got {priority!r}")
+    if type(priority) is not int or not 0 <= priority <= state.max_priority:
+        raise CommandError(
+            f"priority must be an integer from 0 to {state.max_priority}, got {priority!r}"
+        )
 
 
 def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:

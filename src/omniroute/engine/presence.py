@@ -131,7 +131,7 @@ def let_go(
             exhausted(state, record, at_ms, out)
             freed.append(record)
         elif record.state is InteractionState.WRAP_UP:
-            done = Completed(at_ms, offer_id, record.id, agent.id, offer.code)
+            done = Completed(at_ms, offer_id, record.id, agent.id, record.code)
             apply.completed(state, done, offer)
             out.append(done)
         else:

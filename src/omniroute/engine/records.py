@@ -159,7 +159,7 @@ def _is_simple(plan: Queue) -> bool:
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("accepted_at_ms", "agent", "code", "id", "other", "record", "since_ms", "timer")
+    __slots__ = ("accepted_at_ms", "agent", "id", "other", "record", "since_ms", "timer")
 
     def __init__(
         self, offer_id: int, record: InteractionRecord, agent: AgentRecord, at_ms: int
@@ -175,8 +175,6 @@ class OfferRecord:
         self.timer = 0
         #: -1: not yet
         self.accepted_at_ms = -1
-        #: the disposition code, in wrap-up
-        self.code = ""
 
     @property
     def cost(self) -> int:
@@ -194,6 +192,7 @@ class InteractionRecord:
         "climb",
         "enqueued_at_ms",
         "id",
+        "is_plain",
         "key",
         "lane",
         "later",
@@ -208,7 +207,6 @@ class InteractionRecord:
         "side",
         "state",
         "tally",
-        "thread_id",
     )
 
     def __init__(
@@ -225,8 +223,6 @@ class InteractionRecord:
         self.id = interaction_id
         self.seq = seq
         self.message = message
-        #: the thread that it opened, if any
-        self.thread_id = message.thread_id
         #: the messages that joined it, or None
         self.later: list[Message] | None = None
         #: the channel it waits on and costs capacity for
@@ -237,10 +233,13 @@ class InteractionRecord:
         self.requirement = requirement
         #: from when its place and its ladder count, and from when its wait is reported
         self.enqueued_at_ms = self.arrived_at_ms = enqueued_at_ms
+        #: whether it never had a climb of its own, a thread, a place in front, rare facts, several
+        #: open offers, and was never refused: then there is less to look at
+        self.is_plain = True
         #: where it stands on its ladder; written through `climbing`
         self.climb = queue.foot
         if own_steps:
-            self.climb = Climb(own_steps, ladder_of(own_steps, queue.plan))
+            self.begin(own_steps)
         self.state = InteractionState.NEW
         self.key = queue.key(priority, enqueued_at_ms, seq)
         #: where it stands while it is open to offers, and at which place there
@@ -263,6 +262,7 @@ class InteractionRecord:
     def begin(self, own_steps: tuple[OwnStep, ...]) -> None:
         """It is at the start of a ladder that begins with these steps; its clocks run on."""
         before = self.climb
+        self.is_plain = False
         self.climb = climb = Climb(own_steps, ladder_of(own_steps, self.queue.plan))
         climb.step_timer = before.step_timer
         climb.opening_timer = before.opening_timer
@@ -274,6 +274,7 @@ class InteractionRecord:
         """Its place on its ladder, to be written."""
         climb = self.climb
         if climb is self.queue.foot:
+            self.is_plain = False
             climb = self.climb = Climb((), climb.ladder)
         return climb
 
@@ -298,6 +299,11 @@ class InteractionRecord:
         return self.climb.opening
 
     @property
+    def code(self) -> str:
+        """The disposition code, in wrap-up."""
+        return "" if self.side is None else self.side.code
+
+    @property
     def front(self) -> bool:
         """Whether it goes before everything that is not in front."""
         return self.key < IN_FRONT
@@ -306,11 +312,13 @@ class InteractionRecord:
         """Its place by its queue, priority and age."""
         self.key = self.queue.key(self.priority, self.enqueued_at_ms, self.seq)
         if front:
+            self.is_plain = False
             self.key -= FRONT
 
     def aside(self) -> Side:
         """Its rare facts, to be written."""
         if self.side is None:
+            self.is_plain = False
             self.side = Side()
         return self.side
 
@@ -326,6 +334,7 @@ class InteractionRecord:
 
     def hold(self, offers: Iterable[OfferRecord]) -> None:
         """These, in order of their ids, are its open offers from now on."""
+        self.is_plain = False
         self.offer = None
         for offer in reversed(tuple(offers)):
             offer.other = self.offer

@@ -41,10 +41,11 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     attempts: int
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
+    code: str
 
 
 #: The side of an interaction that has none.
-_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0)
+_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "")
 
 
 class _Offer(msgspec.Struct, frozen=True, array_like=True):
@@ -53,7 +54,6 @@ class _Offer(msgspec.Struct, frozen=True, array_like=True):
     timer: int
     since_ms: int
     accepted_at_ms: int
-    code: str
 
 
 class _Climb(msgspec.Struct, frozen=True, array_like=True):
@@ -303,8 +303,7 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         state=record.state,
         arrived_at_ms=record.arrived_at_ms,
         held_by=tuple(
-            _Offer(o.id, o.agent.id, o.timer, o.since_ms, o.accepted_at_ms, o.code)
-            for o in record.held_by
+            _Offer(o.id, o.agent.id, o.timer, o.since_ms, o.accepted_at_ms) for o in record.held_by
         ),
         offers=record.offers,
         front=record.front,
@@ -342,6 +341,7 @@ def _side(side: Side) -> _Side | None:
         attempts=side.attempts,
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
+        code=side.code,
     )
     return None if found == _PLAIN else found
 
@@ -362,6 +362,7 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.attempts = saved.attempts
     side.wrap_up_until_ms = saved.wrap_up_until_ms
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
+    side.code = saved.code
 
 
 def _intervals(state: State) -> _Intervals:
@@ -436,12 +437,14 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
     record.state = kept.state
     record.offers = kept.offers
     if kept.climb is not None:
+        record.is_plain = False
         record.climb = _restored_climb(kept.climb, queue)
     record.rank(front=kept.front)
     state.interactions[record.id] = record
     if record.state is not InteractionState.WRAP_UP:
         state.join_thread(record)
     if kept.barred:
+        record.is_plain = False
         record.barred = dict(kept.barred)
         state.refused[record.id] = record
         for agent_id in record.barred:
@@ -451,8 +454,10 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         offer = OfferRecord(saved.id, record, agent, saved.since_ms)
         offer.timer = saved.timer
         offer.accepted_at_ms = saved.accepted_at_ms
-        offer.code = saved.code
-        record.hold((*record.held_by, offer))
+        if record.offer is None:
+            record.offer = offer
+        else:
+            record.hold((*record.held_by, offer))
         state.offers[saved.id] = agent.work[saved.id] = offer
         agent.load = state.loads.plus(agent.load, record.channel)
         state.market.mark(agent)

@@ -53,7 +53,7 @@ def standing(engine: Engine) -> list[Standing]:
                     state.picture(offer.record),
                     deadlines.get(offer.timer),
                     offer.accepted_at_ms,
-                    offer.code,
+                    offer.record.code,
                     _consult(state, offer.record),
                 )
                 for offer_id, offer in sorted(record.work.items())

@@ -55,6 +55,7 @@ class State:
         "last_offer",
         "loads",
         "market",
+        "max_priority",
         "now_ms",
         "offers",
         "over_rate",
@@ -78,6 +79,7 @@ class State:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.max_priority = plan.limits.max_priority
         self.now_ms = 0
         #: numbers given last: interactions, offers, touches of agents
         self.seq = 0
@@ -209,6 +211,7 @@ class State:
         """Further messages of its thread join this interaction."""
         thread_id = record.message.thread_id
         if thread_id is not None:
+            record.is_plain = False
             self.threads.setdefault(record.channel, {})[thread_id] = record
 
     def leave_thread(self, record: InteractionRecord) -> None:
@@ -237,8 +240,10 @@ class State:
 
         One that agents are barred from waits in a lane that is not in their rows.
         """
-        queue, climb = record.queue, record.climb
-        ask = (climb.own_steps, climb.step, climb.opening, record.requirement, record.channel)
+        queue = record.queue
+        ask: LaneAsk = ((), 0, 0, record.requirement, record.channel)
+        if not record.is_plain:
+            ask = record.ask
         lane = queue.lanes.get(ask)
         if lane is None:
             lane = self.lane(queue, ask)
@@ -401,7 +406,9 @@ class State:
             team.work(now_ms, -1, ready=agent.presence is _READY)
         if not agent.stale:
             self.market.mark(agent)
-        if record.offer is offer and offer.other is None:
+        if record.is_plain:
+            record.offer = None
+        elif record.offer is offer and offer.other is None:
             record.offer = None
             if record.side is not None:
                 record.side.in_conference = False
@@ -421,6 +428,7 @@ class State:
         if again_at_ms is None:
             return
         if record.barred is None:
+            record.is_plain = False
             record.barred = {}
         number = UNTIL_RESET
         if again_at_ms != UNTIL_RESET:
@@ -450,15 +458,14 @@ class State:
     def end(self, record: InteractionRecord) -> None:
         """It is nobody's concern any more."""
         del self.interactions[record.id]
-        if record.barred is not None:
-            self.unbar(record)
-        if record.climb is not record.queue.foot:
-            self.pause_ladder(record)
+        if record.is_plain:
+            return
+        self.unbar(record)
+        self.pause_ladder(record)
         side = record.side
         if side is not None and side.kind is Kind.CONSULT:
             parent = self.interactions.get(side.parent_id or "")
             if parent is not None and parent.side is not None:
                 parent.side.consult = None
                 parent.side.in_conference = False
-        if record.thread_id is not None:
-            self.leave_thread(record)
+        self.leave_thread(record)

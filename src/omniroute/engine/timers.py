@@ -93,7 +93,7 @@ class Fifo:
         deadline_ms = now_ms + self.duration_ms
         entries.append((deadline_ms, number, self.kind, record, agent_id))
         if deadline_ms < timers.next_due:
-            timers.next_due = deadline_ms
+            timers.be_due(deadline_ms)
         return number
 
     def _sweep(self) -> deque[_Entry]:
@@ -105,12 +105,17 @@ class Fifo:
 
 
 class Timers:
-    """Every deadline that is set. ``next_due`` is never later than the next live one."""
+    """Every deadline that is set. ``next_due`` is never later than the next live one.
 
-    __slots__ = ("_fifos", "_odd", "count", "live_numbers", "next_due")
+    ``wake_ms`` is never later than that, nor than the end of the running interval: before it, time
+    changes nothing.
+    """
+
+    __slots__ = ("_fifos", "_odd", "count", "live_numbers", "next_due", "wake_ms")
 
     def __init__(self) -> None:
         self.next_due = NEVER
+        self.wake_ms = 0
         #: the number of the timer set last
         self.count = 0
         self.live_numbers: set[int] = set()
@@ -187,4 +192,9 @@ class Timers:
         self.live_numbers.add(entry[1])
         heapq.heappush(self._odd, entry)
         if entry[0] < self.next_due:
-            self.next_due = entry[0]
+            self.be_due(entry[0])
+
+    def be_due(self, deadline_ms: int) -> None:
+        """A timer is due before all others."""
+        self.next_due = deadline_ms
+        self.wake_ms = min(self.wake_ms, deadline_ms)
