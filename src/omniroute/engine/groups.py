@@ -90,9 +90,9 @@ class Profile:
         self.tiers: list[Tier] = []
         #: whether the keys of the heads are all there is to compare
         self.is_plain = True
-        #: by open channels, for each tier: reads the heads of its lanes out of the list of
-        #: heads, at C speed
-        self.picks: dict[int, tuple[Pick, ...]] = {}
+        #: by open channels: reads the heads of the lanes of the first tier out of the list of
+        #: heads, at C speed; None where their keys are not all there is to compare
+        self.picks: dict[int, Pick | None] = {}
         self.groups: dict[Load, Group] = {}
         #: how many of them are in a group
         self.available = 0
@@ -119,11 +119,13 @@ class Profile:
         self.picks.clear()
         self.is_plain = True
 
-    def build(self, open_channels: int) -> tuple[Pick, ...]:
-        """Make the picks of these channels."""
-        indexes = (tier.indexes(open_channels) for tier in self.tiers)
-        picks = self.picks[open_channels] = tuple(picker(found) for found in indexes if found)
-        return picks
+    def build(self, open_channels: int) -> Pick | None:
+        """Make the pick of these channels."""
+        pick = None
+        if self.is_plain and self.tiers:
+            pick = picker(self.tiers[0].indexes(open_channels))
+        self.picks[open_channels] = pick
+        return pick
 
     def first(self, bit: int) -> int:
         """The longest idle of those in groups to whom a channel is open, or `NOBODY`."""

@@ -73,7 +73,10 @@ def check_submit(state: State, command: Submit) -> None:
     given = command.interaction_id
     if given is not None and given[:1] == "i":
         check_id(state, command)
-    if command.priority is not None:
+    priority = command.priority
+    if priority is not None and (
+        type(priority) is not int or not 0 <= priority <= state.max_priority
+    ):
         check_priority(state, command)
     queue, own = command.queue, command.requirement
     if queue is not None and queue not in state.plan.queues:
@@ -193,8 +196,9 @@ def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> No
 def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """Triage, overflow, admission, queued."""
     message = command.message
-    interaction_id = _new_id(state, command, at_ms, out)
-    if interaction_id is None:
+    interaction_id = command.interaction_id or f"i{state.seq + 1}"
+    if interaction_id in state.interactions:
+        lookup.reject(command, interaction_id, RejectReason.ID_IN_USE, at_ms, out)
         return
     queue, priority, requirement = command.queue, command.priority, command.requirement
     if queue is None:

@@ -386,20 +386,15 @@ class Market:
         """The first in order among the waiting that this ready agent may take, or None."""
         if self._arrived is not None:
             self._file()
-        profile = record.profile
-        if self._held_out.records or not profile.is_plain:
-            return self._best_of_tiers(record, now_ms)
-        open_channels, heads = record.load.open, self._heads
-        picks = profile.picks.get(open_channels)
-        for pick in profile.build(open_channels) if picks is None else picks:
-            first = min(pick(heads))
+        profile, open_channels = record.profile, record.load.open
+        pick = profile.picks.get(open_channels) or profile.build(open_channels)
+        if pick is not None:
+            first = min(pick(self._heads))
             if first != EMPTY:
                 return self._waiting[first]
-        return None
-
-    def _best_of_tiers(self, record: AgentRecord, now_ms: int) -> InteractionRecord | None:
-        """The same where keys are not all there is to compare, or something is held out."""
-        for tier in record.profile.tiers:
+            if len(profile.tiers) == 1 and not self._held_out.records:
+                return None
+        for tier in profile.tiers:
             first = self._first_of(tier, record, now_ms)
             if first != EMPTY:
                 return self._waiting[first]

@@ -108,11 +108,11 @@ def offer(
 def accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
     """The agent has it; whoever else was offered it is not any more."""
     record = offer.record
-    others = () if record.offer is offer and offer.other is None else record.held_by
+    others = () if record.is_plain else record.held_by
     event = Accepted(at_ms, offer.id, record.id, offer.agent.id)
     apply.accepted(state, event, offer)
     out.append(event)
-    if others:
+    if len(others) > 1:
         beaten = [other for other in others if other is not offer]
         for other in beaten:
             revoke(state, other, RevokeReason.TAKEN, at_ms, out)
