@@ -189,13 +189,14 @@ class OwnStep(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     (``agent == "a"``), skills that are asked for at first only. It lasts ``for_ms``; None: for
     good, nobody else is ever asked. ``skip_if_nobody``: passed over when no signed-in agent
     satisfies it. ``direct``: instead of the queue's members and the interaction's own
-    requirement, not beside them.
+    requirement, not beside them. ``priority``: what the interaction goes by at this step.
     """
 
     requirement: str
     for_ms: int | None = None
     skip_if_nobody: bool = False
     direct: bool = False
+    priority: int | None = None
 
 
 # --- commands ---------------------------------------------------------------------------
@@ -764,12 +765,16 @@ class AccessWidened(_Wire, frozen=True, tag="access_widened"):
 
 
 class Reprioritized(_Wire, frozen=True, tag="reprioritized"):
-    """The place of an interaction in the waiting order changed."""
+    """The place of an interaction in the waiting order changed.
+
+    ``for_step``: the priority is that of the step it is at; it still has its own.
+    """
 
     at_ms: int
     interaction_id: str
     priority: int
     enqueued_at_ms: int
+    for_step: bool = False
 
 
 class Moved(_Wire, frozen=True, tag="moved"):

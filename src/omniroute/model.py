@@ -254,6 +254,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``skills`` maps a skill to its level (1-10 by default; a missing skill is level 0;
     languages are skills named ``lang:de``), ``capacity`` names a capacity of the plan.
+    ``wrap_up_ms`` is how long his timed and forced wrap-ups last (None: as the queue says).
     """
 
     id: str
@@ -262,6 +263,7 @@ class Agent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
     attributes: dict[str, Attribute] = {}
     capacity: str = "default"
+    wrap_up_ms: int | None = None
 
 
 class InteractionState(enum.StrEnum):

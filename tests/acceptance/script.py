@@ -74,6 +74,7 @@ class Play:
             groups=tuple(given["groups"].split(",")) if "groups" in given else known.groups,
             attributes=known.attributes,
             capacity=capacity,
+            wrap_up_ms=known.wrap_up_ms,
         )
 
     def offer(self, agent: str, interaction: str) -> int:
@@ -96,8 +97,14 @@ def _asks(play: Play, who: str, plain: list[str], given: dict[str, str]) -> ev.C
     )
     steps = ()
     if "first" in given:
-        name, _, seconds = given["first"].partition(":")
-        steps = (ev.OwnStep(f'agent == "{name}"', int(seconds) * 1000, skip_if_nobody=True),)
+        name, seconds, *priority = given["first"].split(":")
+        step = ev.OwnStep(
+            f'agent == "{name}"',
+            int(seconds) * 1000,
+            skip_if_nobody=True,
+            priority=int(priority[0]) if priority else None,
+        )
+        steps = (step,)
     return ev.Submit(
         message,
         plain[0] if plain else None,

@@ -18,10 +18,12 @@ everything that was said. What was answered must be there, once:
 - an auditor who knows the laws of routing, and reads nothing but events, finds none broken:
   nobody is offered what another has, nobody loses his place.
 
-Lives are forked from one process without threads, so a kill costs milliseconds.
+Lives are forked from one process without threads that has imported everything, so a life takes
+commands, or dies while it recovers, after milliseconds.
 """
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -30,7 +32,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
+from typing import NamedTuple
 
 import anyio
 
@@ -76,7 +81,7 @@ def _message(customer, number):
         customer=Customer(id=f"{customer}/{number}"),
         thread_id=f"{customer}/{number}",
         message_id=f"{customer}/{number}",
-        text="Hello",
+        text=f"the words of {customer}/{number}.",
     )
 
 
@@ -85,6 +90,8 @@ def _message(customer, number):
 
 class Life:
     """One process with a router; says what it asks and what it is answered."""
+
+    snapshots = 0.05  #: how many live long enough to make snapshots
 
     def __init__(self, url, seed, said, say, *, snapshot_every=None):
         self.url = url
@@ -96,11 +103,11 @@ class Life:
     def say(self, *words):
         os.write(self._say, json.dumps(words).encode() + b"\n")
 
+    def make_router(self):
+        return Router(PLAN, journal=self.url, snapshot_every=self.snapshot_every)
+
     async def live(self):
-        async with (
-            Router(PLAN, journal=self.url, snapshot_every=self.snapshot_every) as router,
-            anyio.create_task_group() as group,
-        ):
+        async with self.make_router() as router, anyio.create_task_group() as group:
             self.router = router
             for name in AGENTS:
                 desk = router._desks.by_agent.get(name)
@@ -111,6 +118,10 @@ class Life:
                 group.start_soon(self.agent, name)
             for number in range(CUSTOMERS):
                 group.start_soon(self.customer, f"c{number}")
+            await self.also()
+
+    async def also(self):
+        """What else is done meanwhile."""
 
     async def customer(self, name):
         number = max(0, self.said.next_number(name) - 3)  # the last few again
@@ -163,6 +174,7 @@ class Said:
         self.ended = set()
         self.acknowledged = 0
         self.restarts = 0
+        self._fault = self.faults.append
 
     def next_number(self, customer):
         numbers = [int(m.split("/")[1]) for m in self.sent if m.startswith(f"{customer}/")]
@@ -206,10 +218,14 @@ class Said:
         if not kept <= set(offer_ids):
             self.faults.append(f"{agent} took {sorted(kept)}, but has {offer_ids}")
 
+    def names(self, events):
+        """Which interaction each message opened."""
+        return {e.message.message_id: e.interaction_id for e in events if type(e) is ev.Queued}
+
     def compare(self, events):
         """What was said against what the journal holds."""
         queued = Counter(e.message.message_id for e in events if type(e) is ev.Queued)
-        names = {e.message.message_id: e.interaction_id for e in events if type(e) is ev.Queued}
+        names = self.names(events)
         accepts = [e for e in events if type(e) is ev.Accepted]
         accepted = {e.offer_id: (e.agent_id, e.interaction_id) for e in accepts}
         taken = Counter(e.offer_id for e in accepts)
@@ -231,29 +247,36 @@ class Said:
                 self.faults.append(f"{what} twice: {twice}")
 
 
-async def _read(url):
+async def read(url, _said):
     """The events of a journal, checked by the chain, the auditor and a second fold."""
-    events, faults = [], []
-    auditor, engine = Auditor(PLAN), Engine(PLAN)
-    journal = open_journal(url)
+    async with open_journal(url) as journal:
+        events, replayed, recovered = await folds(journal)
+    faults = []
+    if recovered is not None and recovered.snapshot() != replayed.snapshot():
+        faults.append("a recovery from the snapshot differs from a replay")
+    return events, faults, recovered is not None
+
+
+async def folds(journal):
+    """All events, what they come to, and what those behind the newest snapshot come to."""
+    events = []
+    auditor, engine, restored = Auditor(PLAN), Engine(PLAN), None
     assert isinstance(journal, StoreJournal)
-    async with journal:
-        async for frame in journal.read():
+    async with aclosing(journal.read()) as frames:
+        async for frame in frames:
             for entry in frame.entries:
                 for event in entry.events:
                     auditor.observe(event)
                     engine.apply(event)
                     events.append(event)
                 auditor.at_rest()
-        snapshot, chain = await journal.recover()
-        if snapshot is not None:
-            restored = Engine.restore(PLAN, snapshot.state)
-            async for header, body in journal.records(chain):
-                for event in journal.events(header, body):
-                    restored.apply(event)
-            if restored.snapshot() != engine.snapshot():
-                faults.append("a recovery from the snapshot differs from a replay")
-    return events, faults, snapshot is not None
+    snapshot, chain = await journal.recover()
+    if snapshot is not None:
+        restored = Engine.restore(PLAN, snapshot.state)
+        async for header, body in journal.records(chain):
+            for event in journal.events(header, body):
+                restored.apply(event)
+    return events, engine, restored
 
 
 # --- processes ----------------------------------------------------------------------------
@@ -305,32 +328,40 @@ def _kill_after(process, reader, seconds, *, opened):
     return said.decode().split("\n")[:-1]
 
 
-def one_journal(url, lives, seed, said):
+def _warm(url):
+    """Import here what every life would import: event loops, logging, the journal's driver."""
+    importlib.import_module("structlog")
+    for backend in ("asyncio", "trio"):
+        anyio.run(anyio.sleep, 0, backend=backend)
+    open_journal(url)
+
+
+def one_journal(url, lives, seed, said, kind):
     """So many lives on one journal, each killed; then it is read."""
-    open_journal(url)  # its driver is imported here, not in every life
+    _warm(url)
     dice = random.Random(seed)
-    said._fault = said.faults.append
     for number in range(lives):
         # Some die while they recover; a few live long enough to make snapshots.
         opened = dice.random() < 0.8
-        snapshot_every = 100 if opened and dice.random() < 0.05 else None
-        seconds = dice.uniform(0.5, 2) if snapshot_every else dice.uniform(0, 0.2)
+        snapshot_every = 100 if opened and dice.random() < kind.life.snapshots else None
+        longest = 0.2 if opened else 0.05
+        seconds = dice.uniform(0.5, 2) if snapshot_every else dice.uniform(0, longest)
         world = (url, seed * 1_000 + number, said)
         backend = "trio" if number % 2 else "asyncio"
 
         def life(writer, world=world, every=snapshot_every, backend=backend):
-            anyio.run(Life(*world, writer, snapshot_every=every).live, backend=backend)
+            anyio.run(kind.life(*world, writer, snapshot_every=every).live, backend=backend)
 
         process, reader = _forked(life)
         said.hear(_kill_after(process, reader, seconds, opened=opened))
 
-    def read(writer):
-        events, faults, from_snapshot = anyio.run(_read, url)
+    def compare(writer):
+        events, faults, from_snapshot = anyio.run(kind.read, url, said)
         said.compare(events)
         report = [said.faults + faults, len(events), from_snapshot]
         os.write(writer, json.dumps(report).encode())
 
-    process, reader = _forked(read)
+    process, reader = _forked(compare)
     report = json.loads(_drain(reader))
     os.waitpid(process, 0)
     if report[0] == "fault":
@@ -338,7 +369,18 @@ def one_journal(url, lives, seed, said):
     return report
 
 
-def campaign(url_of, kills, seed, tell=lambda line: None):
+class Kind(NamedTuple):
+    """What lives, what hears of it, and what reads the journal in the end."""
+
+    life: type[Life]
+    said: type[Said]
+    read: Callable
+
+
+PLAIN = Kind(Life, Said, read)
+
+
+def campaign(url_of, kills, seed, tell=lambda line: None, kind=PLAIN):
     """That many kills; a dictionary with what came of them."""
     total = {
         "kills": 0,
@@ -351,9 +393,9 @@ def campaign(url_of, kills, seed, tell=lambda line: None):
     faults = []
     while total["kills"] < kills and not faults:
         number = total["journals"]
-        said = Said()
+        said = kind.said()
         lives = min(LIVES, kills - total["kills"])
-        found, events, from_snapshot = one_journal(url_of(number), lives, seed + number, said)
+        found, events, from_snapshot = one_journal(url_of(number), lives, seed + number, said, kind)
         faults += [f"journal {number} of seed {seed}: {fault}" for fault in found]
         total["kills"] += lives
         total["journals"] += 1
@@ -365,7 +407,7 @@ def campaign(url_of, kills, seed, tell=lambda line: None):
     return {**total, "faults": faults[:20]}
 
 
-def main():
+def main(kind=PLAIN):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
@@ -379,6 +421,7 @@ def main():
             args.kills,
             args.seed,
             lambda line: print(line, file=sys.stderr, flush=True),
+            kind,
         )
     print(json.dumps(report))
     return 1 if report["faults"] else 0

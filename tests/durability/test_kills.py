@@ -12,7 +12,7 @@ from databases import nats, postgres
 
 __all__ = ["nats", "postgres"]
 
-KILLS = Path(__file__).with_name("kills.py")
+HERE = Path(__file__).parent
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 
@@ -27,7 +27,7 @@ def report(*command):
 
 def url_of(server, request):
     """A journal of its own for each number, on a server of the test's own."""
-    if server == "sqlite":
+    if server in ("sqlite", "sealed sqlite"):
         return f"sqlite:///{request.getfixturevalue('tmp_path')}/{{n}}.db"
     if server == "postgresql":
         return f"{request.getfixturevalue('postgres')}?journal=kills{{n}}"
@@ -37,12 +37,13 @@ def url_of(server, request):
 
 @pytest.mark.durability
 @pytest.mark.parametrize(
-    ("server", "kills", "many"),
-    [("sqlite", 30, 1_000), ("postgresql", 10, 200), ("nats", 8, 200)],
+    ("server", "many"),
+    [("sqlite", 1_000), ("sealed sqlite", 300), ("postgresql", 200), ("nats", 200)],
 )
-def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(server, kills, many, request):
-    kills = many if IS_SOAK else kills
-    found = report(str(KILLS), "--kills", str(kills), "--journal", url_of(server, request))
+def test_nothing_that_was_acknowledged_is_lost_or_doubled_by_kills(server, many, request):
+    kills = many if IS_SOAK else 30
+    program = HERE / ("sealed_kills.py" if server.startswith("sealed") else "kills.py")
+    found = report(str(program), "--kills", str(kills), "--journal", url_of(server, request))
     assert found["faults"] == []
     assert found["kills"] == kills
     assert found["restarts"] > kills / 2
@@ -74,7 +75,7 @@ LIES = {
 def test_a_store_that_lies_is_found(lie):
     program = f"""
 import json, sys, tempfile
-sys.path.insert(0, {str(KILLS.parent)!r})
+sys.path.insert(0, {str(HERE)!r})
 import kills
 from omniroute.journal import SqliteStore, opening
 
@@ -88,3 +89,19 @@ with tempfile.TemporaryDirectory() as folder:
     print(json.dumps(kills.campaign(url_of, 20, 1)))
 """
     assert report("-c", program)["faults"]
+
+
+def test_a_vault_that_keeps_the_keys_is_found():
+    program = f"""
+import json, sys, tempfile
+sys.path.insert(0, {str(HERE)!r})
+import kills, sealed_kills
+from omniroute.journal import KeyVault
+
+KeyVault.retire = lambda self, keys: None
+with tempfile.TemporaryDirectory() as folder:
+    url_of = lambda n: f"sqlite:///{{folder}}/{{n}}.db"
+    print(json.dumps(kills.campaign(url_of, 5, 1, kind=sealed_kills.SEALED)))
+"""
+    faults = report("-c", program)["faults"]
+    assert any("the journal has the words of" in fault for fault in faults)

@@ -86,6 +86,8 @@ _OWN_STEPS = (
     (ev.OwnStep('agent in ["p1", "p3"]', 20, True), ev.OwnStep("a", 10)),
     (ev.OwnStep("a >= 3", 5, True), ev.OwnStep('agent == "p1"', 20, True)),
     (ev.OwnStep("b"),),
+    (ev.OwnStep('agent == "p2"', 10, True, priority=9), ev.OwnStep("a", 10)),
+    (ev.OwnStep("a", 20, priority=1), ev.OwnStep("b", 10, priority=7)),
 )
 _OWN = (None, None, None, "a", "b >= 2", "a and lang:de", 'attr.site == "x"', "a >= 3 or b")
 _KINDS: tuple[dict[str, Any], ...] = (
@@ -263,6 +265,7 @@ def _draw_access(choose: Choose) -> list[Access]:
 
 def _step_extras(choose: Choose, names: Sequence[str], *, first: bool) -> dict[str, Any]:
     found: dict[str, Any] = choose((*({},) * 5, {"only_if": choose(_CONDITIONS)}))
+    found = found | {"priority": choose((*(None,) * 6, 0, 2, 9))}
     if not first and choose((*(False,) * 9, True)):
         found = found | {"overflow": _draw_overflow(choose, names, at_door=False)}
     return found
@@ -317,6 +320,7 @@ def draw_agent(choose: Choose, agent_id: str) -> Agent:
             ({}, {"site": "x"}, {"weight": 1}, {"weight": 3}, {"weight": 0}, {"weight": "2"})
         ),
         capacity=choose(("default", "many", "odd")),
+        wrap_up_ms=choose((None, None, 5, 10, 0)),
     )
 
 

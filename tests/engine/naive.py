@@ -96,13 +96,14 @@ class Item:
     """An open interaction. `agent_id` and `assignment_id` are of the agent who accepted it."""
 
     queue: Queue
-    priority: int
+    priority: int  # its own
     requirement: Expression | None
     messages: list[Message]
     arrived_at_ms: int
     enqueued_at_ms: int
     max_wait_ms: int | None = None
     own_steps: tuple[OwnStep, ...] = ()
+    lent: int | None = None  # the priority of its step, which it goes by
     kind: Kind = Kind.CUSTOMER
     parent_id: str | None = None
     front: bool = False
@@ -223,12 +224,16 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         if isinstance(command, ev.Submit):
             for step in command.steps:
                 self.read(step.requirement)
+                if not 0 <= (step.priority or 0) <= self.plan.limits.max_priority:
+                    raise CommandError(f"priority {step.priority} of a step")
         priority = getattr(command, "priority", None)
         if priority is not None and not 0 <= priority <= self.plan.limits.max_priority:
             raise CommandError(f"priority {priority}")
         if isinstance(command, ev.SignIn | ev.ChangeAgent):
             if command.agent.capacity not in self.plan.capacities:
                 raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
+            if (command.agent.wrap_up_ms or 0) < 0:
+                raise CommandError(f"wrap_up_ms {command.agent.wrap_up_ms}")
             for skill, level in command.agent.skills.items():
                 if self.plan.skills and skill not in self.plan.skills:
                     raise UnknownNameError("skill", skill, self.plan.skills)
@@ -427,7 +432,12 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
 
     def ladder(self, item: Item) -> list[Step]:
         own = [
-            Step(step.requirement, for_ms=step.for_ms, skip_if_nobody=step.skip_if_nobody)
+            Step(
+                step.requirement,
+                for_ms=step.for_ms,
+                skip_if_nobody=step.skip_if_nobody,
+                priority=step.priority,
+            )
             for step in item.own_steps
         ]
         return [*own, *item.queue.ladder]
@@ -526,17 +536,22 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
 
     def key(self, item: Item) -> tuple[int, int | Fraction, int]:
         order, seq = item.queue.order, item.seq
+        priority = self.priority(item)
         if isinstance(order, HeadStart):
-            return 0, item.enqueued_at_ms - item.priority * order.ms_per_point, seq
+            return 0, item.enqueued_at_ms - priority * order.ms_per_point, seq
         if isinstance(order, Accelerating):
             waited_ms = self.now_ms - item.enqueued_at_ms
-            age = item.priority * order.ms_per_point + Fraction(waited_ms * order.rate_percent, 100)
+            age = priority * order.ms_per_point + Fraction(waited_ms * order.rate_percent, 100)
             if order.max_points is not None:
                 age = min(age, order.max_points * order.ms_per_point)
             return 0, self.now_ms - age, seq
         if isinstance(order, NewestFirst):
-            return -item.priority, -item.enqueued_at_ms, -seq
-        return -item.priority, item.enqueued_at_ms, seq
+            return -priority, -item.enqueued_at_ms, -seq
+        return -priority, item.enqueued_at_ms, seq
+
+    def priority(self, item: Item) -> int:
+        """What it goes by."""
+        return item.priority if item.lent is None else item.lent
 
     def place(self, item: Item) -> tuple[Any, ...]:
         """(held out, key), the key beginning with whether it is in front."""
@@ -636,14 +651,18 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             self.refuse(command, command.interaction_id, "illegal_state")
             return
         if command.priority is not None:
-            item.priority = command.priority
+            item.priority, item.lent = command.priority, None
         if command.enqueued_at_ms is not None:
             item.enqueued_at_ms = min(command.enqueued_at_ms, self.now_ms)
+        self.tell_priority(item)
+
+    def tell_priority(self, item: Item) -> None:
         self.tell(
             ev.Reprioritized,
             interaction_id=item.id,
-            priority=item.priority,
+            priority=self.priority(item),
             enqueued_at_ms=item.enqueued_at_ms,
+            for_step=item.lent is not None,
         )
 
     # --- Ladder ---------------------------------------------------------------------------
@@ -666,11 +685,22 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             if not over and holds and (somebody or not ladder[step].skip_if_nobody):
                 break
             step += 1
-        if step != item.step:
+        is_new = step != item.step
+        if is_new:
             self.tell(ev.StepReached, interaction_id=item.id, step=step)
             item.step, item.step_began_ms = step, self.now_ms
             self.set_clock(("step", item), self.step_end(item))
+        self.lend(item, ladder[step].priority)
+        if is_new:
             self.overflow_at_step(item)
+
+    def lend(self, item: Item, priority: int | None) -> None:
+        """It goes by the priority of its step, if that has one."""
+        before = self.priority(item)
+        if priority != before:
+            item.lent = priority
+        if self.priority(item) != before:
+            self.tell_priority(item)
 
     def set_clock(self, what: tuple[Any, ...], deadline_ms: int | None) -> None:
         """Set a timer anew, if its moment is to come."""
@@ -915,7 +945,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         item.queue, item.own_steps, item.offers = queue, (), 0
         item.moves += 1
         item.priority = item.priority if priority is None else priority
-        item.requirement = requirement
+        item.requirement, item.lent = requirement, None
         self.tell(
             ev.Moved,
             interaction_id=item.id,
@@ -959,14 +989,17 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
     def complete(self, item: Item, code: str) -> None:
         item.code = code
         wrap_up = item.queue.wrap_up
+        own_ms = self.people[item.agent_id].agent.wrap_up_ms
+        duration_ms = wrap_up.duration_ms if own_ms is None else own_ms
+        lasts = wrap_up.kind is WrapUpKind.OPTIONAL or duration_ms > 0
         freed = self.end_consult(item)
-        if wrap_up.kind is WrapUpKind.NONE:
+        if wrap_up.kind is WrapUpKind.NONE or not lasts:
             self.match(people=[self.finish(item), *freed])
             return
         item.state = WRAP_UP
         until_ms = None
         if wrap_up.kind is not WrapUpKind.OPTIONAL:
-            until_ms = self.now_ms + wrap_up.duration_ms
+            until_ms = self.now_ms + duration_ms
             self.set_timer(("wrap_up", item), until_ms)
             item.until_ms, item.extended_ms = until_ms, 0
         about = {**self.about(item), "agent_id": item.agent_id}
@@ -1154,7 +1187,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             id=item.id,
             state=item.state,
             queue=item.queue.name,
-            priority=item.priority,
+            priority=self.priority(item),
             messages=tuple(item.messages),
             enqueued_at_ms=item.enqueued_at_ms,
             arrived_at_ms=item.arrived_at_ms,

@@ -183,6 +183,7 @@ class NaiveAfter:
         item.own_steps = ()
         if command.agent_id is not None:
             item.own_steps = (self.alone(command.agent_id, item.queue),)
+        item.lent = None
         if command.priority is not None:
             item.priority = command.priority
         if command.requirement is not None:

@@ -173,13 +173,8 @@ class NaiveOverflow:
                 people = self.move(item, self.plan.queue(rule.queue), rule.priority, requirement)
                 self.match(people=people, items=[item])
         elif rule.priority is not None:
-            item.priority = rule.priority
-            self.tell(
-                ev.Reprioritized,
-                interaction_id=item.id,
-                priority=item.priority,
-                enqueued_at_ms=item.enqueued_at_ms,
-            )
+            item.priority, item.lent = rule.priority, None
+            self.tell_priority(item)
 
     # --- whole queues ---------------------------------------------------------------------
 

@@ -116,6 +116,8 @@ def add(*added):
 
 WORKING = (ev.SignIn(ANN), submit(), submit(), ev.Accept(1), ev.Complete(1))
 LADDER = {"ladder": [Step("a >= 3", for_ms=20), Step("a >= 4", for_ms=20), Step("a >= 5")]}
+LENDING = {"ladder": [Step("b", for_ms=20, priority=5), Step()]}
+QUICK = ev.SignIn(Agent(id="ann", wrap_up_ms=7))
 WRAPPING = {"wrap_up": WrapUp(WrapUpKind.FORCED, 50)}
 AFTER = {"refusal": Refusal(RefusalRule.AFTER, 30)}
 ALL = {"refusal": Refusal(RefusalRule.ALL_DECLINED)}
@@ -217,6 +219,8 @@ FAULTS = [
     ("a step never ends", plan(**LADDER), (submit(), TICK, (submit(), 61)), lambda e: [e[0], e[-1]], Law.DEADLINE),
     ("a refusal never ends", plan(**AFTER), (*WORKING[:2], ev.Decline(1), TICK, (submit(), 61)), lambda e: [*e[:5], e[-1]], Law.DEADLINE),
     ("a wrap-up never ends", plan(**WRAPPING), (*WORKING[:2], ev.Accept(1), ev.Complete(1), TICK, (submit(), 61)), lose(ev.Completed), Law.DEADLINE),
+    ("a wrap-up is longer than he needs", plan(**WRAPPING), (QUICK, *WORKING[1:]), change(ev.WrapUpStarted, until_ms=54), Law.DEADLINE),
+    ("a wrap-up of no time", plan(**WRAPPING), (ev.SignIn(Agent(id="ann", wrap_up_ms=0)), *WORKING[1:]), add(ev.WrapUpStarted(4, 2, "i2", "ann", 4)), Law.STATE),
     ("a wrap-up is longer than planned", plan(**WRAPPING), WORKING, change(ev.WrapUpStarted, until_ms=1_000), Law.DEADLINE),
     # ladder
     ("a step too early", plan(**LADDER), (submit(), TICK), change(ev.StepReached, at_ms=19), Law.LADDER),
@@ -225,6 +229,10 @@ FAULTS = [
     ("a step beyond the last", plan(**LADDER), (submit(), TICK), change(ev.StepReached, 1, step=3), Law.LADDER),
     ("an overdue step", plan(ladder=[Step(for_ms=2), Step()]), (*WORKING[:4], ev.Requeue(1)), lose(ev.StepReached), Law.DUTY),
     ("an own step is left out", plan(), (submit(steps=(OwnStep("b", 20),)), TICK, (submit(), 61)), lose(ev.StepReached), Law.DEADLINE),
+    ("a step lends nothing", plan(**LENDING), (submit(),), lose(ev.Reprioritized), Law.DUTY),
+    ("a step lends too much", plan(**LENDING), (submit(),), change(ev.Reprioritized, priority=6), Law.LADDER),
+    ("what is lent is not given back", plan(**LENDING), (submit(), TICK), lose(ev.Reprioritized, 1), Law.DUTY),
+    ("a step that lends nothing does", plan(**LENDING), (submit(), TICK), change(ev.Reprioritized, 1, for_step=True), Law.LADDER),
     ("an own step is invented", plan(), (submit(),), add(ev.StepReached(0, "i1", 1)), Law.LADDER),
     # pick, assign, move
     ("an offer above their number", plan(**TWO), (*BOTH, ev.SignIn(Agent(id="cid"))), add(ev.Offered(3, 3, "i1", "cid", 103)), Law.OFFER),

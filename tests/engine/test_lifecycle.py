@@ -61,6 +61,7 @@ def change(agent_id, **skills):
 
 
 AWAY = ev.SignIn(Agent(id="ann"), ready=False)
+QUICK, PROMPT = (ev.SignIn(Agent(id="ann", wrap_up_ms=ms)) for ms in (7, 0))
 ACCEPTED = (ann(), ask(), ev.Accept(1))
 LADDER = {"ladder": [Step("x", for_ms=10), Step("y", for_ms=20), Step("z")]}
 UNTIL = {"ladder": [Step(for_ms=30), Step("x", until_ms=20), Step("y")]}
@@ -350,8 +351,20 @@ ENGAGED = [
     ("forced by itself", one(**FORCED), (*ACCEPTED, ev.Complete(1)), (53, ev.Tick()), ["53 completed 1 i1 ann"]),
     ("no wrap-up to finish", one(**TIMED), ACCEPTED, ev.FinishWrapUp(1),
      ["3 command_rejected finish_wrap_up 1 illegal_state"]),
-    ("a wrap-up of no length is over at the next call", one(wrap_up=WrapUp("timed", 0)), (*ACCEPTED, ev.Complete(1)),
-     (3, ev.Tick()), ["3 completed 1 i1 ann"]),
+    ("a wrap-up of no length is none", one(wrap_up=WrapUp("timed", 0)), ACCEPTED, ev.Complete(1),
+     ["3 completed 1 i1 ann"]),
+    ("his own time instead of the queue's", one(**FORCED), (QUICK, ask(), ev.Accept(1)), ev.Complete(1),
+     ["3 wrap_up_started 1 i1 ann 10"]),
+    ("and it ends then", one(**FORCED), (QUICK, ask(), ev.Accept(1), ev.Complete(1)), (20, ev.Tick()),
+     ["10 completed 1 i1 ann"]),
+    ("where the queue has no time he has one", one(wrap_up=WrapUp("timed")), (QUICK, ask(), ev.Accept(1)),
+     ev.Complete(1), ["3 wrap_up_started 1 i1 ann 10"]),
+    ("his own time of nothing is no wrap-up", one(**FORCED), (PROMPT, ask(), ev.Accept(1)), ev.Complete(1),
+     ["3 completed 1 i1 ann"]),
+    ("a wrap-up without an end has none of his", one(**OPTIONAL), (PROMPT, ask(), ev.Accept(1)), ev.Complete(1),
+     ["3 wrap_up_started 1 i1 ann"]),
+    ("a queue without wrap-up has none for him", one(), (QUICK, ask(), ev.Accept(1)), ev.Complete(1),
+     ["3 completed 1 i1 ann"]),
     ("abandoned while waiting", one(), (ask(),), ev.Abandon("i1", "hung up"), ["1 abandoned i1 hung up"]),
     ("while offered: the agent is free again", one(), (ann(), ask(), ask()), ev.Abandon("i1"),
      ["3 revoked 1 i1 ann customer_left", "3 abandoned i1", "3 offered 2 i2 ann 103"]),

@@ -175,6 +175,33 @@ STEPS = [
      (21, ev.Tick()), ["21 step_reached i1 1", "21 offered 1 i1 ann 121"]),
 ]  # fmt: skip
 
+LENT = {"ladder": [Step("x", for_ms=20, priority=9), Step("y", for_ms=20), Step(priority=3)]}
+LENDING = [
+    ("a first step lends its priority at once", one(**LENT), (), ask(),
+     ["0 queued i1 1 q 0", "0 reprioritized i1 9 0 True"]),
+    ("before it is matched", one(**LENT), (ask(requirement="y", priority=8), ask()), ann(x=1, y=1),
+     ["2 signed_in ann", "2 became_ready ann", "2 offered 1 i1 ann 102"]),
+    ("a step without one gives it back", one(**LENT), (ask(priority=5),), (21, ev.Tick()),
+     ["20 step_reached i1 1", "20 reprioritized i1 5 0"]),
+    ("and the next lends its own", one(**LENT), (ask(priority=5),), (41, ev.Tick()),
+     ["20 step_reached i1 1", "20 reprioritized i1 5 0", "40 step_reached i1 2", "40 reprioritized i1 3 0 True"]),
+    ("the same again is no event", one(ladder=[Step("x", for_ms=20, priority=9), Step(priority=9)]), (ask(),),
+     (21, ev.Tick()), ["20 step_reached i1 1"]),
+    ("what is passed over lends nothing", one(ladder=[Step("x", for_ms=9, priority=9, skip_if_nobody=True), Step()]),
+     (), ask(), ["0 queued i1 1 q 0", "0 step_reached i1 1"]),
+    ("a supervisor's word holds until the next step", one(**LENT), (ask(), (5, place("i1", 7))), (21, ev.Tick()),
+     ["20 step_reached i1 1"]),
+    ("another age leaves it lent", one(**LENT), ((9, ask()),), place("i1", enqueued_at_ms=2),
+     ["10 reprioritized i1 9 2 True"]),
+    ("a transfer takes its own along", two({"ladder": [Step(priority=9)]}), (ann(), ask(priority=4), ev.Accept(1)),
+     ev.Transfer(1, "r"), ["3 transferred 1 i1 ann r 4 -1"]),
+    ("so does a move", two({"ladder": [Step(priority=9)]}, {"ladder": [Step(priority=2)]}), (ask(priority=4),),
+     ev.Move("i1", "r"), ["1 moved i1 r 4", "1 reprioritized i1 2 0 True"]),
+    ("it goes to the front for its preferred agent, for a time", one(), (ask(priority=5), bob()),
+     ev.Submit(Message(channel="voice"), "q", steps=(ev.OwnStep('agent == "ann"', 20, priority=9),)),
+     ["2 queued i2 2 q 0", "2 reprioritized i2 9 2 True"]),
+]  # fmt: skip
+
 PAIR = one(offers=2)
 SEVERAL = [
     ("it is held out to as many as the queue says", PAIR, (ann(), bob(), cid()), ask(),
@@ -286,6 +313,7 @@ CASES = [
         "shares": SHARES,
         "strategy": STRATEGIES,
         "own steps": STEPS,
+        "priority of a step": LENDING,
         "several offers": SEVERAL,
         "pick": PICKS,
         "assign": ASSIGNS,

@@ -39,12 +39,14 @@ _MISTAKES = [
     ev.Submit(_MESSAGE, queue="q0", requirement="a >="),
     ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a >="),)),
     ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a"), ev.OwnStep(""))),
+    ev.Submit(_MESSAGE, queue="q0", steps=(ev.OwnStep("a", priority=10),)),
     ev.Move("i1", "nowhere"),
     ev.Move("i1", "q0", priority=10),
     ev.Move("i1", "q0", requirement="a >="),
     ev.Reprioritize("i1", 10),
     ev.SignIn(Agent(id="p9", capacity="huge")),
     ev.ChangeAgent(Agent(id="p1", capacity="huge")),
+    ev.SignIn(Agent(id="p9", wrap_up_ms=-1)),
 ]
 
 
@@ -146,7 +148,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
 
     @rule()
     def replay(self):
-        self.send(ev.Tick(), 0)  # a wrap-up of no length may be due
+        self.send(ev.Tick(), 0)
         engine = replayed(self.plan, self.events, self.now_ms)
         assert engine.snapshot() == self.engine.snapshot()
 

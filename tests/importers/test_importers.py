@@ -82,6 +82,7 @@ def test_twilio():
     # 30 s, then 60 s more: timeouts add up on the age of the task; then the default queue.
     assert steps(gold) == [("billing and billing >= 3", 30), ("billing", 90), (None, None)]
     assert [step.skip_if_nobody for step in gold.ladder] == [True, False, False]
+    assert [step.priority for step in gold.ladder] == [None, 40, None]  # the first has the rule's
     assert gold.offer_timeout_ms == 30_000
     assert gold.refusal.rule is RefusalRule.AT_ONCE
     assert [(r.queue, r.priority) for r in plan.triage] == [
@@ -131,6 +132,19 @@ def test_twilio_a_target_without_a_queue_stays_in_the_one_before():
     assert str(queue.members) == 'attr.team == "R"'
     assert steps(queue) == [("attr.level >= 3", 10), (None, None)]
     assert plan.triage[0].when is None
+
+
+def test_twilio_a_target_without_a_priority_behind_one_with_it_is_told():
+    targets = [{"queue": "R", "timeout": 10}, {"priority": 9, "timeout": 10}, {}]
+    plan, gaps = imported("twilio", workflow({"expression": "a==1", "targets": targets}))
+    (queue,) = [q for q in plan.queues.values() if len(q.ladder) > 1]
+    assert [step.priority for step in queue.ladder] == [None, 9, None]
+    assert plan.triage[0].priority is None
+    assert not told(gaps, "without a priority")
+    targets = [{"queue": "R", "priority": 9, "timeout": 10}, {}]
+    plan, gaps = imported("twilio", workflow({"expression": "a==1", "targets": targets}))
+    assert [step.priority for step in plan.queues[plan.triage[0].queue].ladder] == [None, None]
+    assert told(gaps, "filters[0].targets[1]", "without a priority", loss=Loss.CHANGED)
 
 
 def test_twilio_a_rule_nothing_reaches_is_reported():
@@ -194,6 +208,9 @@ def test_azure():
     assert america.on_expiry is OnExpiry.SIGN_OUT
     assert america.strategy is Strategy.LEAST_OCCUPIED
     assert steps(america) == [("Repairs > 7", 90), (None, 120), (None, None)]
+    # While that selector is active the job is in front of every priority there can be.
+    assert [step.priority for step in america.ladder] == [201, None, None]
+    assert plan.limits.max_priority == 201
     assert plan.queues["Consoles, Europe"].offer_timeout_ms == 40_500
     # The fallback, with the last priority and the selectors that always hold.
     last = plan.triage[-1]
@@ -218,6 +235,14 @@ def azure(**parts):
 
 def policy(**parts):
     return azure(classificationPolicies=[{"id": "p", "fallbackQueueId": "q", **parts}])
+
+
+def test_azure_a_selector_that_puts_the_job_in_front_for_good_is_told():
+    selector = {"key": "A", "labelOperator": "equal", "value": 1, "expedite": True}
+    attachments = [{"kind": "static", "workerSelector": selector}]
+    plan, gaps = imported("azure", policy(workerSelectorAttachments=attachments))
+    assert [step.priority for step in plan.queues["q"].ladder] == [None]
+    assert told(gaps, "workerSelectorAttachments[0]", "to the front for good", loss=Loss.LEFT_OUT)
 
 
 @pytest.mark.parametrize(("given", "offers"), [(1, 1), (7, 7), (60, 50)])
@@ -498,6 +523,7 @@ def test_asterisk():
     sales = plan.queues["sales"]
     assert sales.strategy is Strategy.MOST_SKILLED  # two penalties
     assert sales.wrap_up == WrapUp("forced", 15_000)
+    assert told(gaps, "wrap-up of PJSIP/1003: 30 in sales, 15 in support", "30 seconds")
     assert (sales.max_waiting, sales.service_level.target_ms) == (25, 30_000)
     assert sales.offer_timeout_ms == 20_000
     assert sales.on_expiry is OnExpiry.NOT_READY
@@ -535,6 +561,23 @@ member => X/2,1
     }
     assert {q.strategy for q in plan.queues.values()} == {Strategy.MOST_SKILLED}
     assert [gap.where for gap in gaps] == ["extensions.conf"]
+
+
+def test_asterisk_a_members_time_holds_in_all_of_his_queues():
+    text = "[a]\nwrapuptime=15\nmember=>X/1,,,,,30\nmember=>X/2\n[b]\nmember=>X/1\n"
+    plan, gaps = imported("asterisk", text)
+    assert [plan.agents[f"X/{n}"].wrap_up_ms for n in (1, 2)] == [30_000, None]
+    assert plan.queues["b"].wrap_up == WrapUp()
+    assert told(gaps, "X/1: 30 in a, 0 in b", "30 seconds", loss=Loss.CHANGED)
+
+
+def test_asterisk_a_member_brings_his_wrap_up_into_a_queue_that_has_none():
+    text = "[a]\nmember=>X/1,,,,,20\nmember=>X/2\nmember=>X/3,,,,,0\n[b]\nmember=>X/2\n"
+    plan, gaps = imported("asterisk", text)
+    assert plan.queues["a"].wrap_up == WrapUp("forced", 20_000)
+    assert plan.queues["b"].wrap_up == WrapUp()
+    assert [plan.agents[f"X/{n}"].wrap_up_ms for n in (1, 2, 3)] == [None, 0, 0]
+    assert not told(gaps, "wrap-up")
 
 
 def test_asterisk_one_penalty_is_a_group():
@@ -579,7 +622,8 @@ def test_freeswitch():
     assert plan.queues["sales@default"].strategy is Strategy.MOST_SKILLED
     assert plan.queues["later@default"].offers == 50  # ring-all
     assert told(gaps, "gone@default", loss=Loss.LEFT_OUT)
-    assert told(gaps, "wrap-up-time of 10, 25", loss=Loss.CHANGED)
+    assert support.wrap_up == WrapUp("forced", 25_000)
+    assert not told(gaps, "wrap-up-time")
     assert told(gaps, "line 10", "max-wait-time", loss=Loss.LEFT_OUT) is False
     assert support.max_wait_ms == 600_000
 
@@ -588,6 +632,14 @@ def callcenter(params, tiers):
     shown = "".join(f'<param name="{k}" value="{v}"/>' for k, v in params.items())
     listed = "".join(f'<tier agent="{a}" queue="q" level="{n}"/>' for a, n in tiers.items())
     return f'<configuration><queue name="q">{shown}</queue><tiers>{listed}</tiers></configuration>'
+
+
+def test_freeswitch_an_agents_wrap_up_time_is_his_own():
+    agents = "".join(f'<agent name="{a}" wrap-up-time="{s}"/>' for a, s in (("a", 10), ("b", 25)))
+    text = callcenter({}, {"a": 1, "b": 1, "c": 1}).replace("<tiers>", f"{agents}<tiers>")
+    plan, _ = imported("freeswitch", text)
+    assert plan.queues["q"].wrap_up == WrapUp("forced", 25_000)
+    assert [plan.agents[name].wrap_up_ms for name in "abc"] == [10_000, None, 0]
 
 
 LADDERS = [

@@ -130,6 +130,25 @@ def test_an_erasure_that_was_interrupted_is_found_by_the_next(path, vault):
     again.close()
 
 
+def test_what_a_killed_process_left_in_the_log_is_gone_when_the_next_has_opened(tmp_path, vault):
+    vault.seal(JANE, b"secret", b"1")
+    vault.settle()
+    wrapped = vault.store.live(vault._tag(subject_key(JANE))).wrapped
+    vault.retire([subject_key(JANE)])
+    vault.settle()
+    vault.store._empty_log = lambda connection: None  # killed before it could
+    vault.finish(vault.unfinished())
+    after = tmp_path / "after"
+    after.mkdir()
+    for each in tmp_path.glob("keys.db*"):
+        (after / each.name).write_bytes(each.read_bytes())
+    assert any(wrapped in each.read_bytes() for each in after.iterdir())
+    again = KeyVault(after / "keys.db", MASTER)
+    again.open()
+    assert not any(wrapped in each.read_bytes() for each in after.iterdir())
+    again.close()
+
+
 def test_pseudonyms_are_the_same_for_the_same_and_tell_nothing(vault):
     assert vault.pseudonym(JANE, "t1") == vault.pseudonym(JANE, "t1")
     assert vault.pseudonym(JANE, "t1") != vault.pseudonym(JANE, "t2")

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import smtplib
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -26,6 +25,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from imapclient import IMAPClient
+
+from omniroute.testing.servers import free_ports
 
 PASSWORD = "open-sesame"
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
@@ -92,14 +93,6 @@ def program():
     return found
 
 
-def free_ports(count):
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 def write_certificate(home):
     """A certificate for 127.0.0.1 that signs itself."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -117,6 +110,17 @@ def write_certificate(home):
     kind, secret = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (home / "certificate.pem").write_bytes(certificate.public_bytes(pem))
     (home / "key.pem").write_bytes(key.private_bytes(pem, kind, secret))
+
+
+def alive_in(group):
+    """The processes of a group that have not ended, whether somebody has asked for that or not."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            state, _, number, *_ = status.read_text().rpartition(")")[2].split()
+            if int(number) == group and state not in "XZ":
+                found.append(int(status.parent.name))
+    return found
 
 
 class Dovecot:
@@ -173,10 +177,21 @@ class Dovecot:
             time.sleep(0.01)
 
     def kill(self, how=signal.SIGKILL):
-        """End all its processes, at once."""
+        """End all its processes, at once.
+
+        Those it had started listen until they are gone, too. One that dies while it numbers new
+        mails leaves its lock behind, which the next server would respect for two minutes.
+        """
+        group = self._running.pid
         with suppress(ProcessLookupError):
-            os.killpg(self._running.pid, how)
+            os.killpg(group, how)
         self._running.wait(LIMIT_S)
+        until = time.monotonic() + LIMIT_S
+        while alive_in(group):
+            assert time.monotonic() < until, self.log
+            time.sleep(0.01)
+        for lock in (self.home / "mail").rglob("*.lock"):
+            lock.unlink()
 
     def __enter__(self):
         self.start()

@@ -21,6 +21,8 @@ class FakeImap:
         self.idles = 0
         self.after_idle = list(after_idle)
         self.after_search = list(after_search)
+        #: When the server says that all of its mails came.
+        self.arrived = "01-Jan-2024 10:00:00 +0200"
         #: Commands that are answered like this instead, once each; then the server hangs up.
         self.instead = {}
 
@@ -76,7 +78,8 @@ class FakeImap:
         for uid in map(int, command.split(" ")[2].split(",")):
             mail = self.mails[uid - 1]
             if "SIZE" in command:
-                said += b"* %d FETCH (UID %d RFC822.SIZE %d)\r\n" % (uid, uid, len(mail))
+                date = f'INTERNALDATE "{self.arrived}" '.encode() if self.arrived else b""
+                said += b"* %d FETCH (UID %d %sRFC822.SIZE %d)\r\n" % (uid, uid, date, len(mail))
             else:
                 said += b"* %d FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, uid, len(mail), mail)
         return said

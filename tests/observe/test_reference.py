@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily
 
 from omniroute.observe import LOG_EVENTS
 from omniroute.observe.exposition import FAMILIES
+from omniroute.observe.mailboxes import MAILBOX_FAMILIES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -28,7 +29,8 @@ def codes(cell):
 def test_every_metric_with_its_labels():
     documented = {codes(name)[0]: codes(labels) for name, _, labels, _ in rows("metrics.md")}
     suffix = {CounterMetricFamily: "_total"}
-    exported = {f.name + suffix.get(f.kind, ""): f.labels for f in FAMILIES}
+    families = (*FAMILIES, *MAILBOX_FAMILIES)
+    exported = {f.name + suffix.get(f.kind, ""): f.labels for f in families}
     assert documented == exported
 
 

@@ -72,6 +72,7 @@ def steps(**ends):
         drop=skills | st.just(["*"]),
         skip_if_nobody=st.booleans(),
         only_if=outlooks,
+        priority=st.none() | st.integers(0, 99),
         **ends,
     )
 
@@ -205,6 +206,7 @@ def plans(draw):
         groups=st.lists(names, max_size=2).map(tuple),
         attributes=st.dictionaries(st.text(max_size=4), attribute_values, max_size=3),
         capacity=st.sampled_from([c.name for c in found] or ["default"]),
+        wrap_up_ms=st.none() | st.integers(0, 10**6),
     )
     rules = []
     if tables:

@@ -7,6 +7,7 @@ that does not); changes are to a plan of one queue and one agent that has no fin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from omniroute.model import Agent, Channel
 from omniroute.plan import (
@@ -218,6 +219,14 @@ CASES = [
         "its requirement is the same as",
         queue(wait(60, "billing"), Step("billing")),
         queue(wait(60, "billing"), Step("billing", drop=["x"])),
+    ),
+    (
+        Code.USELESS_STEP,
+        WARNING,
+        "queues.q.ladder[1]",
+        "its requirement is the same as",
+        queue(wait(60, "billing", priority=5), Step("billing", priority=5)),
+        queue(wait(60, "billing", priority=5), Step("billing")),
     ),
     (
         Code.USELESS_STEP,
@@ -607,6 +616,14 @@ CASES = [
         "a forced wrap-up",
         queue(wrap_up=WrapUp("forced")),
         queue(wrap_up=WrapUp("optional")),
+    ),
+    (
+        Code.WRAP_UP_WITHOUT_TIME,
+        ERROR,
+        "queues.q.wrap_up",
+        "a forced wrap-up",
+        queue(wrap_up=WrapUp("forced")) | {"agents": [replace(ANNA, wrap_up_ms=0)]},
+        queue(wrap_up=WrapUp("forced")) | {"agents": [replace(ANNA, wrap_up_ms=1)]},
     ),
     # limits and agents
     (

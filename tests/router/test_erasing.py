@@ -184,6 +184,24 @@ async def test_linked_customers_are_erased_as_one(tmp_path):
         assert texts(second) == ["", ""]
 
 
+@pytest.mark.parametrize("end", ["cancel", "abandon", "decline and cancel"])
+async def test_what_ended_an_interaction_is_erased_with_who_was_in_it(tmp_path, end):
+    async with router(tmp_path) as first:
+        await first.submit(said(), queue="support")
+        if end == "abandon":
+            await first.abandon("i1", "Jane said tell-nobody")
+        elif end == "cancel":
+            await first.cancel("i1", "Jane said tell-nobody")
+        else:
+            ann = await first.sign_in("ann")
+            await ann.open_offers[0].decline("Jane said tell-nobody")
+            await first.cancel("i1")
+        assert b"Jane said" in await exported(first.journal)
+        assert await first.erase_customer(Channel.SMS, "+4930123456") == ()
+        plain = await exported(first.journal)
+        assert not [secret for secret in SECRETS if secret in plain]
+
+
 async def test_who_is_withheld_is_erased_by_his_interaction_alone(tmp_path):
     async with router(tmp_path) as first:
         for text in ("tell-nobody one", "two"):

@@ -24,6 +24,7 @@ class Line:
     up: bool = False
     music: bool = False
     peer: str = ""
+    conference: str = ""
     variables: dict = field(default_factory=dict)
 
 
@@ -57,17 +58,24 @@ class Exchange:
                 self._changed = anyio.Event()
                 await self._changed.wait()
 
-    async def hears(self, call, what):
-        """Wait until the customer hears "music", the agent with a phone of this name, or None."""
-        await self.until(lambda: self.heard(call) == what)
+    async def hears(self, who, what):
+        """Wait until a call, or an agent by his phone, hears this; see `heard`."""
+        await self.until(lambda: self.heard(who) == what)
 
-    def heard(self, call):
-        line = self.lines.get(call)
+    def heard(self, who):
+        """ "music", "silence", the phone of the other ("customer" for a customer), or several with
+        "+" between them; None when he is not there."""
+        line = self.lines.get(who) or self._leg(who)
         if line is None:
             return None
-        if line.peer:
-            return self.lines[line.peer].phone
-        return "music" if line.music else "silence"
+        if line.music:
+            return "music"
+        others = [self.lines[name].phone or "customer" for name in self.company(line)]
+        return "+".join(sorted(others)) or "silence"
+
+    def company(self, line):
+        """The names of the others in the conversation of a line."""
+        raise NotImplementedError
 
     async def rings(self, phone):
         """Wait until a phone rings; its leg."""

@@ -64,14 +64,14 @@ class FakeAsterisk(Exchange):
     async def put_down(self, phone):
         self._end(self._leg(phone), 16)
 
-    def heard(self, call):
-        if call in self.lines and self.lines[call].music:
-            return "music"
-        for members in self.bridges.values():
-            if call in members:
-                others = [self.lines[other].phone for other in members if other != call]
-                return others[0] if others else "silence"
-        return super().heard(call)
+    def company(self, line):
+        return {
+            name
+            for members in self.bridges.values()
+            if line.id in members
+            for name in members
+            if name != line.id
+        }
 
     def _end(self, line, cause):
         del self.lines[line.id]
@@ -223,6 +223,8 @@ class FakeAsterisk(Exchange):
             raise RefusedError(400)
         if any(self.lines[name].phone and not self.lines[name].up for name in names):
             raise RefusedError(422)
+        for others in self.bridges.values():
+            others.difference_update(names)  # a channel is in one bridge
         members.update(names)
 
     def _bridge(self, name):

@@ -226,6 +226,11 @@ class FakeFreeSwitch(Exchange):
                 line.music = False
             case ["uuid_park"]:
                 self._park(line)
+            case "uuid_transfer", where, "inline":
+                app, _, name = where.partition(":")
+                assert app == "conference"
+                self._leave(line)
+                line.conference = name
             case "uuid_bridge", other:
                 return self._bridge(line, self.lines.get(other))
             case "uuid_kill", cause:
@@ -235,24 +240,41 @@ class FakeFreeSwitch(Exchange):
         return "+OK\n"
 
     def _park(self, line):
-        peer = self.lines.get(line.peer)
-        line.peer = ""
+        self._leave(line)
         self._tell("CHANNEL_PARK", line)
+
+    def _leave(self, line):
+        """Take a line out of its bridge, whose other end stays, or out of its conference."""
+        peer = self.lines.get(line.peer)
+        line.peer = line.conference = ""
         if peer is not None:
             self._separate(peer)
 
-    @staticmethod
-    def _bridge(line, other):
+    def _bridge(self, line, other):
         if other is None:
             return "-ERR Invalid uuid\n"
+        for each in (line, other):
+            self._leave(each)
         line.peer, other.peer = other.id, line.id
         return f"+OK {other.id}\n"
 
+    def company(self, line):
+        if line.peer:
+            return [line.peer]
+        same = [other.id for other in self.lines.values() if other.conference == line.conference]
+        return [name for name in same if name != line.id] if line.conference else []
+
     @staticmethod
     def _row(line):
-        state = "ACTIVE" if line.up else "RINGING"
-        direction = "outbound" if line.phone else "inbound"
-        return {"uuid": line.id, "direction": direction, "callstate": state, "call_uuid": line.id}
+        return {
+            "uuid": line.id,
+            "direction": "outbound" if line.phone else "inbound",
+            "state": "CS_EXECUTE" if line.conference else "CS_PARK",
+            "callstate": "ACTIVE" if line.up else "RINGING",
+            "call_uuid": line.id,
+            "application": "conference" if line.conference else "park",
+            "application_data": line.conference,
+        }
 
 
 def _reply(text, *more):

@@ -20,6 +20,7 @@ import pytest
 
 from omniroute import Agent, MemoryJournal, Plan, Queue, Router, TriageRule
 from omniroute.model import Disposition, UpdateKind
+from omniroute.testing.servers import free_ports
 from omniroute.web.evapi import Evapi
 
 pytestmark = pytest.mark.anyio
@@ -47,23 +48,13 @@ def program(name):
     return found
 
 
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def ports():
     """SIP of Kamailio, its evapi, a phone, a caller, and a phone that is dead."""
-    udp = iter([free_port(socket.SOCK_DGRAM) for _ in range(4)])
-    return {
-        "sip": next(udp),
-        "evapi": free_port(socket.SOCK_STREAM),
-        "phone": next(udp),
-        "caller": next(udp),
-        "dead": next(udp),
-    }
+    names = ("sip", "phone", "caller", "dead")
+    found = dict(zip(names, free_ports(len(names), socket.SOCK_DGRAM), strict=True))
+    [found["evapi"]] = free_ports()
+    return found
 
 
 @pytest.fixture
@@ -205,7 +196,7 @@ async def test_a_call_goes_past_a_dead_phone_to_the_next(kamailio, phone, tmp_pa
         with call(tmp_path, ports) as caller:
             message = await line.next(Disposition.CREATE)
             phones = [uri(ports["dead"]), uri(ports["phone"])]
-            await evapi.connect(message, phones, headers=WORK, dead_ms=500)
+            await evapi.connect(message, phones, headers=WORK)
             await line.next(UpdateKind.ENDED)
             await caller.done()
             await phone.done()

@@ -5,111 +5,28 @@ scenario holds for both, on both event loops: what a customer hears is what is a
 """
 
 import logging
-from contextlib import asynccontextmanager
 
 import anyio
 import pytest
 
-from omniroute import Agent, InteractionState, MemoryJournal, Plan, Presence, Queue, Router
+from omniroute import (
+    InteractionState,
+    MemoryJournal,
+    Presence,
+    Router,
+)
 from omniroute.errors import RouterClosedError, UsageError
-from omniroute.plan import TriageRule
-from omniroute.web.ari import Ari
-from omniroute.web.event_socket import EventSocket
+from omniroute.events import Tick
 from omniroute.web.switchboard import Switchboard
 from omniroute.web.telephony import SwitchRefusedError
-from telephony.exchange import LIMIT_S
-from telephony.fake_asterisk import FakeAsterisk
-from telephony.fake_freeswitch import FakeFreeSwitch
+from telephony.centre import ANA, BOB, PHONES, SWITCHES, Hand, both, centre, exchange, plan
 
 pytestmark = pytest.mark.anyio
-
-
-def plan(**queue):
-    return Plan(
-        queues=[Queue(name="phone", **queue)],
-        agents=[Agent(id="ana"), Agent(id="bob")],
-        triage=[TriageRule(queue="phone")],
-    )
-
-
-PHONES = {"ana": "PJSIP/ana", "bob": "PJSIP/bob"}
-ANA, BOB = PHONES.values()
-
-
-def ari(fake, password="secret", **options):
-    url = f"http://127.0.0.1:{fake.port}/ari"
-    return Ari(url, "router", password, retry_s=0.01, **options)
-
-
-def event_socket(fake, password="secret", **options):
-    return EventSocket(password, port=fake.port, retry_s=0.01, **options)
-
-
-SWITCHES = {"asterisk": (FakeAsterisk, ari), "freeswitch": (FakeFreeSwitch, event_socket)}
 
 
 @pytest.fixture(params=SWITCHES)
 def kind(request):
     return request.param
-
-
-@asynccontextmanager
-async def exchange(kind):
-    """A fake switch that listens."""
-    fake = SWITCHES[kind][0]()
-    with anyio.fail_after(LIMIT_S):
-        async with anyio.create_task_group() as group:
-            await group.start(fake.serve)
-            yield fake
-            group.cancel_scope.cancel()
-
-
-class Centre:
-    """A router, its switchboard, and what the test asks of both."""
-
-    def __init__(self, fake, router, board):
-        self.fake = fake
-        self.router = router
-        self.board = board
-
-    async def waits(self, count):
-        await self.fake.until(lambda: self.router.statistics().waiting == count)
-
-    async def engaged(self, desk):
-        """Wait until the agent has a call; his assignment."""
-        await self.fake.until(lambda: desk.assignments)
-        return desk.assignments[0]
-
-    @property
-    def total(self):
-        return self.router.statistics().total
-
-
-@asynccontextmanager
-async def centre(fake, kind, journal=None, phones=PHONES, **queue):
-    """A router beside a fake switch, connected."""
-    board = Switchboard(SWITCHES[kind][1](fake), phones)
-
-    def observe(events):
-        board.observe(events)
-        fake.note()
-
-    async with (
-        Router(plan(**queue), journal=journal, on_events=observe) as router,
-        anyio.create_task_group() as group,
-    ):
-        await group.start(board.run, router)
-        assert board.is_connected
-        yield Centre(fake, router, board)
-        group.cancel_scope.cancel()
-    assert not board.is_connected
-
-
-@asynccontextmanager
-async def both(kind, **options):
-    """A fake switch and a centre on it."""
-    async with exchange(kind) as fake, centre(fake, kind, **options) as made:
-        yield fake, made
 
 
 # --- one call -----------------------------------------------------------------------------------
@@ -221,10 +138,13 @@ async def test_an_agent_without_a_phone_is_passed_by(kind, phones):
 
 
 async def test_a_phone_that_nobody_takes_up_rings_until_the_offer_runs_out(kind):
-    async with both(kind, offer_timeout_ms=300) as (fake, here):
+    clock = Hand()
+    async with both(kind, clock=clock) as (fake, here):
         async with here.router.sign_in("ana") as ana:
             call = await fake.call()
             await fake.rings(ANA)
+            clock.now_ms += 60_000
+            await here.router.send(Tick())
             await fake.quiet(ANA)
             assert ana.not_ready_reason == "no_answer"
             await here.waits(1)

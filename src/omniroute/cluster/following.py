@@ -41,7 +41,7 @@ class Follower:
         await self._journal.open()
         if self._from is None:
             _, last = await self._journal.bounds()
-            self._from = last + 1
+            self._from = await self._journal.whole_until(last) + 1
         self._chain = Chain.before(self._from)
         self._peers.append(self)
         return self

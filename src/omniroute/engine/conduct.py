@@ -28,7 +28,7 @@ from ..events import (
     WrapUpStarted,
 )
 from ..model import InteractionState, Presence
-from ..plan import Delivery, OnExpiry, OnRequeue, WrapUpKind
+from ..plan import Delivery, OnExpiry, OnRequeue, WrapUp, WrapUpKind
 from . import apply, aside, handing, ladder, lookup, matching, presence, refusals
 from .capacity import CHANNEL_BIT
 from .lookup import WITH_CUSTOMER
@@ -246,18 +246,26 @@ def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events)
     record, agent = offer.record, offer.agent
     freed = [] if record.is_plain else handing.drop_consult(state, record, at_ms, out)
     wrap_up = record.queue.plan.wrap_up
-    if wrap_up.kind is _NO_WRAP_UP:
+    if wrap_up.kind is _NO_WRAP_UP or not (duration_ms := _length_ms(wrap_up, agent)):
         completed(state, offer, code, at_ms, out)
         if freed:
             rematch(state, at_ms, out, agents=[agent, *freed])
         else:
             feed(state, agent, at_ms, out)
         return
-    until_ms = None if wrap_up.kind is WrapUpKind.OPTIONAL else at_ms + wrap_up.duration_ms
+    until_ms = None if wrap_up.kind is WrapUpKind.OPTIONAL else at_ms + duration_ms
     event = WrapUpStarted(at_ms, offer.id, record.id, agent.id, until_ms, code)
     apply.wrap_up_started(state, event)
     out.append(event)
     rematch(state, at_ms, out, agents=freed)
+
+
+def _length_ms(wrap_up: WrapUp, agent: AgentRecord) -> int:
+    """How long it lasts for this agent, 0 where it is none; more than 0 for one without an end."""
+    if wrap_up.kind is WrapUpKind.OPTIONAL:
+        return 1
+    own_ms = agent.agent.wrap_up_ms
+    return wrap_up.duration_ms if own_ms is None else own_ms
 
 
 def completed(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:

@@ -237,7 +237,7 @@ class Engine:
         return Presence.LOGGED_OUT if record is None else record.presence
 
     def _wake(self, now_ms: int, out: Events) -> None:
-        """Fire the timers that are due, each at its own deadline; close the intervals that are over."""
+        """Fire what timers are due, each at its own deadline; close what intervals are over."""
         state = self._state
         while (timer := state.timers.pop_due(now_ms)) is not None:
             state.now_ms = deadline_ms = timer.deadline_ms

@@ -143,7 +143,7 @@ def transferred(state: State, event: ev.Transferred) -> None:
     record.tally.transferred += 1
     record.enter(state.queue(event.queue), event.steps)
     record.tally.moved_in += 1
-    record.priority = event.priority
+    record.reprioritize(event.priority)
     record.requirement = event.requirement
     record.arrived_at_ms = event.at_ms
     record.rank(front=record.front)

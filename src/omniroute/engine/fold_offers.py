@@ -183,9 +183,13 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
         record.aside().code = event.code
     state.leave_thread(record)
     if event.until_ms is not None:
-        fifo = state.timers.fifo(TimerKind.WRAP_UP, event.until_ms - event.at_ms)
-        offer.timer = fifo.set(event.at_ms, record)
-        max_extension_ms = record.queue.plan.wrap_up.max_extension_ms
+        wrap_up = record.queue.plan.wrap_up
+        if event.until_ms - event.at_ms == wrap_up.duration_ms:
+            fifo = state.timers.fifo(TimerKind.WRAP_UP, wrap_up.duration_ms)
+            offer.timer = fifo.set(event.at_ms, record)
+        else:  # his own: there may be as many durations as agents
+            offer.timer = state.timers.at(TimerKind.WRAP_UP, event.until_ms, record)
+        max_extension_ms = wrap_up.max_extension_ms
         if max_extension_ms:
             side = record.aside()
             side.wrap_up_until_ms = event.until_ms

@@ -99,7 +99,7 @@ def reprioritized(state: State, event: ev.Reprioritized) -> None:
     """Another place in the order, at once."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.Reprioritized][record.state]
-    record.priority = event.priority
+    record.reprioritize(event.priority, for_step=event.for_step)
     record.enqueued_at_ms = event.enqueued_at_ms
     record.rank(front=record.front)
     state.refile(record)
@@ -116,7 +116,7 @@ def moved(state: State, event: ev.Moved) -> None:
     queue.waiting += 1
     record.enter(queue)
     record.tally.moved_in += 1
-    record.priority = event.priority
+    record.reprioritize(event.priority)
     record.requirement = event.requirement
     record.rank(front=record.front)
     state.unbar(record)

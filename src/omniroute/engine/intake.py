@@ -100,6 +100,8 @@ def _check_steps(state: State, steps: tuple[OwnStep, ...]) -> None:
         raise CommandError(f"at most {_MAX_STEPS} own steps, got {len(steps)}")
     for step in steps:
         check_requirement(state, step.requirement)
+        if step.priority is not None:
+            check_priority(state, step)
         if step.for_ms is not None:
             _check_positive("for_ms of a step", step.for_ms)
 
@@ -148,7 +150,7 @@ def check_id(_state: State, command: Submit | Quarantine) -> None:
 
 
 def check_priority(
-    state: State, command: Submit | Reprioritize | Move | Transfer | Consult
+    state: State, command: Submit | Reprioritize | Move | Transfer | Consult | OwnStep
 ) -> None:
     """A priority is an integer within the plan's limit."""
     priority = command.priority

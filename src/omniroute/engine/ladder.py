@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from ..events import AccessWidened, RefusalsReset, StepReached
+from ..events import AccessWidened, RefusalsReset, Reprioritized, StepReached
 from . import apply, overflow, refusals
 from .lifecycle import IN_LINE
 from .matching import Events, place
@@ -35,10 +35,25 @@ def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: 
         event = StepReached(at_ms, record.id, number)
         apply.step_reached(state, event)
         out.append(event)
+        _lend_priority(state, record, at_ms, out)
         refusals.lift(state, record, at_ms, out)
         is_there = record.state in IN_LINE and record.ladder[record.step] is entered
         if entered.overflow is not None and is_there:
             overflow.on_step(state, record, at_ms, out)
+    else:
+        _lend_priority(state, record, at_ms, out)
+
+
+def _lend_priority(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
+    """Let it go by the priority of its step, or by its own again."""
+    lent = record.ladder[record.step].priority
+    priority = record.own_priority if lent is None else lent
+    if priority != record.priority:
+        event = Reprioritized(
+            at_ms, record.id, priority, record.enqueued_at_ms, for_step=lent is not None
+        )
+        apply.reprioritized(state, event)
+        out.append(event)
 
 
 def _is_passed_over(state: State, record: InteractionRecord, number: int, at_ms: int) -> bool:
@@ -81,6 +96,8 @@ def begin(state: State, record: InteractionRecord, at_ms: int, out: Events) -> N
     first = record.ladder[0]
     if first.skip_if_nobody or first.until_ms is not None or first.only_if is not None:
         step(state, record, 0, at_ms, out)
+    else:
+        _lend_priority(state, record, at_ms, out)
 
 
 def catch_up(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:

@@ -55,6 +55,9 @@ def check_agent(state: State, command: SignIn | ChangeAgent) -> None:
         defined = plan.skills.get(skill)
         if level < 0 or (defined is not None and level > defined.max_level):
             raise CommandError(f"{where}: level {level} of skill {skill!r} is out of range")
+    wrap_up_ms = agent.wrap_up_ms
+    if wrap_up_ms is not None and (type(wrap_up_ms) is not int or wrap_up_ms < 0):
+        raise CommandError(f"{where}: wrap_up_ms must be at least 0, got {wrap_up_ms!r}")
 
 
 def sign_in(state: State, command: SignIn, at_ms: int, out: Events) -> None:

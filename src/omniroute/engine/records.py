@@ -41,7 +41,10 @@ def ladder_of(own_steps: tuple[OwnStep, ...], queue: Queue) -> tuple[Step, ...]:
     """The steps of an interaction: its own, then those of its queue."""
     if not own_steps:
         return queue.ladder
-    own = (Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody) for s in own_steps)
+    own = (
+        Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody, priority=s.priority)
+        for s in own_steps
+    )
     return (*own, *queue.ladder)
 
 
@@ -153,7 +156,8 @@ class QueueRecord:
 def _is_simple(plan: Queue) -> bool:
     """Whether what begins to wait here has no clocks and no step to pass over."""
     first = plan.ladder[0]
-    return len(plan.ladder) == 1 and not plan.access and first.only_if is None
+    is_plain = first.only_if is None and first.priority is None
+    return len(plan.ladder) == 1 and not plan.access and is_plain
 
 
 class OfferRecord:
@@ -307,6 +311,25 @@ class InteractionRecord:
     def front(self) -> bool:
         """Whether it goes before everything that is not in front."""
         return self.key < IN_FRONT
+
+    @property
+    def is_lent_priority(self) -> bool:
+        """Whether it goes by the priority of a step."""
+        return self.side is not None and self.side.own_priority is not None
+
+    @property
+    def own_priority(self) -> int:
+        """What it goes by where no step lends it a priority."""
+        own = None if self.side is None else self.side.own_priority
+        return self.priority if own is None else own
+
+    def reprioritize(self, priority: int, *, for_step: bool = False) -> None:
+        """It goes by this priority, which is its own from now on, or only lent by its step."""
+        if for_step:
+            self.aside().own_priority = self.own_priority
+        elif self.side is not None:
+            self.side.own_priority = None
+        self.priority = priority
 
     def rank(self, *, front: bool) -> None:
         """Its place by its queue, priority and age."""

@@ -52,13 +52,15 @@ def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
     if record.state is InteractionState.WRAP_UP or (has_hung_up and record.state in _TO_COME):
         lookup.reject(command, record.id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    if record.state is InteractionState.PARKED:
-        matching.cancel(state, record, RevokeReason.CUSTOMER_LEFT.value, at_ms, out)
-        return
     if record.offer is not None and record.state is not InteractionState.OFFERED:
         conduct.finish(state, record.offer, "customer_left", at_ms, out)
         return
-    freed = matching.revoke_all(state, record, RevokeReason.CUSTOMER_LEFT, at_ms, out)
+    freed = handing.drop_consult(state, record, at_ms, out)
+    if record.state is InteractionState.PARKED:
+        matching.cancel(state, record, RevokeReason.CUSTOMER_LEFT.value, at_ms, out)
+        matching.rematch(state, at_ms, out, agents=freed)
+        return
+    freed += matching.revoke_all(state, record, RevokeReason.CUSTOMER_LEFT, at_ms, out)
     event = Abandoned(at_ms, record.id, command.reason)
     apply.abandoned(state, event)
     out.append(event)
@@ -91,6 +93,7 @@ def reprioritize(state: State, command: Reprioritize, at_ms: int, out: Events) -
         record.id,
         record.priority if priority is None else priority,
         record.enqueued_at_ms if enqueued_at_ms is None else min(enqueued_at_ms, at_ms),
+        for_step=priority is None and record.is_lent_priority,
     )
     apply.reprioritized(state, event)
     out.append(event)
@@ -122,7 +125,7 @@ def put_into(
         at_ms,
         record.id,
         queue,
-        record.priority if priority is None else priority,
+        record.own_priority if priority is None else priority,
         record.requirement if requirement is None else requirement,
     )
     apply.moved(state, event)

@@ -29,6 +29,7 @@ class Side:
         "in_conference",
         "is_callback",
         "kind",
+        "own_priority",
         "owner_id",
         "parent_id",
         "wrap_up_limit_ms",
@@ -43,6 +44,8 @@ class Side:
         #: the open consult that its agent asked for
         self.consult: InteractionRecord | None = None
         self.in_conference = False
+        #: what it goes by when no step lends it a priority; None: none does now
+        self.own_priority: int | None = None
         #: who parked it
         self.owner_id: str | None = None
         self.is_callback = False

@@ -42,10 +42,11 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
     code: str
+    own_priority: int | None
 
 
 #: The side of an interaction that has none.
-_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "")
+_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "", None)
 
 
 class _Offer(msgspec.Struct, frozen=True, array_like=True):
@@ -342,6 +343,7 @@ def _side(side: Side) -> _Side | None:
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
         code=side.code,
+        own_priority=side.own_priority,
     )
     return None if found == _PLAIN else found
 
@@ -363,6 +365,7 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.wrap_up_until_ms = saved.wrap_up_until_ms
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
     side.code = saved.code
+    side.own_priority = saved.own_priority
 
 
 def _intervals(state: State) -> _Intervals:

@@ -12,6 +12,7 @@ Which call goes to which queue is said by the dialplan, so there are no triage r
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import attrs
 
@@ -22,6 +23,7 @@ from .documents import Notes, checked_text
 from .draft import FOR_EVER, Draft, clean
 from .ranking import MAX_OFFERS, give_weights, members_of
 from .report import Imported
+from .wrapping import give_wrap_ups
 
 __all__ = ["import_asterisk"]
 
@@ -95,8 +97,11 @@ def import_asterisk(text: str) -> Imported:
             _left_out(draft.notes, "general", key, value, line)
     weights = {section.name: _number(draft.notes, section, "weight", 0) or 0 for section in queues}
     tiers = sorted(set(weights.values()), reverse=True)
-    for section in queues:
-        _read_queue(draft, section, tiers.index(weights[section.name]))
+    times_s = {
+        section.name: _read_queue(draft, section, tiers.index(weights[section.name]))
+        for section in queues
+    }
+    give_wrap_ups(draft, times_s)
     draft.notes.left_out(
         "extensions.conf", "which call goes to which queue", "the dialplan says so",
         "submit a call with the name of its queue, or add triage rules",
@@ -178,13 +183,16 @@ _READ = frozenset(
 )
 
 
-def _read_queue(draft: Draft, section: _Section, tier: int) -> None:
+def _read_queue(draft: Draft, section: _Section, tier: int) -> dict[str, int]:
+    """Add a queue and its members to the draft; returns their wrap-up times in seconds."""
     notes = draft.notes
     where = f"line {section.line}"
     word, line = section.last("strategy") or ("ringall", section.line)
     word = word.lower()
     strategy, lost = _STRATEGIES.get(word, (Strategy.LONGEST_IDLE, "this strategy is not known"))
-    ranks = _members(draft, section, in_order=word == "linear")
+    found = _members(draft, section, in_order=word == "linear")
+    ranks = {ident: member.rank for ident, member in found.items()}
+    wrap_up_s = _number(notes, section, "wrapuptime", 0) or 0
     members, ranked = members_of(draft, section.name, ranks)
     if ranked is not None and word not in ("linear", "leastrecent"):
         lost = lost or _BY_PENALTY.get(word, "members of one penalty are chosen by idle time")
@@ -210,7 +218,7 @@ def _read_queue(draft: Draft, section: _Section, tier: int) -> None:
         offer_timeout_ms=1000 * ((15 if timeout_s is None else timeout_s) or 20),
         on_expiry=_on_expiry(section, notes),
         refusal=Refusal("at_once"),
-        wrap_up=_wrap_up(_number(notes, section, "wrapuptime", 0)),
+        wrap_up=WrapUp("forced", 1000 * wrap_up_s) if wrap_up_s else WrapUp(),
         service_level=ServiceLevel(1000 * level_s) if level_s else ServiceLevel(),
         max_waiting=_number(notes, section, "maxlen", 0) or _UNLIMITED,
     )
@@ -218,6 +226,7 @@ def _read_queue(draft: Draft, section: _Section, tier: int) -> None:
     for key, value, number in section.options:
         if key not in _READ:
             _left_out(notes, section.name, key, value, number)
+    return {ident: member.wrap_up_s or wrap_up_s for ident, member in found.items()}
 
 
 def _on_expiry(section: _Section, notes: Notes) -> OnExpiry:
@@ -233,13 +242,15 @@ def _on_expiry(section: _Section, notes: Notes) -> OnExpiry:
     return OnExpiry.NOTHING
 
 
-def _wrap_up(seconds: int | None) -> WrapUp:
-    return WrapUp("forced", 1000 * seconds) if seconds else WrapUp()
+class _Member(NamedTuple):
+    """One member of one queue: penalty and, where the order counts, position; his wrap-up time."""
+
+    rank: tuple[int, int]
+    wrap_up_s: int
 
 
-def _members(draft: Draft, section: _Section, *, in_order: bool) -> dict[str, tuple[int, int]]:
-    """The rank of each member: penalty, and where the order counts, position."""
-    found: dict[str, tuple[int, int]] = {}
+def _members(draft: Draft, section: _Section, *, in_order: bool) -> dict[str, _Member]:
+    found: dict[str, _Member] = {}
     for key, value, line in section.options:
         if key != "member":
             continue
@@ -252,14 +263,18 @@ def _members(draft: Draft, section: _Section, *, in_order: bool) -> dict[str, tu
         if penalty and not re.fullmatch(r"[0-9]{1,9}", penalty):
             draft.notes.left_out(f"line {line}", f"penalty {penalty}", "it should be a number")
             penalty = ""
+        wrap_up_s = 0
         for what, given in zip(("state interface", "ringinuse", "wrapuptime", "paused"), rest,
                                strict=False):  # fmt: skip
-            if given:
+            if what == "wrapuptime" and re.fullmatch(r"[0-9]{1,6}", given):
+                wrap_up_s = int(given)
+            elif given:
                 draft.notes.left_out(
                     f"line {line}", f"{what} {given} of {ident}",
                     "a member's own setting; here it belongs to the queue or to his presence",
                 )  # fmt: skip
         if ident not in draft.agents:
             draft.agents[ident] = Agent(id=ident, name=clean(name) if name else "")
-        found.setdefault(ident, (int(penalty or 0), len(found) if in_order else 0))
+        rank = int(penalty or 0), len(found) if in_order else 0
+        found.setdefault(ident, _Member(rank, wrap_up_s))
     return found

@@ -24,6 +24,8 @@ __all__ = ["Classifier"]
 
 _MAX_SPLITS = 64
 _MAX_PRIORITY = 100
+#: Above every priority, also above those from -100 on, which are raised.
+_FRONT = 2 * _MAX_PRIORITY + 1
 _MOST_WEIGHT = 1e12
 _ROUNDING = 1e-6
 
@@ -34,6 +36,15 @@ class _Case:
 
     when: Expression | None
     value: Any
+
+
+@attrs.frozen
+class _Wanted:
+    """A worker selector, until when it holds, and whether it puts the job in front meanwhile."""
+
+    node: Node
+    ends_ms: int | None
+    expedite: bool
 
 
 @attrs.frozen
@@ -246,7 +257,7 @@ class Classifier:
 
     def _selectors(self, table: Table, queues: set[str]) -> Iterator[_Case]:
         """Requirements with their conditions; those that expire go into the queues' ladders."""
-        expiring: list[tuple[int, Node]] = []
+        expiring: list[_Wanted] = []
         for attachment in table.tables("workerSelectorAttachments"):
             kind = attachment.text("kind")
             when: Expression | bool = True
@@ -267,27 +278,29 @@ class Classifier:
             wanted = [found for s in given if (found := self._selector(s)) is not None]
             if when is False or not wanted:
                 continue
-            always = [node for node, seconds in wanted if seconds is None or when is not True]
-            expiring += [(s, node) for node, s in wanted if s is not None and when is True]
-            if when is not True and any(seconds for _, seconds in wanted):
+            always = [w for w in wanted if w.ends_ms is None or when is not True]
+            expiring += [w for w in wanted if w.ends_ms is not None and when is True]
+            if any(selector.expedite for selector in always):
+                self.notes.left_out(
+                    attachment.where, "going to the front for good",
+                    "only a step lends a priority, for its time", "a higher priority in the rule",
+                )  # fmt: skip
+            if when is not True and any(selector.ends_ms for selector in wanted):
                 self.notes.changed(
                     attachment.where, "a conditional selector that expires",
                     "steps belong to the queue, whatever the message", "it does not expire",
                 )  # fmt: skip
             if always:
-                yield _Case(None if when is True else when, _requirement(always))
+                nodes = [selector.node for selector in always]
+                yield _Case(None if when is True else when, _requirement(nodes))
         if expiring:
             self._add_steps(queues, expiring, table.where)
 
-    def _selector(self, table: Table) -> tuple[Node, int | None] | None:
+    def _selector(self, table: Table) -> _Wanted | None:
         key, operator = table.text("key"), table.text("labelOperator")
         value = table.raw("value")
         seconds = table.number("expiresAfterSeconds")
-        if table.flag("expedite"):
-            self.notes.left_out(
-                table.at("expedite"), "going to the front for a time",
-                "priority does not change by itself", "a higher priority in the rule",
-            )  # fmt: skip
+        expedite = table.flag("expedite") is True
         table.ignore("status", "expiresAt")
         table.rest()
         try:
@@ -296,17 +309,16 @@ class Classifier:
         except Untranslatable as error:
             self._told(table.where, f"{key} {operator} {value}", error)
             return None
-        return node, None if not seconds else max(1, round(seconds * 1000))
+        return _Wanted(node, None if not seconds else max(1, round(seconds * 1000)), expedite)
 
-    def _add_steps(self, queues: set[str], expiring: list[tuple[int, Node]], where: str) -> None:
-        moments = sorted({moment for moment, _ in expiring})
-        steps = [
-            Step(
-                requirement=_requirement([node for ends, node in expiring if ends >= moment]),
-                until_ms=moment,
-            )
-            for moment in moments
-        ]
+    def _add_steps(self, queues: set[str], expiring: list[_Wanted], where: str) -> None:
+        steps: list[Step] = []
+        for moment in sorted({selector.ends_ms or 0 for selector in expiring}):
+            active = [selector for selector in expiring if (selector.ends_ms or 0) >= moment]
+            in_front = any(selector.expedite for selector in active)
+            requirement = _requirement([selector.node for selector in active])
+            priority = _FRONT if in_front else None
+            steps.append(Step(requirement, until_ms=moment, priority=priority))
         for name in sorted(queues):
             queue: Queue = self.draft.queues[name]
             if len(queue.ladder) > 1:

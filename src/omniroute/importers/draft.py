@@ -115,6 +115,7 @@ class Draft:
         used = [queue.priority for queue in self.queues.values()]
         used += [rule.priority or 0 for rule in self.rules]
         for queue in self.queues.values():
+            used += [step.priority or 0 for step in queue.ladder]
             steps = [step.overflow for step in queue.ladder if step.overflow is not None]
             used += [rule.priority or 0 for rule in (*queue.overflow, *steps)]
         return Plan(

@@ -3,8 +3,8 @@
 How it maps: a caller's score grows by one a second from its base score, which is the order
 `head_start` with one second a point. Tier levels are steps that open with time where
 ``tier-rules-apply`` is true; where it is not, level, and position for the strategies that
-go by it, are the rank of an agent (see `ranking`). What agents say about themselves
-(wrap-up, delays) belongs to queues here, and is taken over where a queue's agents agree.
+go by it, are the rank of an agent (see `ranking`). An agent's wrap-up time is his own here too; his
+delays belong to queues, and are taken over where a queue's agents agree.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ..plan import (
     Refusal,
     Step,
     Strategy,
-    WrapUp,
     has_skill,
 )
 from .documents import Notes
 from .draft import FOR_EVER, Draft, clean, impossible
 from .ranking import MAX_OFFERS, give_weights, members_of
 from .report import Imported
+from .wrapping import give_wrap_ups
 from .xml_tree import Element, read_xml
 
 __all__ = ["import_freeswitch"]
@@ -114,6 +114,13 @@ def import_freeswitch(text: str) -> Imported:
     places = _places(draft, top.all("tier"))
     for element in queues:
         _read_queue(draft, element, places, habits)
+    give_wrap_ups(
+        draft,
+        {
+            name: {ident: habits.get(ident, _Habits()).wrap_up_s for ident in places.get(name, {})}
+            for name in draft.queues
+        },
+    )
     for name in places.keys() - draft.queues.keys():
         draft.notes.left_out("tiers", f"the tiers of {name}", "this queue is not in the file")
     draft.notes.left_out(
@@ -275,7 +282,6 @@ def _with_habits(queue: Queue, own: list[_Habits], where: str, notes: Notes) -> 
             )  # fmt: skip
         return found[-1] if found else 0
 
-    wrap_s = agreed("wrap-up-time", (h.wrap_up_s for h in own))
     reject_s = agreed("reject-delay-time", (h.reject_s for h in own))
     misses = agreed("max-no-answer", (h.max_no_answer for h in own))
     ring_s = agreed("leg_timeout", (h.ring_s for h in own))
@@ -284,7 +290,6 @@ def _with_habits(queue: Queue, own: list[_Habits], where: str, notes: Notes) -> 
                       "not ready after one")  # fmt: skip
     return attrs.evolve(
         queue,
-        wrap_up=WrapUp("forced", wrap_s * 1000) if wrap_s else WrapUp(),
         refusal=Refusal("after", reject_s * 1000) if reject_s else Refusal("at_once"),
         on_expiry=OnExpiry.NOT_READY if misses else OnExpiry.NOTHING,
         offer_timeout_ms=ring_s * 1000 or queue.offer_timeout_ms,

@@ -142,19 +142,19 @@ class _Importer:
             if when is not False:
                 self.notes.left_out(table.where, name or "a filter", "it has no target")
             return
-        priorities = {target.priority for target in targets}
-        if len(priorities) > 1:
-            self.notes.left_out(
-                table.where, "priorities that differ from target to target",
-                "the priority of waiting work does not change by itself from step to step",
-                "the first one is used; Reprioritize changes it while it waits",
-            )  # fmt: skip
+        first = targets[0].priority
+        for target in targets:
+            if target.priority is None and first is not None:
+                self.notes.changed(
+                    target.where, "a target without a priority behind one with it",
+                    "what it is then is not documented", f"{first}, as at the first target",
+                )  # fmt: skip
         queue = self.queue_of(targets, name, table.where, default)
         self.draft.rules.append(
             TriageRule(
                 queue=queue,
                 when=None if when is True else when,
-                priority=targets[0].priority,
+                priority=first,
             )
         )
 
@@ -259,7 +259,12 @@ class _Importer:
             requirement = all_of(own, target.requirement)
             until_ms = waited_s * 1000 if ends else None
             steps.append(
-                Step(requirement=requirement, until_ms=until_ms, skip_if_nobody=target.skip)
+                Step(
+                    requirement=requirement,
+                    until_ms=until_ms,
+                    skip_if_nobody=target.skip,
+                    priority=None if target.priority == first.priority else target.priority,
+                )
             )
             if not ends:
                 break

@@ -30,8 +30,9 @@ from .protocol import (
 )
 from .record import Chain, Header, Kind
 from .sealing import subject_of
+from .snapshot import pack_snapshot, unpack_snapshot
 from .sqlite import SqliteStore
-from .stored import StoreJournal, pack_snapshot, unpack_snapshot
+from .stored import StoreJournal
 
 __all__ = [
     "Chain",

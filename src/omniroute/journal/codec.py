@@ -146,6 +146,7 @@ class Codec:
         command, events = sealing.seal(
             command, events, vault, self._who, place, sealed, has_message=has_message
         )
+        sealing.forget(self._who, events)
         if self._erases:
             for event in events:
                 if isinstance(event, CustomerErased) and isinstance(vault, ErasingVault):

@@ -226,6 +226,9 @@ class SqliteKeyStore:
         for table in _TABLES:
             execute(table)
         execute("commit")
+        # Keys that a process destroyed just before it died may still be in its log. Who reads
+        # meanwhile (the process that makes snapshots) leaves that to the next one.
+        execute("pragma wal_checkpoint(truncate)").fetchone()
 
     @contextmanager
     def _naming(self) -> Iterator[None]:

@@ -101,6 +101,8 @@ delete from omniroute_records where journal = %(id)s and position in (
 """
 #: A snapshot is written in slices, so that an append never waits long behind one.
 _PART_BYTES = 1 << 18
+#: Far below what PostgreSQL takes in one value (a billion).
+_RECORD_BYTES = 64 << 20
 #: One read looks at so many records at most.
 _READ_ROWS = 1_000
 #: What libpq is told unless the URL says otherwise: nobody waits minutes for a dead machine.
@@ -157,7 +159,7 @@ class PostgresStore:
 
     exclusive = False
     tears = False
-    max_record_bytes: int | None = None
+    max_record_bytes: int | None = _RECORD_BYTES
 
     def __init__(self, url: str, *, reconnect_s: float = 10.0) -> None:
         require_psycopg()

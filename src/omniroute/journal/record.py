@@ -4,12 +4,12 @@ The header is fixed, big-endian, 72 bytes:
 
     magic     4  b"omni"
     format    1  of the body, see `codec`
-    kind      1  1 frame, 2 opening, 3 snapshot
-    -         2  zero
+    kind      1  1 frame, 2 opening, 3 snapshot, 4 part
+    parts     2  how many records directly in front of it hold the beginning of its body
     epoch     8  of the writer; an opening raises it, frames keep it
     position  8  of the record in its store; of a snapshot: the last record folded in
     first_seq 8  the number of the first event (of an opening or a snapshot: the next one)
-    at_ms     8  the moment of the last entry; an opening repeats the one before
+    at_ms     8  the moment of the last entry; an opening or a part repeats the one before
     events    4  how many
     length    4  of the body, in bytes
     previous 16  digest of the record before; zeros in front of the first
@@ -19,6 +19,11 @@ The CRC tells which record is damaged. The chain tells that none is missing, dou
 replaced or from another journal: each record names the digest (BLAKE2b, 16 bytes) of the
 whole record before it. `Chain` holds the end of what was checked, and is the one place
 where both are checked, for every store.
+
+A frame that is too long for one record of its store is preceded by *parts* that hold the
+beginning of its body. They have no events, so nothing has happened before the frame itself is
+there: parts with an opening behind them are of a writer who did not get so far, and count for
+nothing.
 """
 
 from __future__ import annotations
@@ -32,10 +37,10 @@ import msgspec
 
 from ..errors import CorruptJournalError
 
-__all__ = ["Chain", "Header", "Kind", "pack", "unpack"]
+__all__ = ["HEADER_BYTES", "Chain", "Header", "Kind", "pack", "unpack"]
 
 MAGIC = b"omni"
-_FIELDS = struct.Struct(">4sBBxxQQQqII16s")
+_FIELDS = struct.Struct(">4sBBHQQQqII16s")
 _CRC = struct.Struct(">I")
 HEADER_BYTES = _FIELDS.size + _CRC.size
 _NOTHING = bytes(16)
@@ -47,6 +52,7 @@ class Kind(enum.IntEnum):
     FRAME = 1  #: entries
     OPENING = 2  #: a writer took over
     SNAPSHOT = 3  #: not in the log: the state beside it
+    PART = 4  #: a piece of the frame that follows
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):
@@ -60,6 +66,7 @@ class Header(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
     events: int
     previous: bytes
+    parts: int = 0
 
     @property
     def next_seq(self) -> int:
@@ -73,6 +80,7 @@ def pack(header: Header, body: bytes) -> bytes:
         MAGIC,
         header.format,
         header.kind,
+        header.parts,
         header.epoch,
         header.position,
         header.first_seq,
@@ -93,7 +101,7 @@ def unpack(record: bytes, position: int) -> tuple[Header, memoryview]:
     (magic, *numbers, length, previous) = _FIELDS.unpack_from(record)
     if magic != MAGIC:
         raise CorruptJournalError(position, f"at byte 0: it begins with {magic!r}, not {MAGIC!r}")
-    form, kind, epoch, own_position, first_seq, at_ms, events = numbers
+    form, kind, parts, epoch, own_position, first_seq, at_ms, events = numbers
     if len(record) != HEADER_BYTES + length:
         raise CorruptJournalError(
             position,
@@ -110,7 +118,7 @@ def unpack(record: bytes, position: int) -> tuple[Header, memoryview]:
         known = Kind(kind)
     except ValueError:
         raise CorruptJournalError(position, f"kind {kind} is not known: a newer release?") from None
-    header = Header(form, known, epoch, position, first_seq, at_ms, events, previous)
+    header = Header(form, known, epoch, position, first_seq, at_ms, events, previous, parts)
     return header, body
 
 
@@ -126,7 +134,16 @@ class Chain:
     first record it sees as given: what was in front of it is gone.
     """
 
-    __slots__ = ("anchored", "at_ms", "digest", "epoch", "next_seq", "position")
+    __slots__ = (
+        "_parts",
+        "_pieces",
+        "anchored",
+        "at_ms",
+        "digest",
+        "epoch",
+        "next_seq",
+        "position",
+    )
 
     def __init__(
         self,
@@ -144,6 +161,9 @@ class Chain:
         self.digest = digest
         self.at_ms = at_ms
         self.anchored = anchored
+        #: the parts it stands behind, and their bodies; fewer when it began amid them
+        self._parts = 0
+        self._pieces: tuple[memoryview, ...] = ()
 
     @classmethod
     def before(cls, position: int) -> Chain:
@@ -151,8 +171,12 @@ class Chain:
         return cls(position - 1, anchored=position == 1)
 
     def frame(self, form: int, body: bytes, *, events: int, at_ms: int) -> bytes:
-        """The frame that comes next. The chain itself moves by `follow`."""
+        """The frame that comes next; behind parts, the rest of it. The chain moves by `follow`."""
         return self._link(Kind.FRAME, form, self.epoch, body, events, at_ms)
+
+    def part(self, form: int, piece: bytes) -> bytes:
+        """A piece of the frame that comes next."""
+        return self._link(Kind.PART, form, self.epoch, piece, 0, self.at_ms)
 
     def opening(self, form: int, body: bytes, *, epoch: int) -> bytes:
         """The opening that comes next, of a writer with this epoch."""
@@ -162,11 +186,17 @@ class Chain:
         self, kind: Kind, form: int, epoch: int, body: bytes, events: int, at_ms: int
     ) -> bytes:
         position = self.position + 1
-        header = Header(form, kind, epoch, position, self.next_seq, at_ms, events, self.digest)
+        parts = 0 if kind is Kind.OPENING else self._parts
+        header = Header(
+            form, kind, epoch, position, self.next_seq, at_ms, events, self.digest, parts
+        )
         return pack(header, body)
 
     def follow(self, position: int, record: bytes) -> tuple[Header, memoryview]:
-        """Check the next record and move behind it; raises `CorruptJournalError`."""
+        """Check the next record and move behind it; raises `CorruptJournalError`.
+
+        Returns its header and its body: of a frame the whole one, of a part nothing.
+        """
         if position != self.position + 1:
             missing = self.position + 1
             raise CorruptJournalError(
@@ -181,6 +211,14 @@ class Chain:
         self.epoch = header.epoch
         self.at_ms = header.at_ms
         self.digest = digest_of(record)
+        if header.kind is Kind.PART:
+            self._parts, self._pieces = header.parts + 1, (*self._pieces, body)
+            return header, body[:0]
+        if header.parts:
+            # Amid its parts nothing is known of it: of no body nobody makes a wrong frame.
+            is_whole = header.parts == len(self._pieces)
+            body = memoryview(b"".join((*self._pieces, body)) if is_whole else b"")
+        self._parts, self._pieces = 0, ()
         return header, body
 
     def _check(self, header: Header) -> None:
@@ -189,8 +227,10 @@ class Chain:
             wrong = "it does not follow the record in front of it: one of them was replaced"
         elif header.first_seq != self.next_seq:
             wrong = f"it begins at event {header.first_seq} instead of {self.next_seq}"
-        elif rises if header.kind is Kind.FRAME else rises < 1:
+        elif rises < 1 if header.kind is Kind.OPENING else rises:
             wrong = f"epoch {header.epoch} follows epoch {self.epoch} without an opening"
+        elif header.parts != (0 if header.kind is Kind.OPENING else self._parts):
+            wrong = f"it has {header.parts} parts in front of it, found are {self._parts}"
         else:
             return
         raise CorruptJournalError(header.position, wrong, first_seq=self.next_seq)

@@ -26,7 +26,7 @@ from ..events import Command, Event, RejectReason
 from ..model import Attachment, Attribute, Customer, Message
 from .protocol import Vault
 
-__all__ = ["COMMAND", "Sealed", "blanked", "seal", "subject_of", "unseal"]
+__all__ = ["COMMAND", "Sealed", "blanked", "forget", "learn", "seal", "subject_of", "unseal"]
 
 #: Stands for the command where a place in an entry is told: events count from 0.
 COMMAND = -1
@@ -187,12 +187,16 @@ def blanked(value: _T) -> _T:
 
 
 def learn(who: MutableMapping[str, str], events: tuple[Event, ...]) -> None:
-    """Remember who is in which interaction, for as long as it is open."""
+    """Remember who is in which interaction; before these events are sealed."""
     for event in events:
-        if isinstance(event, ev.Queued | ev.MessageAppended):
-            if event.message.customer.id:
-                who.setdefault(event.interaction_id, subject_of(event.message))
-        elif isinstance(event, ev.Completed | ev.Abandoned | ev.Cancelled):
+        if isinstance(event, ev.Queued | ev.MessageAppended) and event.message.customer.id:
+            who.setdefault(event.interaction_id, subject_of(event.message))
+
+
+def forget(who: MutableMapping[str, str], events: tuple[Event, ...]) -> None:
+    """Forget who was in interactions that are over; after these events were sealed."""
+    for event in events:
+        if isinstance(event, ev.Completed | ev.Abandoned | ev.Cancelled):
             who.pop(event.interaction_id, None)
         elif isinstance(event, ev.CustomerErased):
             for interaction_id, _ in event.redacted:

@@ -48,6 +48,8 @@ _TABLES = {
 #: so that an append never waits long behind them.
 _PART_BYTES = 1 << 18
 _DROP_AT_ONCE = 500
+#: Far below what SQLite takes (a billion), so that a read is never more than a few of these.
+_RECORD_BYTES = 64 << 20
 #: Checkpoint when idle for this long, if at least so much was appended ...
 _IDLE_S = 0.05
 _IDLE_BYTES = 1 << 20
@@ -72,7 +74,7 @@ class SqliteStore:
 
     exclusive = True
     tears = False
-    max_record_bytes: int | None = None
+    max_record_bytes: int | None = _RECORD_BYTES
 
     def __init__(
         self,

@@ -43,10 +43,11 @@ from ..events import Event
 from ..model import Interaction
 from .codec import FORMAT, Codec, Opening
 from .protocol import ErasingVault, Frame, Roomy, Snapshot, Store, Vault
-from .record import Chain, Header, Kind, pack, unpack
+from .record import HEADER_BYTES, Chain, Header, Kind, unpack
+from .snapshot import pack_snapshot, unpack_snapshot
 from .worker import in_thread
 
-__all__ = ["StoreJournal", "in_thread", "pack_snapshot", "unpack_snapshot"]
+__all__ = ["StoreJournal", "in_thread"]
 
 _T = TypeVar("_T")
 
@@ -162,8 +163,9 @@ class StoreJournal:
             return wanted
 
     async def append(self, frame: Frame) -> None:
-        """Make a frame durable; a frame too long for one record of the store takes several.
+        """Make a frame durable; one too long for a record of the store takes several.
 
+        All of it counts, or nothing: what stands in parts is there with the last of them.
         Raises `FencedError`, `JournalFullError` or another `JournalError`; each is final for
         this handle.
         """
@@ -183,24 +185,18 @@ class StoreJournal:
             raise
 
     async def _append(self, chain: Chain, frame: Frame) -> None:
-        entries = frame.entries
         events = frame.next_seq - frame.first_seq
-        at_ms = entries[-1].now_ms if entries else chain.at_ms
+        at_ms = frame.entries[-1].now_ms if frame.entries else chain.at_ms
         body = self._codec.encode(frame)
-        record = chain.frame(FORMAT, body, events=events, at_ms=at_ms)
         limit = self.store.max_record_bytes
-        if limit is not None and len(record) > limit:
-            if len(entries) < 2:
-                raise JournalError(
-                    f"one command and its events take {len(record)} bytes, a record of "
-                    f"{self.store.place} at most {limit}: lower the plan's limits"
-                )
-            half = Frame(frame.first_seq, entries[: len(entries) // 2])
-            await self._append(chain, half)
-            await self._append(chain, Frame(half.next_seq, entries[len(entries) // 2 :]))
-            return
+        room = len(body) if limit is None else limit - HEADER_BYTES
         await self._settled()
-        await self._write(chain, record)
+        begin = 0
+        while len(body) - begin > room:
+            await self._write(chain, chain.part(FORMAT, body[begin : begin + room]))
+            begin += room
+        rest = body[begin:] if begin else body
+        await self._write(chain, chain.frame(FORMAT, rest, events=events, at_ms=at_ms))
 
     async def _settled(self) -> None:
         """Nothing is written without its keys."""
@@ -282,12 +278,22 @@ class StoreJournal:
             raise CorruptJournalError(
                 low, f"event {from_seq} was dropped from the journal", first_seq=from_seq
             )
+        if low <= last:
+            low = max(first, low - (await self._header(low)).parts)
         async with aclosing(self.records(Chain.before(low))) as records:
             async for header, body in records:
                 if header.kind is not Kind.FRAME:
                     continue
                 if header.next_seq > from_seq or header.first_seq >= from_seq:
                     yield self.frame(header, body)
+
+    async def whole_until(self, position: int) -> int:
+        """The last position up to this one that no frame goes on behind."""
+        if position:
+            header = await self._header(position)
+            if header.kind is Kind.PART:
+                return position - header.parts - 1
+        return position
 
     async def _header(self, position: int) -> Header:
         record = await self._record(position)
@@ -405,6 +411,8 @@ class StoreJournal:
                 low = middle + 1
             else:
                 high = middle
+        if low <= high:
+            low -= (await self._header(low)).parts
         return await self.drop(low, newest_is_enough=newest_is_enough)
 
     async def drop(self, before: int, *, newest_is_enough: bool = False) -> int:
@@ -420,23 +428,6 @@ class StoreJournal:
         elif len(kept) > 1:
             await _asked("drop", self.store.drop(min(before, kept[1] + 1)))
         return (await self.bounds())[0]
-
-
-def pack_snapshot(snapshot: Snapshot, codec: Codec) -> bytes:
-    """A snapshot as the store keeps it. A few ms per MiB."""
-    at = snapshot.position
-    body = codec.encode_snapshot(at, snapshot.plan, snapshot.state)
-    return pack(
-        Header(FORMAT, Kind.SNAPSHOT, snapshot.epoch, at, snapshot.next_seq, 0, 0, snapshot.digest),
-        body,
-    )
-
-
-def unpack_snapshot(position: int, data: bytes, codec: Codec) -> Snapshot:
-    """The opposite of `pack_snapshot`; raises `JournalError` when it is damaged."""
-    header, body = unpack(data, position)
-    plan, state = codec.decode_snapshot(header.format, position, body)
-    return Snapshot(position, header.first_seq, header.epoch, header.previous, plan, state)
 
 
 async def _asked(call: str, answer: Awaitable[_T]) -> _T:

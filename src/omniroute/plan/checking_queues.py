@@ -56,7 +56,8 @@ def _useless(survey: Survey, queue: Queue) -> Iterator[Finding]:
     """Steps that an earlier one covers: everybody whom they admit had his chance."""
     for number in range(1, len(queue.ladder)):
         step = queue.ladder[number]
-        if step.overflow is not None or step.only_if is not None:
+        acts = step.overflow is not None or step.priority != queue.ladder[number - 1].priority
+        if acts or step.only_if is not None:
             continue  # it is there for what it does, or for when it comes
         for earlier in range(number - 1, -1, -1):
             before = queue.ladder[earlier]
@@ -131,7 +132,7 @@ def check_wrap_up(survey: Survey) -> Iterator[Finding]:
                     f"kind {wrap_up.kind.value!r} has no end, so duration_s and"
                     " max_extension_s mean nothing; they are for timed and forced",
                 )
-        elif not wrap_up.duration_ms:
+        elif not wrap_up.duration_ms and not any(agent.wrap_up_ms for agent in survey.agents):
             yield error(
                 Code.WRAP_UP_WITHOUT_TIME,
                 f"{queue_path(queue)}.wrap_up",

@@ -37,6 +37,7 @@ def check_priorities(survey: Survey) -> Iterator[Finding]:
         for rule in survey.plan.triage:
             if queue.name in targets(rule) and rule.priority is not None:
                 used.add(rule.priority)
+        used.update(step.priority for step in queue.ladder if step.priority is not None)
         *lower, highest = sorted(used)
         how_long = _how_long(queue)
         if lower:

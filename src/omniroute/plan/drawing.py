@@ -130,6 +130,8 @@ class _Drawing:
             lines.append(f"drops {', '.join(step.drop)}")
         if step.skip_if_nobody:
             lines.append("skipped if nobody is signed in")
+        if step.priority is not None:
+            lines.append(f"priority {step.priority}")
         return lines
 
     def agents(self, wanted: Expression | None) -> str:

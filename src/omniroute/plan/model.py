@@ -134,7 +134,8 @@ class Step:
     step has neither). ``drop`` names skills that the interaction's own requirement loses
     at this step (``("*",)``: all of it). ``skip_if_nobody`` passes the step over when no
     signed-in agent satisfies it, ``only_if`` (a condition about the queue) unless it holds.
-    ``overflow`` is what happens to the interaction when it enters the step.
+    ``overflow`` is what happens to the interaction when it enters the step. ``priority`` is what
+    it goes by while it is there (None: its own).
     """
 
     requirement: Expression | None = attrs.field(default=None, converter=conditions.agents)
@@ -147,6 +148,9 @@ class Step:
     only_if: Expression | None = attrs.field(default=None, converter=conditions.queues)
     overflow: Overflow | None = attrs.field(
         default=None, validator=attrs.validators.optional(one_of(Overflow))
+    )
+    priority: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(0))
     )
 
 

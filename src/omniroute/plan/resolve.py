@@ -83,7 +83,11 @@ def faults_of_plan(plan: Plan) -> Iterator[UsageError]:
 def faults_of_agent(
     agent: Agent, skills: Mapping[str, Skill], capacities: Collection[str], where: str
 ) -> Iterator[UsageError]:
-    """Unknown skills, levels out of range, and a capacity that does not exist."""
+    """Unknown skills, levels out of range, a capacity that does not exist, no duration."""
+    wrap_up_ms = agent.wrap_up_ms
+    if wrap_up_ms is not None and (not is_integer(wrap_up_ms) or wrap_up_ms < 0):
+        found = f"must be an integer of at least 0, got {wrap_up_ms!r}"
+        yield PlanError(found, where=f"{where}.wrap_up_ms")
     if agent.capacity not in capacities:
         yield UnknownNameError("capacity", agent.capacity, capacities, where=f"{where}.capacity")
     for name, level in agent.skills.items():
@@ -107,6 +111,8 @@ def faults_of_queue(
         yield from _unknown_skills(step.requirement, skills, f"{place}.requirement")
         dropped = (name for name in step.drop if name != "*")
         yield from _unknown(dropped, skills, f"{place}.drop")
+        if step.priority is not None:
+            yield from _over_limit(step.priority, limits, f"{place}.priority")
     for number, row in enumerate(queue.access):
         yield from _unknown_skills(row.agents, skills, f"{where}.access[{number}].agents")
     for rule, place in _overflow_rules(queue, where):

@@ -347,6 +347,7 @@ STEP = {
     "skip_if_nobody": Key("skip_if_nobody", *_BOOLEAN),
     "only_if": Key("only_if", *_QUEUES),
     "overflow": Key("overflow", *_table(Overflow, OVERFLOW)),
+    "priority": Key("priority", *_INTEGER),
 }
 
 ACCESS = {
@@ -400,6 +401,7 @@ AGENT = {
     "groups": Key("groups", *_TEXTS),
     "attributes": Key("attributes", _attributes, _same),
     "capacity": Key("capacity", *_NAME),
+    "wrap_up_s": Key("wrap_up_ms", *_DURATION_OR_NONE),
 }
 
 LIMITS = {

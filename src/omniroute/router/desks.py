@@ -63,7 +63,9 @@ class Desks:
                     self._hand_back(desk, each)
 
     def _hold_out(self, desk: Desk, held: Held) -> None:
-        offer = Offer(self._means.send, held.offer_id, held.interaction, held.until_ms or 0)
+        until_ms = held.until_ms or 0
+        agent_id = desk.agent.id
+        offer = Offer(self._means.send, held.offer_id, agent_id, held.interaction, until_ms)
         self._offers[held.offer_id] = offer
         desk.offered(offer)
 
@@ -117,7 +119,8 @@ class Desks:
     def _offered(self, event: ev.Offered, pictures: Pictures) -> None:
         picture = pictures.get(event.offer_id)
         if picture is not None:  # None: over before its entry was
-            offer = Offer(self._means.send, event.offer_id, picture, event.expires_at_ms)
+            number, until_ms = event.offer_id, event.expires_at_ms
+            offer = Offer(self._means.send, number, event.agent_id, picture, until_ms)
             self._offers[event.offer_id] = offer
             self.by_agent[event.agent_id].offered(offer)
 

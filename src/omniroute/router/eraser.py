@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import anyio
+
 from ..engine import Engine
 from ..engine.customers import channel_key, interaction_key, own_key
 from ..errors import UsageError
@@ -34,6 +36,7 @@ class Eraser:
     def __init__(self, door: Door, keeper: Keeper) -> None:
         self._door = door
         self._keeper = keeper
+        self._finishing = anyio.Lock()
 
     async def erase(
         self, channel: Channel | None, customer_id: str, interaction_id: str | None
@@ -54,13 +57,14 @@ class Eraser:
         return _redacted(events)
 
     async def finish(self) -> None:
-        """Bring to an end what a router before this one began."""
-        unfinished = await self._keeper.unfinished()
-        for keys in unfinished:
-            if keys:
-                await self._door.send(EraseCustomer(keys))
-        if self._keeper.vault is not None:
-            await self._keeper.finish_erasing()
+        """Bring to an end what a router before this one began; called twice it is done once."""
+        async with self._finishing:
+            unfinished = await self._keeper.unfinished()
+            for keys in unfinished:
+                if keys:
+                    await self._door.send(EraseCustomer(keys))
+            if self._keeper.vault is not None:
+                await self._keeper.finish_erasing()
 
 
 def _redacted(events: tuple[Event, ...]) -> tuple[str, ...]:

@@ -91,12 +91,14 @@ class Closing:
 class Offer(Closing):
     """An interaction that is held out to one agent until ``expires_at_ms``.
 
-    ``interaction`` is the picture of the moment it was offered. ``closed`` is None while
-    the offer is open, then why it is over; ``assignment`` is what it became when accepted.
+    ``agent_id`` says to whom; ``interaction`` is the picture of the moment it was offered.
+    ``closed`` is None while the offer is open, then why it is over; ``assignment`` is what it
+    became when accepted.
     """
 
     __slots__ = (
         "_send",
+        "agent_id",
         "assignment",
         "claimed",
         "closed",
@@ -106,11 +108,17 @@ class Offer(Closing):
     )
 
     def __init__(
-        self, send: Send, offer_id: int, interaction: Interaction, expires_at_ms: int
+        self,
+        send: Send,
+        offer_id: int,
+        agent_id: str,
+        interaction: Interaction,
+        expires_at_ms: int,
     ) -> None:
         super().__init__()
         self._send = send
         self.offer_id = offer_id
+        self.agent_id = agent_id
         self.interaction = interaction
         self.expires_at_ms = expires_at_ms
         self.closed: OfferClosed | None = None

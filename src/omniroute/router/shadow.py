@@ -72,7 +72,7 @@ async def take_snapshot(
     Returns its position and size in bytes. Raises `JournalError` when it cannot be made; the
     journal is as good as before then.
     """
-    _, last = await journal.bounds()
+    last = await journal.whole_until((await journal.bounds())[1])
     vault = b"" if journal.vault is None else await in_thread(lambda: _pickled(journal.vault))
     task = _Task(dumps(plan), vault, await journal.packed_snapshots(), list(erased))
     async with await anyio.open_process(

@@ -46,6 +46,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
         channel=event.message.channel,
         thread_id=event.message.thread_id,
         priority=event.priority,
+        own_priority=event.priority,
         requirement=None if event.requirement is None else parse(event.requirement),
         arrived_at_ms=event.at_ms,
         enqueued_at_ms=event.at_ms,
@@ -97,7 +98,14 @@ def _reprioritized(books: Books, event: ev.Reprioritized) -> None:
     work = books.work(event)
     _check_priority(books, event.priority)
     books.require(event.enqueued_at_ms <= event.at_ms, Law.ADMISSION, "a moment to come")
-    work.priority, work.enqueued_at_ms = event.priority, event.enqueued_at_ms
+    if event.for_step:
+        lent = work.ladder[work.step].priority is not None
+        right = event.priority in (work.priority, work.due_priority) and lent
+        books.require(right, Law.LADDER, f"its step lends it {work.due_priority}")
+        work.priority = event.priority
+    else:
+        work.rank(event.priority)
+    work.enqueued_at_ms = event.enqueued_at_ms
     books.move(work, event)
 
 
@@ -112,7 +120,7 @@ def _moved(books: Books, event: ev.Moved) -> None:
     books.in_line[work.queue.name] -= 1
     books.in_line[queue.name] += 1
     work.enter(queue, ())
-    work.priority = event.priority
+    work.rank(event.priority)
     work.requirement = None if event.requirement is None else parse(event.requirement)
     work.step, work.step_began_ms, work.opening, work.offered = 0, event.at_ms, 0, 0
     work.known = books.known(work)

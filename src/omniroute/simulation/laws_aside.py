@@ -74,6 +74,7 @@ def _scheduled(books: Books, event: ev.Scheduled) -> None:
     books.require(event.starts_at_ms > event.at_ms, Law.DEADLINE, "it starts now")
     books.require(not books.is_aside_full(), Law.ADMISSION, "too much is set aside")
     books.owed.pop((ev.StepReached, work.id), None)
+    books.owed.pop((ev.Reprioritized, work.id), None)
     _set_aside(books, work, event, event.starts_at_ms)
 
 
@@ -144,7 +145,7 @@ def _transferred(books: Books, event: ev.Transferred) -> None:
     books.figures.count(event, work)
     books.figures.come(work, queue.name)
     work.enter(queue, event.steps)
-    work.priority = event.priority
+    work.rank(event.priority)
     work.requirement = None if event.requirement is None else parse(event.requirement)
     work.known = books.known(work)
     begin(work, event.at_ms)

@@ -39,9 +39,18 @@ def follow_up(books: Books, work: Work) -> None:
 
 def start(books: Books, work: Work) -> None:
     """At the first step: it may be passed over."""
-    if _is_passed(books, work, 0) is True:
+    passed = _is_passed(books, work, 0)
+    if passed is True:
         books.owe(ev.StepReached, work.id)
+    elif passed is False:
+        _owe_priority(books, work)
     follow_up(books, work)
+
+
+def _owe_priority(books: Books, work: Work) -> None:
+    """It goes by the priority of its step, or by its own again."""
+    if work.priority != work.due_priority:
+        books.owe(ev.Reprioritized, work.id)
 
 
 def begin(work: Work, at_ms: int) -> None:
@@ -79,6 +88,7 @@ def _step_reached(books: Books, event: ev.StepReached) -> None:
     work.step, work.step_began_ms = event.step, event.at_ms
     books.move(work, event)
     _set_clocks(books, work)
+    _owe_priority(books, work)
     rule = work.ladder[work.step].overflow
     if is_refused_by_all(books, work) and work.queue.refusal.overflow is not None:
         rule = work.queue.refusal.overflow

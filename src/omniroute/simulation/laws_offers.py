@@ -13,7 +13,7 @@ from typing import Any, Final
 from .. import events as ev
 from ..events import OfferKind, RevokeReason
 from ..model import Agent, Channel, InteractionState
-from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, WrapUpKind
+from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, WrapUp, WrapUpKind
 from .books import TAKEN, Books, Law
 from .laws_aside import assigned, completed_consult, leave
 from .laws_ladder import bar, follow_up
@@ -236,28 +236,43 @@ def _requeued(books: Books, event: ev.Requeued) -> None:
 def _wrap_up_started(books: Books, event: ev.WrapUpStarted) -> None:
     work, until_ms = assigned(books, event), None
     leave(books, work)
-    wrap_up = work.queue.wrap_up
-    books.require(wrap_up.kind is not WrapUpKind.NONE, Law.STATE, "the queue has none")
+    wrap_up, agent = work.queue.wrap_up, books.desks[event.agent_id].agent
+    books.require(_has_wrap_up(wrap_up, agent), Law.STATE, "there is none")
     if wrap_up.kind is not WrapUpKind.OPTIONAL:
-        until_ms = event.at_ms + wrap_up.duration_ms
+        until_ms = event.at_ms + _length_ms(wrap_up, agent)
         books.deadlines.add(until_ms, "wrap_up", work)
     books.require(event.until_ms == until_ms, Law.DEADLINE, f"not {until_ms}")
     work.until_ms, work.extended_ms = until_ms, 0
     books.move(work, event)
 
 
+def _length_ms(wrap_up: WrapUp, agent: Agent) -> int:
+    return wrap_up.duration_ms if agent.wrap_up_ms is None else agent.wrap_up_ms
+
+
+def _has_wrap_up(wrap_up: WrapUp, agent: Agent) -> bool:
+    if wrap_up.kind in (WrapUpKind.NONE, WrapUpKind.OPTIONAL):
+        return wrap_up.kind is WrapUpKind.OPTIONAL
+    return _length_ms(wrap_up, agent) > 0
+
+
 def _completed(books: Books, event: ev.Completed) -> None:
     work = assigned(books, event)
-    kind, codes = work.queue.wrap_up.kind, work.queue.codes
+    wrap_up, codes = work.queue.wrap_up, work.queue.codes
+    owes = _has_wrap_up(wrap_up, books.desks[event.agent_id].agent)
     known = not codes or event.code in codes or event.code in _ENGINES
     books.require(known, Law.STATE, f"{event.code!r} is no code of the queue")
     handed_over = completed_consult(books, work, event.code)
     if work.state in TAKEN:
         leave(books, work)
-    if work.state in TAKEN and kind is not WrapUpKind.NONE:
+    if work.state in TAKEN and owes:
         books.require(handed_over, Law.STATE, "it owes a wrap-up")
         books.owe(ev.HandedOver, work.parent_id)
-    elif kind is WrapUpKind.FORCED and event.at_ms < (work.until_ms or 0):
+    elif (
+        work.state is InteractionState.WRAP_UP
+        and wrap_up.kind is WrapUpKind.FORCED
+        and event.at_ms < (work.until_ms or 0)
+    ):
         books.owe(ev.SignedOut, event.agent_id)
     books.figures.count(event, work)
     books.move(work, event)

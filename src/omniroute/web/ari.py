@@ -1,12 +1,12 @@
 """Telephone calls by Asterisk: the WebSocket and the REST commands of ARI.
 
 The dialplan hands a call to ``Stasis(omniroute)``. `Ari` tells of it, answers it, plays music on
-hold, originates the agent's phone into the same application, and joins both in a mixing bridge.
-It is a `Switch`; `Switchboard` drives it.
+hold, originates the agent's phone into the same application, and joins both in a mixing bridge; a
+room is a bridge. It is a `Switch`; `Switchboard` drives it.
 
 ARI repeats nothing: what happened while the WebSocket was down is gone. So after each connect the
 channels of the application and the bridges are listed. Names do the rest: our legs are named by
-`leg_name`, the bridge of a call by the call.
+`leg_name`, bridges by `room_name`.
 
 Needs the extra ``asterisk``. Runs on asyncio and trio.
 
@@ -16,7 +16,7 @@ https://docs.asterisk.org/Latest_API/API_Documentation/Asterisk_REST_Interface
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import quote
 
 import anyio
@@ -27,7 +27,6 @@ from ..channels.payloads import as_dict, as_id, as_list, as_text
 from ..errors import MissingExtraError, UsageError
 from ..model import Disposition, Inbound
 from .telephony import (
-    LEG,
     Gone,
     Listener,
     Standing,
@@ -35,6 +34,8 @@ from .telephony import (
     SwitchRefusedError,
     leg_of,
     read,
+    room_name,
+    room_of,
     stay_connected,
     wall_ms,
 )
@@ -234,13 +235,15 @@ class Ari:
             elif identity in ours:
                 for inbound in self._opening(channel):
                     calls[identity] = inbound
-        talking = set()
+        rooms: dict[str, frozenset[str]] = {}
         for item in as_list(await self._ask("GET", "/bridges")):
             bridge = as_dict(item)
-            call = as_id(bridge.get("id")).removeprefix(LEG)
-            if call in {as_id(channel) for channel in as_list(bridge.get("channels"))}:
-                talking.add(call)
-        return Standing(calls, legs, frozenset(talking))
+            room = room_of(as_id(bridge.get("id")))
+            if room is not None:
+                rooms[room] = frozenset(
+                    as_id(channel) for channel in as_list(bridge.get("channels"))
+                )
+        return Standing(calls, legs, rooms)
 
     def _opening(self, channel: dict[str, object]) -> list[Inbound]:
         """The event that a listed channel had opened its call with; none when it is no call."""
@@ -257,12 +260,13 @@ class Ari:
 
     # --- commands -------------------------------------------------------------------------
 
-    async def hold(self, call: str, leg: str | None) -> None:
-        """Answer the call, take it out of its conversation, play music."""
-        if leg is not None:
-            await self._do("POST", f"{_bridge(call)}/removeChannel", channel=call)
-        await self._do("POST", f"{_channel(call)}/answer")
-        await self._do("POST", f"{_channel(call)}/moh", mohClass=self._music)
+    async def hold(self, name: str, room: str | None) -> None:
+        """Answer it, take it out of its bridge, play music."""
+        if room is not None:
+            await self._do("POST", f"{_bridge(room)}/removeChannel", channel=name)
+        if leg_of(name) is None:
+            await self._do("POST", f"{_channel(name)}/answer")
+        await self._do("POST", f"{_channel(name)}/moh", mohClass=self._music)
 
     async def ring(self, call: str, leg: str, phone: str, caller: tuple[str, str]) -> None:
         """Originate the phone into our application."""
@@ -280,20 +284,21 @@ class Ari:
             timeout=str(self._ring_s),
         )
 
-    async def join(self, call: str, leg: str) -> None:
-        """Put both into the bridge of the call."""
-        await self._do("POST", _bridge(call), type="mixing")
-        await self._do("DELETE", f"{_channel(call)}/moh")
-        await self._do("POST", f"{_bridge(call)}/addChannel", channel=f"{call},{leg}")
+    async def join(self, room: str, names: Sequence[str]) -> None:
+        """Put them into the room's bridge, which takes them out of any other."""
+        await self._do("POST", _bridge(room), type="mixing")
+        for name in names:
+            await self._do("DELETE", f"{_channel(name)}/moh")
+        await self._do("POST", f"{_bridge(room)}/addChannel", channel=",".join(names))
 
     async def hang_up(self, name: str, why: Gone) -> None:
         """Hang a channel up."""
         reason = _REASONS.get(why, "normal")
         await self._do("DELETE", _channel(name), gone_is_fine=True, reason=reason)
 
-    async def clear(self, call: str) -> None:
-        """Destroy the bridge of the call."""
-        await self._do("DELETE", _bridge(call), gone_is_fine=True)
+    async def clear(self, room: str) -> None:
+        """Destroy the room's bridge."""
+        await self._do("DELETE", _bridge(room), gone_is_fine=True)
 
     async def _do(
         self, method: str, path: str, *, gone_is_fine: bool = False, **params: str
@@ -332,9 +337,9 @@ def _channel(identity: str) -> str:
     return f"/channels/{quote(identity, safe='')}"
 
 
-def _bridge(call: str) -> str:
-    """The path of the bridge of a call."""
-    return f"/bridges/{quote(LEG + call, safe='')}"
+def _bridge(room: str) -> str:
+    """The path of the bridge of a room."""
+    return f"/bridges/{quote(room_name(room), safe='')}"
 
 
 def _printable(text: str) -> str:

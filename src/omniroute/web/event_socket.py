@@ -1,13 +1,14 @@
 """Telephone calls by FreeSWITCH: its event socket in inbound mode, events in and commands out.
 
 The dialplan sets the variable ``omniroute`` on a call and parks it. `EventSocket` tells of it,
-answers it, plays music, originates the agent's phone into the park, and bridges both. It is a
-`Switch`; `Switchboard` drives it. Calls that others have parked are left alone.
+answers it, plays music, originates the agent's phone into the park, and bridges both; a room of
+more than two is a conference. It is a `Switch`; `Switchboard` drives it. Calls that others have
+parked are left alone.
 
 One TCP connection carries everything: the answers to commands come in the order of the commands,
-events between them. A task reads, so that a command never waits behind an event. What happened
-while the connection was down is gone; so after each connect the channels are listed. Legs are
-named by `leg_name`, and so are the background jobs that ring them.
+events between them (`esl_connection`). A task reads, so that a command never waits behind an event.
+What happened while the connection was down is gone; so after each connect the channels are listed.
+Legs are named by `leg_name`, and so are the background jobs that ring them.
 
 The password goes over the wire in the clear: both ends belong on one host, or in a tunnel. Runs
 on asyncio and trio.
@@ -18,21 +19,19 @@ https://developer.signalwire.com/freeswitch/FreeSWITCH-Explained/Modules/mod_eve
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import anyio
-import attrs
 from anyio.abc import SocketStream, TaskStatus
 from anyio.streams.memory import MemoryObjectSendStream
 
 from ..channels import FreeSwitch
-from ..channels.esl import EslDecoder, EslEvent, EslFrame, event_of, event_of_json
+from ..channels.esl import EslEvent, EslFrame, event_of, event_of_json
 from ..channels.payloads import as_dict, as_id, as_list, as_text
 from ..errors import PayloadError, UsageError
 from ..model import Inbound
+from .esl_connection import Connection, Frames
 from .telephony import (
-    LEG,
     Gone,
     Listener,
     Standing,
@@ -40,6 +39,8 @@ from .telephony import (
     SwitchRefusedError,
     leg_of,
     read,
+    room_name,
+    room_of,
     stay_connected,
     wall_ms,
 )
@@ -77,72 +78,6 @@ _CAUSES = {
 
 #: The causes that we give; every other end is ``NORMAL_CLEARING``.
 _REASONS = {Gone.BUSY: "USER_BUSY", Gone.NO_ANSWER: "NO_ANSWER"}
-
-
-@attrs.define(eq=False)
-class _Answer:
-    """A command's place in the order of the answers."""
-
-    done: anyio.Event = attrs.Factory(anyio.Event)
-    frame: EslFrame | None = None  # None: the connection was lost first
-
-
-@attrs.define(eq=False)
-class _Frames:
-    """The frames of a connection."""
-
-    stream: SocketStream
-    decoder: EslDecoder = attrs.Factory(EslDecoder)
-    ready: deque[EslFrame] = attrs.Factory(deque)
-
-    async def next(self) -> EslFrame | None:
-        """The next frame; None when the connection has ended or its bytes are no frames."""
-        while not self.ready:
-            try:
-                self.ready.extend(self.decoder.feed(await self.stream.receive()))
-            except (anyio.EndOfStream, anyio.BrokenResourceError, PayloadError):
-                return None
-        return self.ready.popleft()
-
-
-@attrs.define(eq=False)
-class _Connection:
-    """One connection that is logged in: commands and their answers."""
-
-    stream: SocketStream
-    reply_s: float
-    scope: anyio.CancelScope
-    waiting: deque[_Answer] = attrs.Factory(deque)
-    lock: anyio.Lock = attrs.Factory(anyio.Lock)
-
-    async def ask(self, command: str) -> EslFrame:
-        """Send a command; its answer. A silent peer loses the connection."""
-        answer = _Answer()
-        try:
-            with anyio.fail_after(self.reply_s):
-                async with self.lock:
-                    self.waiting.append(answer)
-                    # Half a command would be completed by the next one: send it whole.
-                    with anyio.CancelScope(shield=True), anyio.fail_after(self.reply_s):
-                        await self.stream.send(f"{command}\n\n".encode())
-                await answer.done.wait()
-        except (TimeoutError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self.scope.cancel()
-        if answer.frame is None:
-            raise SwitchClosedError("the connection to FreeSWITCH was lost")
-        return answer.frame
-
-    def answered(self, frame: EslFrame) -> None:
-        """The answer to the oldest command."""
-        if self.waiting:
-            answer = self.waiting.popleft()
-            answer.frame = frame
-            answer.done.set()
-
-    def close(self) -> None:
-        """No more answers will come."""
-        while self.waiting:
-            self.waiting.popleft().done.set()
 
 
 class EventSocket:
@@ -185,7 +120,7 @@ class EventSocket:
         self._reply_s = reply_s
         self._retry_s = retry_s
         self._now_ms = now_ms
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
 
     @property
     def name(self) -> str:
@@ -214,13 +149,13 @@ class EventSocket:
         failure: Exception | None = None
         async with await anyio.connect_tcp(*self._address) as stream:
             with anyio.move_on_after(self._reply_s) as limit:
-                frames = _Frames(stream)
+                frames = Frames(stream)
                 await self._log_in(stream, frames)
             if limit.cancelled_caught:
                 raise SwitchClosedError("FreeSWITCH says nothing")
             put, events = anyio.create_memory_object_stream[EslFrame](_WAITING)
             async with anyio.create_task_group() as group, events:
-                connection = _Connection(stream, self._reply_s, group.cancel_scope)
+                connection = Connection(stream, self._reply_s, group.cancel_scope)
                 self._connection = connection
                 group.start_soon(_sort, frames, connection, put)
                 try:
@@ -239,7 +174,7 @@ class EventSocket:
         if failure is not None:
             raise failure
 
-    async def _log_in(self, stream: SocketStream, frames: _Frames) -> None:
+    async def _log_in(self, stream: SocketStream, frames: Frames) -> None:
         """Answer the request for the password."""
         while (frame := await frames.next()) is not None:
             kind = frame.get("Content-Type")
@@ -279,18 +214,27 @@ class EventSocket:
             raise SwitchClosedError("FreeSWITCH does not list its channels as JSON") from None
         calls: dict[str, Inbound] = {}
         legs: dict[str, bool] = {}
-        talking = set()
+        rooms: dict[str, frozenset[str]] = {}
         for row in map(as_dict, rows):
             identity = as_id(row.get("uuid"))
-            if leg_of(identity) is not None:
+            is_leg = leg_of(identity) is not None
+            if is_leg:
                 legs[identity] = as_text(row.get("callstate"), 32) in ("ACTIVE", "HELD")
-            elif row.get("direction") == "inbound":
-                event = await self._dump(identity)
-                if event is not None and event.get(_MARK):
-                    calls[identity] = self._adapter.read(event, self._now_ms())
-                    if event.get("variable_signal_bond").startswith(LEG):
-                        talking.add(identity)
-        return Standing(calls, legs, frozenset(talking))
+            elif row.get("direction") != "inbound":
+                continue
+            event = await self._dump(identity) if legs.get(identity, True) else None
+            if event is None or not (is_leg or event.get(_MARK)):
+                continue
+            if not is_leg:
+                calls[identity] = self._adapter.read(event, self._now_ms())
+            peer, conference = event.get("variable_signal_bond"), _conference(row)
+            if conference is not None:
+                rooms[conference] = rooms.get(conference, frozenset()) | {identity}
+            elif leg_of(peer) is not None:
+                # Two legs: the one that was rung first asked the other.
+                pair = sorted((identity, peer), key=lambda name: leg_of(name) or (-1,))
+                rooms[pair[0]] = frozenset(pair)
+        return Standing(calls, legs, rooms)
 
     async def _dump(self, identity: str) -> EslEvent | None:
         """Everything about one channel, as an event; None when it has just ended."""
@@ -301,15 +245,16 @@ class EventSocket:
 
     # --- commands -------------------------------------------------------------------------
 
-    async def hold(self, call: str, leg: str | None) -> None:
-        """Answer the call, park it alone, play music; from now on it outlives its agents."""
-        _word(call, "call")
-        if leg is not None:
-            await self._api(f"uuid_park {call}")
-        stays = "park_after_bridge=true;hangup_after_bridge=false"
-        await self._api(f"uuid_setvar_multi {call} {stays}")
-        await self._api(f"uuid_answer {call}")
-        await self._api(f"uuid_broadcast {call} {self._music} aleg")
+    async def hold(self, name: str, room: str | None) -> None:
+        """Answer it, park it alone, play music; a call outlives its agents from now on."""
+        _word(name, "call")
+        if room is not None:
+            await self._api(f"uuid_park {name}")
+        if leg_of(name) is None:
+            stays = "park_after_bridge=true;hangup_after_bridge=false"
+            await self._api(f"uuid_setvar_multi {name} {stays}")
+            await self._api(f"uuid_answer {name}")
+        await self._api(f"uuid_broadcast {name} {self._music} aleg")
 
     async def ring(self, call: str, leg: str, phone: str, caller: tuple[str, str]) -> None:
         """Originate the phone into the park, in the background."""
@@ -327,10 +272,16 @@ class EventSocket:
         target = f"{{{given}}}{_word(phone, 'phone')} &park()"
         await self._order(f"bgapi originate {target}\nJob-UUID: {_word(leg, 'leg')}")
 
-    async def join(self, call: str, leg: str) -> None:
-        """Stop the music and bridge both."""
-        await self._api(f"uuid_break {_word(call, 'call')} all")
-        await self._api(f"uuid_bridge {call} {leg}")
+    async def join(self, room: str, names: Sequence[str]) -> None:
+        """Stop the music; two are bridged, more meet in a conference."""
+        for name in names:
+            await self._api(f"uuid_break {_word(name, 'call')} all")
+        if len(names) == 2:
+            await self._api(f"uuid_bridge {names[0]} {names[1]}")
+            return
+        conference = f"conference:{_word(room_name(room), 'room')}@default"
+        for name in names:
+            await self._api(f"uuid_transfer {name} {conference} inline")
 
     async def hang_up(self, name: str, why: Gone) -> None:
         """Hang a channel up."""
@@ -341,8 +292,8 @@ class EventSocket:
             if "No such channel" not in str(error):
                 raise
 
-    async def clear(self, call: str) -> None:
-        """Nothing was made that outlives the call."""
+    async def clear(self, room: str) -> None:
+        """Nothing was made that outlives those in the room."""
 
     async def _api(self, command: str) -> str:
         """Run a command of FreeSWITCH; what it prints."""
@@ -367,8 +318,8 @@ class EventSocket:
 
 
 async def _sort(
-    frames: _Frames,
-    connection: _Connection,
+    frames: Frames,
+    connection: Connection,
     events: MemoryObjectSendStream[EslFrame],
 ) -> None:
     """Answers to those who wait for them, events to the listener."""
@@ -382,6 +333,13 @@ async def _sort(
             else:
                 await events.send(frame)
     connection.close()
+
+
+def _conference(row: dict[str, object]) -> str | None:
+    """The room of a channel that is in one of our conferences, by its row of the list."""
+    if row.get("application") != "conference" or row.get("state") != "CS_EXECUTE":
+        return None
+    return room_of(as_text(row.get("application_data"), 512).partition("@")[0])
 
 
 def _job_done(listener: Listener, event: EslEvent) -> None:

@@ -38,6 +38,7 @@ from ..channels.language import Detect
 from ..channels.quarantine import MAX_KEPT_BYTES, keep
 from ..errors import RouterError, UsageError
 from ..model import Disposition, Inbound
+from ..observe.mailboxes import Mailbox
 from ..plan import Limits
 from ..router import Receipt
 from .imap_session import ImapAccount, ImapSession, NotDoneError, Unseen
@@ -52,8 +53,8 @@ _Ts = TypeVarTuple("_Ts")
 #: RFC 2177: the server may end an IDLE of 30 minutes, so ask anew before that.
 _LONGEST_IDLE_S = 29 * 60
 _SIZES_AT_ONCE = 500
-_RECORDED = (b"\\Seen",)
-_SET_ASIDE = (b"\\Seen", b"\\Flagged")
+#: What a mail gets by what became of it; all others stay as they are.
+_FLAGS = {"recorded": (b"\\Seen",), "set_aside": (b"\\Seen", b"\\Flagged")}
 _READ_IN_THREAD_BYTES = 256 * 1024
 
 
@@ -182,6 +183,7 @@ class ImapReceiver:
         poll_s: how often to look where the server tells nothing.
         retry_s: the first pause after a failure; each further one is twice as long.
         longest_retry_s: the longest pause.
+        mailbox: its counts, from `MailboxMetrics.mailbox`; None: nobody sees them.
         on_failure: is told every error that is retried, in the event loop. Refused mails are
             no errors: the router's own events tell of them. Their types are logged, too, as
             warnings of the logger ``omniroute``.
@@ -205,6 +207,7 @@ class ImapReceiver:
         poll_s: float = 30,
         retry_s: float = 1,
         longest_retry_s: float = 300,
+        mailbox: Mailbox | None = None,
         on_failure: Callable[[Exception], object] | None = None,
     ) -> None:
         if idle_s > _LONGEST_IDLE_S:
@@ -225,12 +228,14 @@ class ImapReceiver:
         self._on_failure = on_failure
         self._retries = _Retries(retry_s, longest_retry_s)
         self._pause = _Pause(retry_s, longest_retry_s)
-        self._is_connected = False
+        self._counts = Mailbox() if mailbox is None else mailbox
+        #: what is not recorded yet, since when the server has it
+        self._arrived: dict[int, int] = {}
 
     @property
     def is_connected(self) -> bool:
         """True while the folder is open."""
-        return self._is_connected
+        return self._counts.connected
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Receive until cancelled; `TaskGroup.start` returns when the folder is open.
@@ -242,24 +247,28 @@ class ImapReceiver:
         """
         limiter = anyio.CapacityLimiter(1)
         was_connected = False
+        self._fall_behind()
         while True:
             line = _Line(ImapSession(self.account), limiter)
             try:
                 await line.dial()
                 await line.call(line.session.enter, self.folder, self.done_folder)
-                self._is_connected = True
+                self._counts.connected = True
                 if not was_connected:
                     was_connected = True
                     task_status.started()
                 await self._receive(line)
             except UsageError as error:
+                self._counts.lost += 1
                 if not was_connected:
                     raise
                 self._tell(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the mails still wait
+                self._counts.lost += 1
                 self._tell(error)
             finally:
-                self._is_connected = False
+                self._counts.connected = False
+                self._fall_behind()
                 line.session.close()
             await anyio.sleep(self._pause.next_s())
 
@@ -269,12 +278,18 @@ class ImapReceiver:
         if self._on_failure is not None:
             self._on_failure(error)
 
+    def _fall_behind(self) -> None:
+        """From now on nobody tells what comes."""
+        if self._counts.behind_since_ms is None:
+            self._counts.behind_since_ms = self._now_ms()
+
     # --- one connection -------------------------------------------------------------------
 
     async def _receive(self, line: _Line) -> None:
         """Deliver what is unseen and wait for more, until something fails."""
         while True:
             unseen = await line.call(line.session.unseen)
+            self._arrived = {uid: self._arrived.get(uid, self._now_ms()) for uid in unseen.uids}
             try:
                 await self._take_all(line, self._retries.due(unseen, anyio.current_time()))
             except _RouterDownError as error:
@@ -289,12 +304,22 @@ class ImapReceiver:
         """Try each mail once, in their order."""
         for first in range(0, len(uids), _SIZES_AT_ONCE):
             some = uids[first : first + _SIZES_AT_ONCE]
-            sizes = await line.call(line.session.sizes, some)
+            listed = await line.call(line.session.listed, some)
+            for uid, (_, arrived_ms) in listed.items():
+                if arrived_ms is not None:
+                    self._arrived[uid] = arrived_ms
+            self._look_back()
             for uid in some:
-                if uid in sizes:  # else it is gone
+                if uid in listed:  # else it is gone
                     self._retries.tried(uid, anyio.current_time())
-                    if await self._take(line, uid, sizes[uid]):
+                    if await self._take(line, uid, listed[uid].size_bytes):
                         self._retries.done(uid)
+                        self._arrived.pop(uid, None)
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """How far behind it is: as old as the oldest mail that is not recorded."""
+        self._counts.behind_since_ms = min(self._arrived.values(), default=None)
 
     async def _wait(self, line: _Line) -> None:
         """Until there may be something to do."""
@@ -327,17 +352,17 @@ class ImapReceiver:
             if raw is None:
                 return True
             # Servers have been known to be wrong about the size.
-            flags = await self._record(uid, raw, max(size_bytes, len(raw)))
-            if not flags:
-                return False
-            await line.call(session.mark, uid, flags, self.done_folder)
+            outcome = await self._record(uid, raw, max(size_bytes, len(raw)))
+            if outcome in _FLAGS:
+                await line.call(session.mark, uid, _FLAGS[outcome], self.done_folder)
         except NotDoneError as error:
             self._tell(error)
-            return False
-        return True
+            outcome = "failed"
+        self._counts.mails[outcome] += 1
+        return outcome in _FLAGS
 
-    async def _record(self, uid: int, raw: bytes, size_bytes: int) -> tuple[bytes, ...]:
-        """Read and deliver a mail; gives the flags that it gets, none when it is not recorded."""
+    async def _record(self, uid: int, raw: bytes, size_bytes: int) -> str:
+        """Read and deliver a mail; what became of it, one of `observe.mailboxes.OUTCOMES`."""
         try:
             inbound = await self._read(raw, size_bytes)
             receipt = await self._deliver(inbound)
@@ -349,10 +374,10 @@ class ImapReceiver:
             raise _RouterDownError from error
         except Exception as error:  # noqa: BLE001 - one mail's trouble stops no other mail
             self._tell(error)
-            return ()
+            return "failed"
         if isinstance(receipt, Receipt) and receipt.is_refused:
-            return ()
-        return _SET_ASIDE if inbound.disposition is Disposition.QUARANTINE else _RECORDED
+            return "refused"
+        return "set_aside" if inbound.disposition is Disposition.QUARANTINE else "recorded"
 
     async def _read(self, raw: bytes, size_bytes: int) -> Inbound:
         """What the mail means; large ones are read in a thread, so that others go on."""

@@ -43,7 +43,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("IMAPClient", "imap", "receiving mail by IMAP") from error
 
-__all__ = ["ImapAccount", "ImapSession", "NotDoneError", "Unseen"]
+__all__ = ["ImapAccount", "ImapSession", "Listed", "NotDoneError", "Unseen"]
 
 _ENCRYPTIONS = ("tls", "starttls", "none")
 _SEARCH_WINDOW = 50_000
@@ -95,6 +95,19 @@ class Unseen(NamedTuple):
 
     uidvalidity: int
     uids: tuple[int, ...]
+
+
+class Listed(NamedTuple):
+    """How large a mail is, and when the server got it; None: it does not say."""
+
+    size_bytes: int
+    arrived_ms: int | None
+
+
+def _listed(mail: dict[bytes, Any]) -> Listed:
+    arrived = mail.get(b"INTERNALDATE")
+    arrived_ms = None if arrived is None else round(arrived.timestamp() * 1_000)
+    return Listed(int(mail.get(b"RFC822.SIZE") or 0), arrived_ms)
 
 
 class NotDoneError(Exception):
@@ -166,6 +179,7 @@ class ImapSession:
                 ssl_context=account.tls_context,
                 timeout=account.timeout_s,
             )
+        client.normalise_times = False  # else the machine's time zone is guessed into them
         with self._closing:
             self._open = client
             if self._is_closed:
@@ -258,10 +272,10 @@ class ImapSession:
         self._numbering = (selected.get(b"UIDVALIDITY", 0), selected.get(b"UIDNEXT", exists))
         return exists
 
-    def sizes(self, uids: Sequence[int]) -> dict[int, int]:
-        """How many bytes each mail has; those that are gone are left out."""
-        found = self._done(self._client.fetch, uids, ["RFC822.SIZE"])
-        return {uid: int(mail.get(b"RFC822.SIZE") or 0) for uid, mail in found.items()}
+    def listed(self, uids: Sequence[int]) -> dict[int, Listed]:
+        """How large each mail is and since when it is here; those that are gone are left out."""
+        found = self._done(self._client.fetch, uids, ["RFC822.SIZE", "INTERNALDATE"])
+        return {uid: _listed(mail) for uid, mail in found.items()}
 
     def mail(self, uid: int) -> bytes | None:
         """All of a mail, which stays unseen; None when it is gone."""

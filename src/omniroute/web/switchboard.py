@@ -5,16 +5,24 @@ changed - the router published an event, a phone was answered, the connection ca
 looks at what the router says of the interaction, and tells the switch what is missing:
 
     waiting     the customer hears music; no phone rings
-    offered     the customer hears music; the agent's phone rings. Answered: the offer is accepted.
-                Busy or refused: declined. Dead or silent: the agent is not ready. The offer runs
-                out or is taken back: the phone stops ringing
+    parked      the same
+    offered     the customer hears music; the phones of all who have an offer ring. Answered: the
+                offer is accepted. Busy or refused: declined. Dead or silent: the agent is not
+                ready. The offer runs out or is taken back: the phone stops ringing
     engaged     they talk. The agent hangs up: completed. His phone is not there: it rings
     held        the customer hears music, the agent waits
-    otherwise   both are hung up
+    otherwise   all are hung up
+
+A transfer is waiting and offered again: the first agent's phone is hung up when he gives the call
+away, the next one's rings when it is offered to him. A colleague who is consulted has an
+interaction and a leg of his own, by the same table; who of them hear one another is in `parties`.
+An agent who hangs up on his colleague hands the customer over to him; a colleague who hangs up
+leaves the customer to the agent. A colleague whose agent has gone has nobody to talk to: his leg is
+hung up, and his consult is completed.
 
 So a lost connection, a command that failed and a restart of the whole process need no code of
 their own but `connected`: compare the lists, forget what is gone, and look at everything again.
-The router's part of that is in its journal, the switch's part in the names of its legs.
+The router's part of that is in its journal, the switch's part in the names of its legs and rooms.
 """
 
 from __future__ import annotations
@@ -24,20 +32,22 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import anyio
-import attrs
 import msgspec
 from anyio.abc import TaskGroup, TaskStatus
 
-from ..errors import UsageError
-from ..events import Event, SetNotReady
+from ..errors import UnknownNameError, UsageError
+from ..events import Event, Kind, Queued, SetNotReady
 from ..model import Disposition, Inbound, InteractionState, UpdateKind
 from ..router import Assignment, Offer, Outcome, Router
+from .calls import HAD, Call, Leg, Work, adopt, chain, link_of, renumber
+from .parties import Places, call_of, rooms
 from .telephony import (
     Gone,
     Standing,
     Switch,
     SwitchClosedError,
     SwitchRefusedError,
+    digest,
     leg_name,
     leg_of,
 )
@@ -53,32 +63,6 @@ _SWITCH = "switch"
 _DECLINES = frozenset({Gone.BUSY, Gone.DECLINED, Gone.HUNG_UP, Gone.FAILED})
 
 
-@attrs.define(eq=False)
-class _Leg:
-    """The connection to an agent's phone, for one offer."""
-
-    offer_id: int
-    name: str
-    answered: bool = False
-    why: Gone | None = None
-
-
-@attrs.define(eq=False)
-class _Call:
-    """A customer's call and what the switch was told to do with it."""
-
-    id: str
-    interaction_id: str
-    refused: bool = False
-    leg: _Leg | None = None
-    music: bool = False
-    talking: bool = False
-    talked: bool = False
-    over: bool = False  # we have hung up
-    gone: bool = False  # the customer has left the switch
-    changed: anyio.Event = attrs.Factory(anyio.Event)
-
-
 class Switchboard:
     """Drives one switch by one router.
 
@@ -91,16 +75,21 @@ class Switchboard:
         switch: what holds the calls.
         phones: which phone each agent has, by agent id, in the form that the switch knows
             (``PJSIP/ana``, ``user/ana``). Looked up at each call, so it may change.
+        hang_up_code: the disposition code of what an agent ends by hanging up. Queues that have
+            ``codes`` need one of theirs; without it such a call ends as ``customer_left``.
     """
 
-    def __init__(self, switch: Switch, phones: Mapping[str, str]) -> None:
+    def __init__(
+        self, switch: Switch, phones: Mapping[str, str], *, hang_up_code: str = ""
+    ) -> None:
         self._switch = switch
         self._phones = phones
+        self._hang_up_code = hang_up_code
         self._router: Router | None = None
         self._group: TaskGroup | None = None
         self._is_up = False
-        self._calls: dict[str, _Call] = {}
-        self._by_interaction: dict[str, _Call] = {}
+        self._calls: dict[str, Call] = {}
+        self._by_interaction: dict[str, Call] = {}
 
     @property
     def is_connected(self) -> bool:
@@ -135,6 +124,8 @@ class Switchboard:
         """The router's ``on_events``: look again at the calls that these are about."""
         for event in events:
             call = self._by_interaction.get(getattr(event, "interaction_id", ""))
+            if type(event) is Queued and event.kind is Kind.CONSULT:
+                call = self._by_interaction.get(event.parent_id or "")
             if call is not None:
                 call.changed.set()
 
@@ -146,24 +137,39 @@ class Switchboard:
         for call in self._calls.values():
             if call.id not in standing.calls:
                 call.gone = True
-            call.talking = call.id in standing.talking
-            call.music = call.over = False
-            if call.leg is not None and call.leg.name not in standing.legs:
-                self.ended(call.leg.name, Gone.FAILED)
+            call.places, call.over = Places(), False
+            call.music.clear()
+            for name in call.legs.keys() - standing.legs.keys():
+                self.ended(name, Gone.FAILED)
         for interaction in router.interactions():
-            message = interaction.message
-            ours = message.attributes.get(_SWITCH) == self._switch.name
-            if ours and message.thread_id not in standing.calls:
+            thread = interaction.message.thread_id  # a consult about a call has none
+            ours = interaction.message.attributes.get(_SWITCH) == self._switch.name
+            is_lost = ours and thread is not None and thread not in standing.calls
+            if is_lost and not interaction.is_callback:
+                consults = list(chain(router, interaction.id))[1:]
                 await router.abandon(interaction.id, "lost")
+                for consult in consults:
+                    await self._let_go(consult.assignment)
         for identity, inbound in standing.calls.items():
             if identity not in self._calls:
                 await self._admit(identity, inbound, again=False)
-                self._calls[identity].talking = identity in standing.talking
+        for room, names in standing.rooms.items():
+            await self._found_room(room, names)
         for name, answered in standing.legs.items():
             self._adopt(name, answered=answered)
         self._is_up = True
         for call in self._calls.values():
             call.changed.set()
+
+    async def _found_room(self, room: str, names: frozenset[str]) -> None:
+        """A room that stands in the switch: of one of our calls, or left over."""
+        call = self._calls.get(call_of(room))
+        if call is not None:
+            call.made.add(room)
+            call.places.enter(room, names)
+        elif not names:
+            with suppress(SwitchRefusedError):
+                await self._switch.clear(room)
 
     def disconnected(self) -> None:
         """Nothing can be told to the switch until it is connected again."""
@@ -194,38 +200,30 @@ class Switchboard:
         call, known = self._leg(leg)
         if call is not None and known is not None and known.why is None:
             known.why = why
+            call.places.leave(leg)
+            call.music.discard(leg)
             call.changed.set()
 
-    def _leg(self, name: str) -> tuple[_Call | None, _Leg | None]:
+    def _leg(self, name: str) -> tuple[Call | None, Leg | None]:
         """The call and its leg of this name."""
         found = leg_of(name)
-        call = None if found is None else self._calls.get(found[1])
-        leg = None if call is None else call.leg
-        return call, leg if leg is not None and leg.name == name else None
+        call = None if found is None else self._calls.get(found.call)
+        return call, None if call is None else call.legs.get(name)
 
     def _adopt(self, name: str, *, answered: bool) -> None:
         """A leg that stands in the switch: one that we know, of before a restart, or nobody's."""
         found = leg_of(name)
-        call = None if found is None else self._calls.get(found[1])
         if found is None:
             return
-        if call is not None and call.leg is None and self._wanted(call) == found[0]:
-            call.leg = _Leg(found[0], name, answered=answered)
-            call.talked = call.talking
-        elif call is not None and call.leg is not None and call.leg.name == name:
-            call.leg.answered = answered
-        else:
+        call, leg = self._leg(name)
+        if call is not None and leg is None:
+            works = chain(self._open_router(), call.interaction_id)
+            leg = adopt(call, works, name, found, answered=answered)
+        if leg is None:
             assert self._group is not None
             self._group.start_soon(self._hang_up, name)
-
-    def _wanted(self, call: _Call) -> int | None:
-        """The offer or assignment whose leg the call should have."""
-        router = self._open_router()
-        assignment = router.assignment(call.interaction_id)
-        if assignment is not None:
-            return assignment.assignment_id
-        offer = router.offer(call.interaction_id)
-        return None if offer is None else offer.offer_id
+        else:
+            leg.answered = answered
 
     async def _admit(self, identity: str, inbound: Inbound, *, again: bool) -> None:
         """Take a call in; ``again``: it may be one that was here before and comes anew."""
@@ -240,7 +238,7 @@ class Switchboard:
             anew = msgspec.structs.replace(inbound, message=message, delivery_id=None)
             receipt = await router.deliver(anew)
             interaction = receipt.interaction_id or ""
-        call = _Call(identity, interaction, refused=receipt.is_refused)
+        call = Call(identity, interaction, refused=receipt.is_refused)
         self._calls[identity] = self._by_interaction[interaction] = call
         assert self._group is not None
         self._group.start_soon(self._serve, call)
@@ -252,7 +250,7 @@ class Switchboard:
 
     # --- what the switch is told ------------------------------------------------------------
 
-    async def _serve(self, call: _Call) -> None:
+    async def _serve(self, call: Call) -> None:
         """One call, from its arrival until it has left the switch."""
         while not call.gone:
             call.changed = anyio.Event()
@@ -267,57 +265,115 @@ class Switchboard:
             await call.changed.wait()
         if self._calls.get(call.id) is call:
             del self._calls[call.id]
-        if self._by_interaction.get(call.interaction_id) is call:
-            del self._by_interaction[call.interaction_id]
-        if call.leg is not None and call.leg.why is None:
-            await self._hang_up(call.leg.name)
+        for interaction_id, about in list(self._by_interaction.items()):
+            if about is call:
+                del self._by_interaction[interaction_id]
+        for leg in call.legs.values():
+            if leg.why is None:
+                await self._hang_up(leg.name)
+            await self._leave_alone(call, leg)
         # Nothing may be left to clear, or nobody to tell.
         with suppress(SwitchClosedError, SwitchRefusedError):
-            await self._switch.clear(call.id)
+            for room in {call.id, *call.made}:
+                await self._switch.clear(room)
 
-    async def _settle(self, call: _Call) -> None:
+    async def _settle(self, call: Call) -> None:
         """Tell the switch what is missing for the state that the router says."""
         router = self._open_router()
-        assignment = router.assignment(call.interaction_id)
-        offer = router.offer(call.interaction_id)
-        if assignment is not None and assignment.state is InteractionState.ENGAGED:
-            await self._talk(call, assignment)
-        elif assignment is not None and assignment.state is InteractionState.HELD:
-            await self._pause(call, assignment)
-        elif assignment is not None or router.interaction(call.interaction_id) is None:
+        works = list(chain(router, call.interaction_id))
+        for work in works[1:]:
+            self._by_interaction[work.interaction_id] = call
+        picture = router.interaction(call.interaction_id)
+        # Whoever is called back has hung up, or may; and there is nothing to do in wrap-up.
+        is_over = works[0].assignment is None and router.assignment(call.interaction_id) is not None
+        if picture is None or picture.is_callback or is_over:
             await self._part(call)
-        else:
-            await self._music(call)
-            if offer is None:
-                await self._drop(call)
+            return
+        renumber(call, works)
+        if await self._take_leave(call, works):
+            return  # what follows wakes it
+        wanted = rooms(call.id, [link_of(call, work) for work in works])
+        await self._separate(call, wanted)
+        numbers = set().union(*(work.wanted for work in works))
+        for leg in [leg for leg in call.legs.values() if leg.offer_id not in numbers]:
+            await self._drop(call, leg)
+        for work in works:
+            had = work.assignment
+            if had is None:
+                await self._ring(call, work)
+            elif call.leg_for(had.assignment_id) is None:
+                # Accepted before the phone rang, or the phone was lost while nobody watched.
+                agent = had.interaction.agent_id or ""
+                await self._dial(call, had.assignment_id, agent, had)
+        for room, names in wanted.items():
+            if not call.places.are_in(room, names):
+                await self._join(call, room, names)
+
+    async def _separate(self, call: Call, wanted: Mapping[str, tuple[str, ...]]) -> None:
+        """Who should be alone and is not; and the customer hears music."""
+        talking = {name for names in wanted.values() for name in names}
+        up = [leg.name for leg in call.legs.values() if leg.is_up]
+        for name in (call.id, *up):
+            silent = name == call.id and name not in call.music
+            if name not in talking and (silent or call.places.has_company(name)):
+                await self._switch.hold(name, call.places.room_of(name))
+                call.places.leave(name)
+                call.music.add(name)
+
+    async def _join(self, call: Call, room: str, names: tuple[str, ...]) -> None:
+        """Let them talk, if all their phones are still up."""
+        legs = [call.legs[name] for name in names if name != call.id and name in call.legs]
+        if len(legs) < len(names) - (call.id in names) or not all(leg.is_up for leg in legs):
+            return  # its end wakes the call
+        call.made.add(room)
+        try:
+            await self._switch.join(room, names)
+        except SwitchRefusedError:
+            await self._hang_up(names[-1])
+            raise
+        call.places.enter(room, names)
+        call.music.difference_update(names)
+        for leg in legs:
+            leg.talked = True
+
+    async def _ring(self, call: Call, work: Work) -> None:
+        """The phones of those to whom it is offered ring, have answered, or will not."""
+        for offer in work.offers:
+            leg = call.leg_for(offer.offer_id)
+            if leg is None:
+                await self._dial(call, offer.offer_id, offer.agent_id, offer)
+            elif leg.why is not None:
+                await self._refuse(offer, leg.why)
+            elif leg.answered:
+                await offer.accept()
+                return
+
+    async def _take_leave(self, call: Call, works: list[Work]) -> bool:
+        """Whose phone is down, the last of the chain first. True: somebody's was."""
+        for work, behind in reversed(list(zip(works, [*works[1:], None], strict=True))):
+            had = work.assignment
+            leg = None if had is None else call.leg_for(had.assignment_id)
+            is_held = had is not None and had.state is InteractionState.HELD
+            if had is None or (leg.is_there if leg is not None else not is_held):
+                continue
+            if leg is not None and not leg.talked and not is_held:
+                # He has accepted and cannot be heard: it waits again, at its age.
+                why = leg.why or Gone.FAILED
+                await self._silence(had.interaction.agent_id or "", why)
+                await had.requeue(why.value)
             else:
-                await self._ring(call, offer)
+                # Who puts his phone down on a colleague leaves him the customer.
+                is_asked = behind is not None and behind.assignment is not None
+                if not (is_asked and await had.hand_over()):
+                    await self._let_go(had)
+            return True
+        return False
 
-    async def _music(self, call: _Call) -> None:
-        """The customer waits."""
-        if not call.music:
-            leg = call.leg.name if call.leg is not None and call.talking else None
-            await self._switch.hold(call.id, leg)
-            call.music, call.talking = True, False
-
-    async def _ring(self, call: _Call, offer: Offer) -> None:
-        """The agent's phone rings, or has answered, or will not."""
-        leg = call.leg
-        if leg is None or leg.offer_id != offer.offer_id:
-            await self._drop(call)
-            await self._dial(call, offer.offer_id, offer)
-        elif leg.why is not None:
-            await self._refuse(offer, leg.why)
-        elif leg.answered:
-            await offer.accept()
-
-    async def _dial(self, call: _Call, offer_id: int, held: Offer | Assignment) -> None:
+    async def _dial(self, call: Call, offer_id: int, agent: str, held: Offer | Assignment) -> None:
         """Ring the phone of the agent to whom it is offered, or who has it."""
-        agent = held.interaction.agent_id or ""
         phone = self._phones.get(agent)
-        name = leg_name(offer_id, call.id)
-        call.leg = _Leg(offer_id, name)
-        call.talked = False
+        name = leg_name(offer_id, agent, call.id)
+        call.legs[name] = Leg(offer_id, held.interaction.id, digest(agent), name)
         if phone is None:
             self.ended(name, Gone.UNREACHABLE)
             return
@@ -325,7 +381,8 @@ class Switchboard:
         try:
             await self._switch.ring(call.id, name, phone, (customer.name, customer.id))
         except SwitchClosedError:
-            call.leg = None  # perhaps it rings: then `connected` finds it, else it rings again
+            # Perhaps it rings: then `connected` finds it, else it rings again.
+            del call.legs[name]
             raise
         except (SwitchRefusedError, UsageError) as error:
             _log.warning("a telephone switch cannot ring a phone: %s", error)
@@ -336,59 +393,45 @@ class Switchboard:
         if why in _DECLINES:
             await offer.decline(why.value)
         else:
-            await self._silence(offer.interaction.agent_id or "", why)
+            await self._silence(offer.agent_id, why)
 
     async def _silence(self, agent: str, why: Gone) -> None:
         """Offer nothing more to an agent whose phone is dead, until he says that he is ready."""
         await self._open_router().send(SetNotReady(agent, why.value))
 
-    async def _talk(self, call: _Call, assignment: Assignment) -> None:
-        """They talk, or will as soon as the phone is taken up."""
-        leg = call.leg
-        if leg is None or leg.offer_id != assignment.assignment_id:
-            # Accepted before the phone rang, or the phone was lost while nobody watched.
-            await self._music(call)
-            await self._drop(call)
-            await self._dial(call, assignment.assignment_id, assignment)
-        elif leg.why is not None and call.talked:
-            await assignment.complete()
-        elif leg.why is not None:
-            await self._lost(assignment, leg.why)
-        elif leg.answered and not call.talking:
-            try:
-                await self._switch.join(call.id, leg.name)
-            except SwitchRefusedError:
-                await self._hang_up(leg.name)
-                raise
-            call.talking = call.talked = True
-            call.music = False
+    async def _let_go(self, assignment: Assignment | None) -> None:
+        """The agent's phone is down: what he has of it is completed."""
+        if assignment is None or assignment.state not in HAD:
+            return
+        try:
+            await assignment.complete(self._hang_up_code)
+        except UnknownNameError as error:
+            _log.warning("a call was hung up without a disposition code: %s", error)
+            await self._open_router().abandon(assignment.interaction.id, "hung_up")
 
-    async def _lost(self, assignment: Assignment, why: Gone) -> None:
-        """He has accepted and cannot be heard: the customer waits again, at his age."""
-        await self._silence(assignment.interaction.agent_id or "", why)
-        await assignment.requeue(why.value)
-
-    async def _pause(self, call: _Call, assignment: Assignment) -> None:
-        """The customer is on hold; an agent who hangs up now has finished."""
-        if call.leg is None or call.leg.why is not None:
-            await assignment.complete()
-        else:
-            await self._music(call)
-
-    async def _part(self, call: _Call) -> None:
-        """The conversation is over, or never was: hang up on both sides, once."""
+    async def _part(self, call: Call) -> None:
+        """The conversation is over, or never was: hang up on all sides, once."""
         if not call.over:
             await self._switch.hang_up(call.id, Gone.BUSY if call.refused else Gone.HUNG_UP)
             call.over = True
-        await self._drop(call)
+        for leg in list(call.legs.values()):
+            await self._drop(call, leg)
 
-    async def _drop(self, call: _Call) -> None:
-        """No phone rings for this call any more."""
-        leg = call.leg
-        if leg is not None:
-            if leg.why is None:
-                await self._switch.hang_up(leg.name, Gone.HUNG_UP)
-            call.leg = None
+    async def _drop(self, call: Call, leg: Leg) -> None:
+        """A phone that is not needed any more for this call."""
+        if leg.why is None:
+            await self._switch.hang_up(leg.name, Gone.HUNG_UP)
+        call.places.leave(leg.name)
+        call.music.discard(leg.name)
+        call.legs.pop(leg.name, None)
+        await self._leave_alone(call, leg)
+
+    async def _leave_alone(self, call: Call, leg: Leg) -> None:
+        """A colleague whose agent has gone: nobody is there to talk to about the call."""
+        if leg.interaction_id != call.interaction_id:
+            had = self._open_router().assignment(leg.interaction_id)
+            if had is not None and had.assignment_id == leg.offer_id:
+                await self._let_go(had)
 
     async def _hang_up(self, name: str) -> None:
         """Hang up a leg that nobody wants; a switch that is away lists it when it is back."""

@@ -5,7 +5,8 @@ to it (`Listener`). A *leg* is the connection to one agent's phone. `switchboard
 the listener that asks a router; `ari.Ari` and `event_socket.EventSocket` are switches.
 
 The name of a leg says what it is for (`leg_name`), so that a list of the switch's channels is all
-that a restarted process needs to go on: nothing about calls is kept anywhere else.
+that a restarted process needs to go on: nothing about calls is kept anywhere else. A *room* is
+where calls and legs hear one another (`parties`).
 
 Kamailio (`evapi.Evapi`) is a proxy: a call that it has sent to a phone cannot come back to wait,
 so it is no `Switch`. It shares the rest.
@@ -14,10 +15,12 @@ so it is no `Switch`. It shares the rest.
 from __future__ import annotations
 
 import enum
+import hashlib
 import logging
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import anyio
 import attrs
@@ -31,22 +34,28 @@ from ..model import Inbound
 __all__ = [
     "LEG",
     "Gone",
+    "LegName",
     "Listener",
     "Standing",
     "Switch",
     "SwitchClosedError",
     "SwitchRefusedError",
+    "digest",
     "leg_name",
     "leg_of",
     "read",
+    "room_name",
+    "room_of",
     "stay_connected",
     "wall_ms",
 ]
 
 _log = logging.getLogger("omniroute")
 
-#: How the names of our own legs (and bridges) begin.
+#: How the names of our own legs and rooms begin.
 LEG = "omniroute-"
+
+_LEG = re.compile(LEG + r"([0-9]{1,19})-([0-9a-f]{8})-(.+)", re.ASCII | re.DOTALL)
 
 #: Every failed attempt doubles the wait for the next one, up to this. Not long: meanwhile callers
 #: get what the switch does without a router.
@@ -77,13 +86,20 @@ class Standing:
     """What stands in a switch at one moment.
 
     ``calls``: the customers' calls, each as the event that opens it, by thread id; ``legs``:
-    our legs by name, True when answered; ``talking``: the thread ids of calls that are joined
-    to a leg.
+    our legs by name, True when answered; ``rooms``: who is in which of our rooms, calls and legs.
     """
 
     calls: Mapping[str, Inbound]
     legs: Mapping[str, bool]
-    talking: frozenset[str]
+    rooms: Mapping[str, frozenset[str]]
+
+
+class LegName(NamedTuple):
+    """What the name of a leg says."""
+
+    offer_id: int
+    agent: str  #: a digest of the agent's id
+    call: str
 
 
 class Listener(Protocol):
@@ -127,24 +143,24 @@ class Switch(Protocol):
         """Tell the listener until cancelled, connecting again whenever the connection is lost."""
         ...
 
-    async def hold(self, call: str, leg: str | None) -> None:
-        """Let the customer hear music; ``leg`` is whom he talks to now, kept without him."""
+    async def hold(self, name: str, room: str | None) -> None:
+        """Let a call or a leg hear music, alone; ``room`` is where it is now, kept without it."""
         ...
 
     async def ring(self, call: str, leg: str, phone: str, caller: tuple[str, str]) -> None:
         """Ring a phone, showing the caller's (name, number); the listener is told the result."""
         ...
 
-    async def join(self, call: str, leg: str) -> None:
-        """Let the customer and the agent talk."""
+    async def join(self, room: str, names: Sequence[str]) -> None:
+        """Let these calls and legs, two or more, hear one another, wherever they were."""
         ...
 
     async def hang_up(self, name: str, why: Gone) -> None:
         """End a call or a leg. No error when it has ended already."""
         ...
 
-    async def clear(self, call: str) -> None:
-        """Remove what was made for a call that has left."""
+    async def clear(self, room: str) -> None:
+        """Remove what was made for a room that nobody needs any more."""
         ...
 
 
@@ -153,16 +169,32 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def leg_name(offer_id: int, call: str) -> str:
-    """The name of the leg that an offer of a call rings."""
-    return f"{LEG}{offer_id}-{call}"
+def leg_name(offer_id: int, agent_id: str, call: str) -> str:
+    """The name of the leg that an offer of a call to an agent rings."""
+    return f"{LEG}{offer_id}-{digest(agent_id)}-{call}"
 
 
-def leg_of(name: str) -> tuple[int, str] | None:
-    """The offer id and the call of a leg's name; None when it is none of ours."""
-    number, dash, call = name.removeprefix(LEG).partition("-")
-    ours = name.startswith(LEG) and dash and number.isascii() and number.isdigit()
-    return (int(number), call) if ours and len(number) < 20 and call else None
+def digest(agent_id: str) -> str:
+    """What stands for an agent in the names of legs, whatever characters his id has."""
+    return hashlib.sha256(agent_id.encode()).hexdigest()[:8]
+
+
+def leg_of(name: str) -> LegName | None:
+    """What the name of a leg says; None when it is none of ours."""
+    found = _LEG.fullmatch(name)
+    return None if found is None else LegName(int(found[1]), found[2], found[3])
+
+
+def room_name(room: str) -> str:
+    """How the switch calls a room: one of ours, whoever is in it."""
+    return room if leg_of(room) is not None else LEG + room
+
+
+def room_of(name: str) -> str | None:
+    """The room that the switch calls so; None when it is none of ours."""
+    if leg_of(name) is not None:
+        return name
+    return name.removeprefix(LEG) if name.startswith(LEG) and name != LEG else None
 
 
 def read(adapter: Adapter, body: bytes, at_ms: int) -> list[Inbound]:

@@ -21,8 +21,7 @@ from omniroute.errors import (
     PositionTakenError,
 )
 from omniroute.events import Accept
-from omniroute.journal import Kind, StoreJournal, pack_snapshot
-from omniroute.journal import stored as stored_module
+from omniroute.journal import Frame, Kind, StoreJournal, pack_snapshot, unpack_snapshot
 from omniroute.journal.codec import FORMAT
 from omniroute.journal.record import Chain, unpack
 from omniroute.router import recovery, shadow
@@ -34,6 +33,7 @@ from .disk import Handle
 
 _append, _fail = Ledger._append, Ledger.fail
 _write, _journal_append, _end = StoreJournal._write, StoreJournal.append, StoreJournal._end
+_append_frame = StoreJournal._append
 _events, _restore, _drop = StoreJournal.events, Desks.restore, StoreJournal.drop
 
 
@@ -104,6 +104,8 @@ def _behind(chain, record):
     header, body = unpack(record, int.from_bytes(record[16:24], "big"))
     if header.kind is Kind.OPENING:
         return chain.opening(FORMAT, bytes(body), epoch=max(header.epoch, chain.epoch + 1))
+    if header.kind is Kind.PART:
+        return chain.part(FORMAT, bytes(body))
     return chain.frame(FORMAT, bytes(body), events=header.events, at_ms=header.at_ms)
 
 
@@ -119,6 +121,17 @@ async def _write_over_the_fence(self, chain, record):
             record = _behind(chain, record)
             continue
         return
+
+
+async def _append_in_two(self, chain, frame):
+    """Of a batch that is long, the first half; then the rest."""
+    (first, *others) = frame.entries
+    if others or len(first.events) < 4:
+        await _append_frame(self, chain, frame)
+        return
+    for events in (first.events[:2], first.events[2:]):
+        entry = msgspec.structs.replace(first, events=events)
+        await _append_frame(self, chain, Frame(chain.next_seq, (entry,)))
 
 
 async def _believe_no_answer(self, chain, record):
@@ -194,7 +207,7 @@ async def _drop_by_the_newest(self, before, *, newest_is_enough=False):
 
 async def _first_snapshot_or_none(self):
     for position, data in await self.packed_snapshots():
-        return stored_module.unpack_snapshot(position, data, self._codec)
+        return unpack_snapshot(position, data, self._codec)
     return None
 
 
@@ -266,6 +279,7 @@ BUGS = {
     "places of the inbox leak": [(Ledger, "_append", _leak_places)],
     "a failed append is passed over": [(StoreJournal, "append", _swallow_failures)],
     "appended again after a failed sync": [(StoreJournal, "append", _append_twice)],
+    "a long batch is divided": [(StoreJournal, "_append", _append_in_two)],
     "the fence is skipped": [(StoreJournal, "_write", _write_over_the_fence)],
     "no answer is taken for a yes": [(StoreJournal, "_write", _believe_no_answer)],
     "no answer, so it is sent again": [(StoreJournal, "_write", _send_again_behind)],

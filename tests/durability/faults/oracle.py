@@ -62,13 +62,20 @@ class Oracle:
         self.records.append(record)
         try:
             header, body = _unpack(record, position)
-            frame = _frame_of(Codec(), header, body) if header.kind is Kind.FRAME else None
+            pieces = [*self._parts_of(header), body]
+            whole = b"".join(pieces)
+            frame = _frame_of(Codec(), header, whole) if header.kind is Kind.FRAME else None
         except JournalError:  # torn: the next writer must cut it off
             self.entries.append(())
             return
         self.entries.append(frame.entries if frame is not None else ())
         for event in frame.events if frame is not None else ():
             self._index(event)
+
+    def _parts_of(self, header):
+        """What stands in the parts in front of a frame."""
+        places = range(header.position - header.parts, header.position)
+        return [_unpack(self.records[place - 1], place)[1] for place in places]
 
     def cut(self, position):
         """The last record was cut off."""

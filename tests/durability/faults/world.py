@@ -85,7 +85,7 @@ class World:
         self.snapshot_every = dice.choice((None, 10, 25, 25))
         self.keep_ms = dice.choice((None, 1, 1))
         self.inbox_limit = dice.choice((2, 5, 10_000))
-        self.max_record_bytes = dice.choice((None, None, 30_000))
+        self.max_record_bytes = dice.choice((None, 250, 30_000))
         self.takeovers = 0.0 if self.medium.dangers.is_file else dice.choice((0.0, 0.7, 0.9))
         self.steps_ms = dice.choice((0, 2_000, 60_000))
         self.offset_ms = 0
