@@ -202,9 +202,12 @@ def served(row: Row) -> Served:
     return row[_IN_TIME], row[_ACCEPTED] + row[_ABANDONED] - row[_SHORT]
 
 
+# Lists first: tuples made of iterators of unknown length leave CPython's free lists ever longer.
+
+
 def _plus(row: Row, other: Row) -> Row:
-    return tuple(a + b for a, b in zip(row, other, strict=True))
+    return tuple([a + b for a, b in zip(row, other, strict=True)])
 
 
 def _less(row: Row, other: Row) -> Row:
-    return tuple(a - b for a, b in zip(row, other, strict=True))
+    return tuple([a - b for a, b in zip(row, other, strict=True)])
