@@ -547,7 +547,13 @@ class EraseCustomer(_Wire, frozen=True, tag="erase_customer"):
 
 
 class Tick(_Wire, frozen=True, tag="tick"):
-    """Time has passed. Every command fires what is due; this one does nothing else."""
+    """Time has passed. Every command fires what is due; this one does nothing else.
+
+    ``unattended``: nobody could be offered anything meanwhile (the router was down, or its
+    process stood still), so nothing is offered before now.
+    """
+
+    unattended: bool = False
 
 
 Command = (

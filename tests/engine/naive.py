@@ -162,9 +162,11 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
     def receive(self, command: Command, now_ms: int) -> list[Event]:
         self.check(command, now_ms)
         self.events = []
+        self.unattended = isinstance(command, ev.Tick) and command.unattended
         while (deadline := self.next_deadline()) is not None and deadline <= now_ms:
             self.now_ms = deadline
             self.fire(min(self.timers, key=lambda what: self.timers[what]))
+        self.unattended = False
         self.now_ms = now_ms
         getattr(self, f"on_{type(command).__struct_config__.tag}")(command)
         return self.events
@@ -248,7 +250,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         return found
 
     def on_tick(self, command: Any) -> None:
-        pass
+        if command.unattended:
+            self.match(people=self.people.values())
 
     # --- A message comes in ---------------------------------------------------------------
 
@@ -616,6 +619,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         return item.state is WAITING or (item.state is OFFERED and may_more and may_again)
 
     def match(self, people: Iterable[Person] = (), items: Iterable[Item] = ()) -> None:
+        if self.unattended:
+            return
         for person in sorted(people, key=lambda p: p.idle):
             while found := [i for i in self.open_items() if self.eligible(person, i)]:
                 self.hold_out(person, self.best_for(person, found))

@@ -35,7 +35,7 @@ from .apply import apply
 from .estimates import ExpectedWait, ewt_ms, expected_wait
 from .explain import Explanation, explain
 from .explain_offer import OfferExplanation, explain_offer
-from .matching import Events
+from .matching import Events, rematch
 from .replanning import PlanPreview, adopted, preview_of
 from .state import State
 from .statistics import (
@@ -96,7 +96,9 @@ class Engine:
             check(state, command)
         out: list[Event] = []
         if now_ms >= state.timers.wake_ms:
+            state.unattended = type(command) is ev.Tick and command.unattended
             self._wake(now_ms, out)
+            state.unattended = False
         state.now_ms = now_ms
         if handler is None:
             self._change_plan(command, now_ms, out)
@@ -249,8 +251,10 @@ class Engine:
         state.timers.wake_ms = min(state.timers.next_due, state.intervals.next_ms)
 
 
-def _tick(_state: State, _command: ev.Tick, _at_ms: int, _out: Events) -> None:
-    """Every command fires what is due; there is nothing more to do here."""
+def _tick(state: State, command: ev.Tick, at_ms: int, out: Events) -> None:
+    """Every command fires what is due; what was not offered meanwhile is offered now."""
+    if command.unattended:
+        rematch(state, at_ms, out, agents=state.agents.values())
 
 
 _Handler = Callable[[State, Any, int, Events], None]

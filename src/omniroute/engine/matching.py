@@ -65,6 +65,8 @@ def rematch(
 
 def feed(state: State, agent: AgentRecord, at_ms: int, out: Events) -> None:
     """Offer an agent the best there is for him, until nothing fits."""
+    if state.unattended:
+        return
     while agent.load.open and agent.presence is _READY:
         record = state.market.best_interaction(agent, at_ms)
         if record is None:
@@ -74,6 +76,8 @@ def feed(state: State, agent: AgentRecord, at_ms: int, out: Events) -> None:
 
 def place(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
     """Offer an interaction to the best agents there are for it, while it is open to offers."""
+    if state.unattended:
+        return
     while record.lane is not None:
         agent = state.market.best_agent(record)
         if agent is None:

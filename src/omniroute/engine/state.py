@@ -73,6 +73,7 @@ class State:
         "teams",
         "threads",
         "timers",
+        "unattended",
         "unrouted",
         "waiting",
     )
@@ -85,6 +86,8 @@ class State:
         self.seq = 0
         self.last_offer = 0
         self.idle = 0
+        #: whether time passes in which nobody can be offered anything
+        self.unattended = False
         #: how often the plan was changed, and its text since (None: never)
         self.plan_version = 0
         self.plan_text: str | None = None

@@ -46,6 +46,10 @@ __all__ = ["Decided", "Ledger"]
 #: After this many commands that had nothing to wait for, the loop gets a turn (about half a
 #: millisecond of work), so that a task which only sends cannot starve the others.
 _TURN = 50
+#: So late a deadline is no jitter: the router was down, or stood still. What was due ends at its
+#: own moment, but nothing is offered at moments at which nobody could have heard of it.
+_LATE_MS = 1_000
+_NEVER_MS = 1 << 62
 
 
 class Decided:
@@ -116,6 +120,7 @@ class Ledger:
         self.failure: BaseException | None = None
         self._why_closed: str | None = "the router is not running: use `async with Router(plan)`"
         self._next_seq = 1
+        self._due_ms = _NEVER_MS
         self._turn = 0
         self._inbox = anyio.Semaphore(inbox_limit, fast_acquire=True)
         self._collecting: _Collected | None = None
@@ -143,6 +148,7 @@ class Ledger:
             raise _journal_error("recovery", error) from error
         self.engine = found.engine
         self._next_seq = found.next_seq
+        self._note_deadline()
         return found
 
     def open(self) -> None:
@@ -229,6 +235,9 @@ class Ledger:
         engine = self.engine
         try:
             now_ms = self._clock()
+            if self._due_ms < now_ms - _LATE_MS:
+                self._due_ms = _NEVER_MS
+                self.post(Tick(unattended=True))
             if now_ms < engine.now_ms:
                 now_ms = engine.now_ms
             events = engine.receive(command, now_ms)
@@ -237,9 +246,7 @@ class Ledger:
                 self._note(decided, arriving)
             if events or type(command) is not Tick:
                 self._remember(decided, places)
-            due_ms = engine.next_deadline()
-            if due_ms is not None and self.on_deadline is not None:
-                self.on_deadline(due_ms)
+            self._note_deadline()
         except UsageError:
             raise
         except Exception as error:
@@ -249,6 +256,12 @@ class Ledger:
             self.fail(error)
             raise
         return decided
+
+    def _note_deadline(self) -> None:
+        due_ms = self.engine.next_deadline()
+        self._due_ms = _NEVER_MS if due_ms is None else due_ms
+        if due_ms is not None and self.on_deadline is not None:
+            self.on_deadline(due_ms)
 
     def _note(self, decided: Decided, arriving: Desk | None) -> None:
         """Keep what only this moment can see: pictures, and who sits where.
