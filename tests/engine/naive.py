@@ -618,7 +618,12 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         may_again = item.offers < self.plan.limits.max_offers
         return item.state is WAITING or (item.state is OFFERED and may_more and may_again)
 
-    def match(self, people: Iterable[Person] = (), items: Iterable[Item] = ()) -> None:
+    def match(
+        self,
+        people: Iterable[Person] = (),
+        items: Iterable[Item] = (),
+        but: Person | None = None,
+    ) -> None:
         if self.unattended:
             return
         for person in sorted(people, key=lambda p: p.idle):
@@ -626,7 +631,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
                 self.hold_out(person, self.best_for(person, found))
         for item in sorted(items, key=self.place):
             while self.is_open(item):
-                able = [p for p in self.people.values() if self.eligible(p, item)]
+                able = [p for p in self.people.values() if self.eligible(p, item) and p is not but]
                 if not able:
                     break
                 self.hold_out(min(able, key=lambda p: self.rank(p, item)), item)
@@ -800,6 +805,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             people, items = self.leave(person, "no_answer")
             self.match(people, [item, *items])
         else:
+            self.match(items=[item], but=person)
             self.match(people=[person], items=[item])
 
     def again_at(self, item: Item) -> int | None:

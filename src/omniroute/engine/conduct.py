@@ -114,6 +114,8 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
         freed += waiting
     elif on_expiry is OnExpiry.NOT_READY and agent.presence is Presence.READY:
         freed += presence.become_not_ready(state, agent, "no_answer", at_ms, out)
+    elif on_expiry is OnExpiry.NOTHING:
+        matching.place(state, record, at_ms, out, but=agent)
     rematch(state, at_ms, out, agents=agents, records=freed)
 
 

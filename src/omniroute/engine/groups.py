@@ -159,7 +159,7 @@ class Group:
         if len(self._heap) > 2 * len(members) + 16:
             self._heap = sorted(members)
 
-    def first_but(self, others: Collection[AgentRecord]) -> AgentRecord | None:
+    def first_but(self, others: Collection[AgentRecord | None]) -> AgentRecord | None:
         """The longest idle who is none of these; None: nobody."""
         left = [idle for idle, agent in self.members.items() if agent not in others]
         return self.members[min(left)] if left else None

@@ -8,7 +8,7 @@ offers that ring.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .strategies import OF_GROUP, Score
@@ -64,10 +64,12 @@ class HeldOut:
 
 
 def best_other(
-    record: InteractionRecord, lane: Lane, profiles: Iterable[Profile], score: Score
+    holders: Collection[AgentRecord | None],
+    lane: Lane,
+    profiles: Iterable[Profile],
+    score: Score,
 ) -> AgentRecord | None:
-    """The agent whom the strategy prefers of those who have no offer of it; None: nobody."""
-    holders = [offer.agent for offer in record.held_by]
+    """The agent whom the strategy prefers of those who are none of these; None: nobody."""
     candidates: list[AgentRecord] = []
     for profile in profiles:
         for group in profile.groups.values():

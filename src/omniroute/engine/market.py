@@ -428,8 +428,13 @@ class Market:
             self._settle()
         return bool(self._boards[lane.channel].profiles & lane.need.mask)
 
-    def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
-        """The agent whom the queue's strategy prefers for this interaction, or None."""
+    def best_agent(
+        self, record: InteractionRecord, but: AgentRecord | None = None
+    ) -> AgentRecord | None:
+        """The agent whom the queue's strategy prefers for this interaction, or None.
+
+        ``but`` is left out.
+        """
         lane = record.lane
         if lane is None or not lane.is_pushed:
             return None
@@ -441,9 +446,10 @@ class Market:
         if not common:
             return None
         strategy = lane.strategy
-        if record.offer is not None:
+        if record.offer is not None or but is not None:
             score = score_of(record, self._scorers, self._picture, self._required)
-            return best_other(record, lane, self._profiles_of(common), score)
+            others = [offer.agent for offer in record.held_by] + [but]
+            return best_other(others, lane, self._profiles_of(common), score)
         if strategy is _LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
         score = score_of(record, self._scorers, self._picture, self._required)

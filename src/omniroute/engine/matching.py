@@ -74,12 +74,21 @@ def feed(state: State, agent: AgentRecord, at_ms: int, out: Events) -> None:
         offer(state, record, agent, at_ms, out)
 
 
-def place(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
-    """Offer an interaction to the best agents there are for it, while it is open to offers."""
+def place(
+    state: State,
+    record: InteractionRecord,
+    at_ms: int,
+    out: Events,
+    but: AgentRecord | None = None,
+) -> None:
+    """Offer an interaction to the best agents there are for it, while it is open to offers.
+
+    ``but`` is left out.
+    """
     if state.unattended:
         return
     while record.lane is not None:
-        agent = state.market.best_agent(record)
+        agent = state.market.best_agent(record, but)
         if agent is None:
             return
         offer(state, record, agent, at_ms, out)
