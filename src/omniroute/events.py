@@ -704,6 +704,7 @@ class MessageEdited(_Wire, frozen=True, tag="message_edited"):
 class MessageRedacted(_Wire, frozen=True, tag="message_redacted"):
     """The customer deleted a message of an open interaction: its content is gone.
 
+    Without a ``message_id``: that of all its messages.
     What the journal keeps of it is a matter of the journal's retention.
     """
 

@@ -217,6 +217,7 @@ class UpdateKind(enum.StrEnum):
 
     EDITED = "edited"
     DELETED = "deleted"
+    THREAD_DELETED = "thread_deleted"  #: every message of the thread
     REACTION = "reaction"
     STATE = "state"  #: a change that needs no action, such as a call that was answered
     ENDED = "ended"  #: the customer has gone: abandoned when it still waits

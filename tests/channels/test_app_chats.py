@@ -278,6 +278,13 @@ def test_what_a_topic_of_intercom_means(topic, disposition, message_id):
     assert event.delivery_id == "n1"
 
 
+def test_a_conversation_that_is_deleted_in_intercom_is_gone_as_a_whole():
+    deleted = intercom("conversation.deleted")
+    assert deleted.update is UpdateKind.THREAD_DELETED
+    assert deleted.message.thread_id == intercom("conversation.user.created").message.thread_id
+    assert intercom("conversation_part.redacted").update is UpdateKind.DELETED
+
+
 def test_a_reply_in_intercom_is_its_latest_part_as_text():
     message = intercom("conversation.user.replied").message
     assert message.text == "Still broken"

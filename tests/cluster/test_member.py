@@ -20,10 +20,11 @@ from omniroute.errors import (
     FencedError,
     JournalError,
     NoOwnerError,
+    RouterClosedError,
     UnknownNameError,
     UsageError,
 )
-from omniroute.events import Cancel, Cancelled, Offered, Queued, SignIn, Submit
+from omniroute.events import Cancel, Cancelled, Offered, Quarantined, Queued, SignIn, Submit
 from omniroute.journal import MemoryStore, Shelf, StoreJournal
 from omniroute.model import Agent, Disposition, Inbound
 from omniroute.router import Outcome
@@ -302,6 +303,26 @@ async def test_a_message_without_an_id_whose_answer_was_lost_is_routed_once(worl
         await until(b, lambda: b.spooled("north") == 0)
         assert len(lost) > 1
         assert [i.message.text for i in a.router("north").interactions()] == ["nameless"]
+
+
+@pytest.mark.parametrize("disposition", [Disposition.CREATE, Disposition.QUARANTINE])
+async def test_a_delivery_without_an_id_whose_answer_was_lost_is_taken_once(world, disposition):
+    """The owner writes it and dies before it says so; the next one is given it again."""
+    message = live.message(to="sales@example.com")
+    inbound = Inbound(disposition=disposition, message=message, reason="why")
+    async with world.member("a") as a:
+        router = await owned(a)
+        deliver = router.deliver
+
+        async def lost(each):
+            await deliver(each)
+            raise RouterClosedError("the answer was lost")
+
+        router.deliver = lost
+        receipt = await a.deliver("north", inbound)
+        assert receipt.outcome is Outcome.DUPLICATE
+    events = await world.events("north")
+    assert sum(isinstance(event, Queued | Quarantined) for event in events) == 1
 
 
 async def test_an_older_lease_never_claims_over_a_newer_one(world):

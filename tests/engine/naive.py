@@ -123,6 +123,7 @@ class Item:
     until_ms: int = 0  # of the wrap-up
     extended_ms: int = 0
     owner: str | None = None  # of parked work
+    own_links: int = 0  # of an escalation: how many of its links are not its parent's
     confers: tuple[Item, int] | None = None  # with which consult, as which assignment
     is_callback: bool = False
     attempts: int = 0

@@ -320,6 +320,7 @@ class NaiveAfter:
             requirement=None,
             own_steps=(self.alone(item.agent_id, queue),),
             front=True,
+            own_links=len(given),
         )
 
     # --- Callback -------------------------------------------------------------------------

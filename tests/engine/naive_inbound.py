@@ -10,6 +10,7 @@ import hashlib
 from typing import Any
 
 import attrs
+import msgspec
 
 from omniroute import events as ev
 from omniroute.model import Message, UpdateKind
@@ -161,6 +162,9 @@ class NaiveDoor:
             elif command.is_numbered:
                 self.note(command, "", reason="no_open_interaction")
             return
+        if kind is UpdateKind.THREAD_DELETED:
+            self.thread_deleted(command, self.open_thread(message))
+            return
         about = self.find(message.channel, message.dedupe_key)
         item = self.items.get(about or "")
         if item is None or item.messages[0].channel != message.channel:
@@ -188,6 +192,76 @@ class NaiveDoor:
         else:
             item.messages[place] = before.edited(message)
             self.tell(ev.MessageEdited, message=item.messages[place], **told)
+        self.change_copies(item, [before])
+
+    def thread_deleted(self, command: Any, item: Any) -> None:
+        left = [m for m in item.messages if "redacted" not in m.attributes] if item else []
+        if item is None:
+            about = self.find(command.message.channel, command.message.dedupe_key)
+            unborn = command.message.dedupe_key if about is None else None
+            if self.delivery is not None or unborn is not None:
+                self.note(command, "", unborn, "unknown_message")
+            return
+        if not left:
+            if self.delivery is not None:
+                self.note(command, item.id, reason="redacted")
+            return
+        self.remember_keys(command.message.channel, item.id, self.delivery)
+        keys = [self.delivery]
+        named: list[str] = []
+        for message in left:
+            if message.message_id and message.message_id not in named:
+                named.append(message.message_id)
+        for message_id in named:
+            place = [m.message_id for m in item.messages].index(message_id)
+            item.messages[place] = item.messages[place].redacted()
+            self.redacted(item, message_id, keys)
+        if any("redacted" not in m.attributes for m in item.messages):
+            item.messages = [m.redacted() for m in item.messages]
+            self.redacted(item, "", keys)
+        self.change_copies(item, left)
+
+    def redacted(self, item: Any, message_id: str, keys: list[str | None]) -> None:
+        self.tell(
+            ev.MessageRedacted,
+            interaction_id=item.id,
+            message_id=message_id,
+            agent_id=self.whose(item),
+            delivery_key=keys.pop() if keys else None,
+        )
+
+    def change_copies(self, item: Any, were: list[Message]) -> None:
+        """Consults and escalations that were opened from it say what it says now."""
+        for copy in [other for other in self.items.values() if other.parent is item]:
+            before, first = copy.messages[0], item.messages[0]
+            if copy.kind is ev.Kind.CONSULT:
+                after = msgspec.structs.replace(first, thread_id=None, message_id=None)
+            else:
+                own = before.links[: copy.own_links]
+                others = before.links[copy.own_links :]
+                after = msgspec.structs.replace(
+                    before,
+                    subject=first.subject,
+                    language=first.language,
+                    attributes=first.attributes,
+                    links=own + self.without(others, item, were, "links"),
+                    attachments=self.without(before.attachments, item, were, "attachments"),
+                )
+            if after != before:
+                copy.messages[0] = after
+                self.tell(
+                    ev.MessageEdited,
+                    interaction_id=copy.id,
+                    message=after,
+                    agent_id=self.whose(copy),
+                )
+                self.change_copies(copy, [before])
+
+    @staticmethod
+    def without(kept: Any, item: Any, were: list[Message], what: str) -> Any:
+        now = [each for m in item.messages for each in getattr(m, what)]
+        gone = [each for m in were for each in getattr(m, what) if each not in now]
+        return tuple(each for each in kept if each not in gone)
 
     def note(
         self, command: Any, about: str, unborn: str | None = None, reason: str | None = None

@@ -633,7 +633,7 @@ WRONG = [
 @pytest.mark.parametrize(("wrong", "law"), WRONG)
 def test_an_engine_that_is_wrong_is_caught(wrong, law):
     found = set()
-    for seed in range(40):
+    for seed in range(200):
         the_plan, commands, batches = walk(seed, 120, wrong)
         auditor = Auditor(the_plan)
         try:

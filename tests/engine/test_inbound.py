@@ -292,7 +292,7 @@ def test_a_reaction_that_is_appended_does_not_hide_its_message() -> None:
 
 
 def test_an_update_that_changes_nothing_is_a_mistake() -> None:
-    with pytest.raises(CommandError, match="must be one of edited, deleted, ended"):
+    with pytest.raises(CommandError, match="must be one of edited, deleted, thread_deleted, ended"):
         Engine(plan()).receive(ev.Update(said(1), UpdateKind.REACTION), 1)
 
 
@@ -390,6 +390,139 @@ def test_an_end_that_overtook_its_beginning_may_be_told_again() -> None:
     assert door.deliver(ended, 1) == []
     door.deliver(create(said(1)), 2)
     assert isinstance(door.deliver(ended, 3)[-1], ev.Abandoned)
+
+
+# --- whole threads, and copies --------------------------------------------------------------
+
+
+def secret(number: int, **given: object) -> Message:
+    fields: dict[str, object] = {
+        "links": (f"https://secret.example/{number}",),
+        "attachments": (Attachment(name=f"secret{number}.pdf"),),
+        "attributes": {"place": f"secret {number}"},
+    }
+    return said(number, f"secret {number}", **(fields | given))
+
+
+THREAD_GONE = update(UpdateKind.THREAD_DELETED, said(9, "", message_id=None), "d9")
+
+
+def test_a_thread_that_was_deleted_leaves_nothing_of_what_was_said() -> None:
+    door = Door(plan())
+    for message in (secret(0), secret(1), secret(2, message_id=None), secret(3, message_id=None)):
+        door.deliver(create(message), 1)
+    door.deliver(create(secret(4, thread_id="other")), 1)
+    door.deliver(update(UpdateKind.DELETED, said(1, "")), 2)
+    events = door.deliver(THREAD_GONE, 3)
+    told = [event.message_id for event in events if isinstance(event, ev.MessageRedacted)]
+    assert told == ["m0", ""]
+    assert [event.delivery_key is not None for event in events] == [True, False]  # type: ignore[union-attr]
+    first, other = pictures(door)
+    assert b"secret" not in msgspec.json.encode(first)
+    assert b"secret" in msgspec.json.encode(other)
+    assert isinstance(door.deliver(THREAD_GONE, 4)[0], ev.Duplicate)
+    door.restart(from_snapshot=False)
+
+
+def test_a_thread_that_was_deleted_and_is_not_open_is_remembered() -> None:
+    door = Door(plan())
+    (noted,) = door.deliver(THREAD_GONE, 1)
+    assert isinstance(noted, ev.UpdateNoted)
+    assert noted.reason is NotApplied.UNKNOWN_MESSAGE
+    door.deliver(create(said(1)), 2)
+    assert isinstance(door.deliver(THREAD_GONE, 3)[0], ev.Duplicate)
+    door.deliver(update(UpdateKind.DELETED, said(1, "")), 4)
+    again = msgspec.structs.replace(THREAD_GONE, delivery_id="d10")
+    (noted,) = door.deliver(again, 5)
+    assert isinstance(noted, ev.UpdateNoted)
+    assert noted.reason is NotApplied.REDACTED
+
+
+def beside(way: str, *, link: str = "https://meet.example/1") -> Door:
+    """Ann has a thread of two messages; she asks Bob, who asks Cy, and steps to video."""
+    door = Door(Plan(queues=[Queue(name="q", offers=1)], triage=[_ALL]))
+    door.send(ev.SignIn(Agent(id="ann")), 0)
+    door.deliver(create(secret(0, subject="secret")), 1)
+    door.deliver(create(secret(1)), 1)
+    door.send(ev.Accept(1), 2)
+    door.send(ev.Escalate(1, Channel.VIDEO, link), 3)
+    door.send(ev.SignIn(Agent(id="bob")), 3)
+    door.send(ev.SignIn(Agent(id="cy")), 3)
+    found = door.send(ev.Consult(1, agent_id="bob"), 3)
+    offered = next(event for event in found if isinstance(event, ev.Offered))
+    door.send(ev.Accept(offered.offer_id), 4)
+    door.send(ev.Consult(offered.offer_id, agent_id="cy"), 5)
+    if way:
+        door.restart(from_snapshot=way == "snapshot")
+    return door
+
+
+WAYS = ["", "journal", "snapshot"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("link", ["", "https://meet.example/1", "https://secret.example/0"])
+def test_a_deletion_reaches_consults_and_escalations(way: str, link: str) -> None:
+    door = beside(way, link=link)
+    events = door.deliver(update(UpdateKind.DELETED, said(0, "")), 6)
+    assert [(type(event), event.interaction_id) for event in events] == [  # type: ignore[union-attr]
+        (ev.MessageRedacted, "i1"),
+        (ev.MessageEdited, "i2"),
+        (ev.MessageEdited, "i3"),
+        (ev.MessageEdited, "i4"),
+    ]
+    original, escalation, consult, further = (door.engine.interaction(f"i{n}") for n in range(1, 5))
+    assert original is not None
+    assert escalation is not None
+    for copy in (consult, further):
+        assert copy is not None
+        gone = msgspec.structs.replace(original.message, thread_id=None, message_id=None)
+        assert copy.messages == (gone,)
+    left = escalation.message
+    assert left.links == (*([link] if link else ()), "https://secret.example/1")
+    assert [file.name for file in left.attachments] == ["secret1.pdf"]
+    assert (left.subject, left.attributes) == ("", {"redacted": True})
+    door.deliver(update(UpdateKind.DELETED, said(1, "")), 7)
+    ended = [event for event in door.events if isinstance(event, ev.MessageEdited)]
+    assert [event.interaction_id for event in ended] == ["i2", "i3", "i4", "i2"]
+    escalation = door.engine.interaction("i2")
+    assert escalation is not None
+    assert escalation.message.links == ((link,) if link else ())
+    assert escalation.message.attachments == ()
+    if "secret" not in link:
+        assert b"secret" not in door.engine.snapshot()
+    door.restart(from_snapshot=False)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_edit_reaches_consults_and_escalations(way: str) -> None:
+    door = beside(way)
+    new = said(0, "better", subject="better", links=("https://new.example",), sent_at_ms=6)
+    door.deliver(update(UpdateKind.EDITED, new), 6)
+    consult, escalation = door.engine.interaction("i3"), door.engine.interaction("i2")
+    assert consult is not None
+    assert escalation is not None
+    assert (consult.message.text, consult.message.message_id) == ("better", None)
+    assert escalation.message.subject == "better"
+    assert escalation.message.links == ("https://meet.example/1", "https://secret.example/1")
+    door.restart(from_snapshot=True)
+
+
+def test_a_deleted_thread_is_gone_from_what_was_opened_from_it() -> None:
+    door = beside("")
+    door.deliver(THREAD_GONE, 6)
+    assert b"secret" not in door.engine.snapshot()
+    escalation = door.engine.interaction("i2")
+    assert escalation is not None
+    assert escalation.message.links == ("https://meet.example/1",)
+
+
+def test_what_is_over_is_not_changed_any_more() -> None:
+    door = beside("")
+    door.send(ev.Cancel("i2"), 6)
+    door.send(ev.Cancel("i3"), 6)
+    events = door.deliver(update(UpdateKind.DELETED, said(0, "")), 7)
+    assert [event.interaction_id for event in events] == ["i1"]  # type: ignore[union-attr]
 
 
 # --- the rate of one sender ---------------------------------------------------------------

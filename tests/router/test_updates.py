@@ -133,3 +133,37 @@ async def test_an_update_by_hand_is_a_command_like_any_other():
         assert event.message == msgspec.structs.replace(
             told(1, "corrected"), attributes={"edited": True}
         )
+
+
+async def test_a_colleague_and_a_call_beside_show_no_more_than_the_customer_left():
+    async with live.router(plan=plan()) as router, router.sign_in("ann") as ann:
+        await router.deliver(create(told(1, "secret", subject="secret")))
+        assignment = await ann.open_offers[0].accept()
+        async with router.sign_in("bob") as bob:
+            await assignment.consult(agent_id="bob")
+            offer = bob.open_offers[0]
+            await router.deliver(changed(UpdateKind.EDITED, told(1, "better", sent_at_ms=1)))
+            assert offer.interaction.message.text == "better"
+            asked = await offer.accept()
+            receipt = await router.deliver(changed(UpdateKind.DELETED, told(1, "")))
+            assert receipt == Receipt(Outcome.REDACTED, "i1")
+            assert asked.interaction.message.attributes == {"redacted": True}
+            told_him = await anext(asked.messages)
+            assert (told_him.message_id, told_him.text) == (None, "")
+        timeline = await router.timeline(interaction_id="i1")
+    assert b"secret" not in msgspec.json.encode(timeline)
+    assert b"better" not in msgspec.json.encode(timeline)
+
+
+async def test_a_deleted_thread_is_gone_from_desks_whatever_ids_it_had():
+    gone = changed(UpdateKind.THREAD_DELETED, told(9, "", message_id=None), "d9")
+    async with live.router(plan=plan()) as router, router.sign_in("ann") as desk:
+        for number, fields in ((1, {"message_id": None}), (2, {}), (3, {"message_id": None})):
+            await router.deliver(create(told(number, "secret", **fields), f"d{number}"))
+        assignment = await desk.open_offers[0].accept()
+        receipt = await router.deliver(gone)
+        assert receipt == Receipt(Outcome.REDACTED, "i1")
+        assert b"secret" not in msgspec.json.encode(assignment.interaction)
+        timeline = await router.timeline(interaction_id="i1")
+        assert (await router.deliver(gone)).outcome is Outcome.DUPLICATE
+    assert b"secret" not in msgspec.json.encode(timeline)

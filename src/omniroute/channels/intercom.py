@@ -200,7 +200,8 @@ class Intercom:
             kind = UpdateKind.DELETED if topic.endswith("redacted") else UpdateKind.STATE
             return update(message, kind, delivery)
         if topic.endswith(".deleted"):
-            return update(msgspec.structs.replace(message, text=""), UpdateKind.DELETED, delivery)
+            empty = msgspec.structs.replace(message, text="")
+            return update(empty, UpdateKind.THREAD_DELETED, delivery)
         if topic.startswith(_LIFECYCLE):
             return lifecycle(message, topic, delivery)
         return ignored(message, f"topic {topic!r} is not read", delivery)

@@ -24,6 +24,7 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from ..engine import Engine, command_of
+from ..engine.dispositions import delivery_key
 from ..errors import (
     JournalError,
     NoOwnerError,
@@ -211,7 +212,7 @@ class Member:
 
     async def deliver(self, partition: str, inbound: Inbound) -> Receipt:
         """Take what a channel made of a provider's event, as `Router.deliver`; or spool it."""
-        inbound = checked_inbound(inbound)
+        inbound = _identified_delivery(checked_inbound(inbound))
         router = self.router(partition)
         if router is not None and not self._spools[partition].size:
             with suppress(RouterError):
@@ -379,7 +380,17 @@ def _identified(command: Command) -> Command:
         return command
     if command.delivery_key is not None or command.message.message_id is not None:
         return command
-    return msgspec.structs.replace(command, delivery_key=f"omniroute:{os.urandom(12).hex()}")
+    return msgspec.structs.replace(command, delivery_key=_new_id())
+
+
+def _identified_delivery(inbound: Inbound) -> Inbound:
+    """A delivery with an id by which its repeat is known, whoever of us is given it again."""
+    has_id = inbound.message.message_id is not None or delivery_key(inbound) is not None
+    return inbound if has_id else msgspec.structs.replace(inbound, delivery_id=_new_id())
+
+
+def _new_id() -> str:
+    return f"omniroute:{os.urandom(12).hex()}"
 
 
 def _own_name() -> str:

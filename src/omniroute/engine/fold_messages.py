@@ -74,22 +74,28 @@ def message_appended(state: State, event: ev.MessageAppended) -> None:
 
 
 def message_edited(state: State, event: ev.MessageEdited) -> None:
-    """A message of an open interaction says something else."""
+    """A message of an open interaction says something else.
+
+    One without an id is the opening message: a copy, of a consult or an escalation.
+    """
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.MessageEdited][record.state]
-    position = record.position_of(event.message.message_id)
+    message_id = event.message.message_id
+    position = 0 if message_id is None else record.position_of(message_id)
     if position is not None:
         record.replace(position, event.message)
     state.seen.remember(record.channel, event.delivery_key, record.id, event.at_ms)
 
 
 def message_redacted(state: State, event: ev.MessageRedacted) -> None:
-    """A message of an open interaction says nothing any more."""
+    """A message of an open interaction says nothing any more; without an id: none does."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.MessageRedacted][record.state]
-    position = record.position_of(event.message_id)
-    if position is not None:
-        record.replace(position, record.messages[position].redacted())
+    for position, message in enumerate(record.messages):
+        if not event.message_id or message.message_id == event.message_id:
+            record.replace(position, message.redacted())
+            if event.message_id:
+                break
     state.seen.remember(record.channel, event.delivery_key, record.id, event.at_ms)
 
 

@@ -73,8 +73,13 @@ def _beside_parent(state: State, record: InteractionRecord, event: ev.Queued) ->
     side.parent_id = event.parent_id
     parent = state.interactions[event.parent_id or ""]
     side.conversation_id = state.picture(parent).conversation_id
+    beside = parent.aside()
+    beside.beside = (*beside.open_beside(), record)
     if event.kind is Kind.CONSULT:
-        parent.aside().consult = record
+        beside.consult = record
+    else:
+        theirs = sum(len(message.links) for message in parent.messages)
+        side.own_links = len(record.message.links) - theirs
 
 
 def step_reached(state: State, event: ev.StepReached) -> None:

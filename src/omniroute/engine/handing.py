@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ..errors import CommandError
 from ..events import (
     Cancelled,
@@ -24,6 +22,7 @@ from ..events import (
 from ..model import Channel, Message
 from ..plan import Queue, all_of, is_agent, not_agents, parse
 from . import apply, conduct, intake, ladder, lookup, refusals
+from .copies import consulted
 from .lifecycle import IN_LINE
 from .lookup import WITH_CUSTOMER
 from .matching import (
@@ -147,7 +146,7 @@ def consult(state: State, command: Consult, at_ms: int, out: Events) -> None:
         state,
         record,
         Kind.CONSULT,
-        msgspec.structs.replace(record.message, thread_id=None, message_id=None),
+        consulted(record.message),
         queue,
         record.own_priority if command.priority is None else command.priority,
         str(wanted),

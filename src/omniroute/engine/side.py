@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..events import Kind
+from ..model import InteractionState
 
 if TYPE_CHECKING:
     from .records import InteractionRecord
@@ -16,11 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["Side"]
 
 
+_OVER = frozenset(
+    {InteractionState.COMPLETED, InteractionState.CANCELLED, InteractionState.ABANDONED}
+)
+
+
 class Side:
     """The rare facts of one interaction."""
 
     __slots__ = (
         "attempts",
+        "beside",
         "code",
         "consult",
         "conversation_id",
@@ -29,6 +36,7 @@ class Side:
         "in_conference",
         "is_callback",
         "kind",
+        "own_links",
         "own_priority",
         "owner_id",
         "parent_id",
@@ -43,6 +51,10 @@ class Side:
         self.conversation_id = ""
         #: the open consult that its agent asked for
         self.consult: InteractionRecord | None = None
+        #: what was opened from it, oldest first; some may be over
+        self.beside: tuple[InteractionRecord, ...] = ()
+        #: of an escalation: how many of its first links are its own, not its parent's
+        self.own_links = 0
         self.in_conference = False
         #: what it goes by when no step lends it a priority; None: none does now
         self.own_priority: int | None = None
@@ -59,3 +71,7 @@ class Side:
         #: when the wrap-up ends, and when at the latest it may
         self.wrap_up_until_ms = 0
         self.wrap_up_limit_ms = 0
+
+    def open_beside(self) -> tuple[InteractionRecord, ...]:
+        """The consults and escalations that were opened from it and are not over."""
+        return tuple(record for record in self.beside if record.state not in _OVER)

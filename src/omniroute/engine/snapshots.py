@@ -42,11 +42,13 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
     code: str
-    own_priority: int | None
+    own_priority: int | None = None
+    beside: tuple[str, ...] = ()
+    own_links: int = 0
 
 
 #: The side of an interaction that has none.
-_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "", None)
+_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "")
 
 
 class _Offer(msgspec.Struct, frozen=True, array_like=True):
@@ -344,6 +346,8 @@ def _side(side: Side) -> _Side | None:
         wrap_up_limit_ms=side.wrap_up_limit_ms,
         code=side.code,
         own_priority=side.own_priority,
+        beside=tuple(record.id for record in side.open_beside()),
+        own_links=side.own_links,
     )
     return None if found == _PLAIN else found
 
@@ -366,6 +370,8 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
     side.code = saved.code
     side.own_priority = saved.own_priority
+    side.beside = tuple(state.interactions[each] for each in saved.beside)
+    side.own_links = saved.own_links
 
 
 def _intervals(state: State) -> _Intervals:

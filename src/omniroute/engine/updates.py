@@ -11,6 +11,7 @@ from ..errors import CommandError
 from ..events import Abandon, MessageEdited, MessageRedacted, NotApplied, Update, UpdateNoted
 from ..model import Message, UpdateKind
 from . import fold_messages, intake, removal
+from .copies import copy_of
 from .matching import Events
 from .records import InteractionRecord
 from .seen import message_key
@@ -18,7 +19,7 @@ from .state import State
 
 __all__ = ["check_update", "update"]
 
-_KINDS = (UpdateKind.EDITED, UpdateKind.DELETED, UpdateKind.ENDED)
+_KINDS = (UpdateKind.EDITED, UpdateKind.DELETED, UpdateKind.THREAD_DELETED, UpdateKind.ENDED)
 
 
 def check_update(_state: State, command: Update) -> None:
@@ -35,6 +36,9 @@ def update(state: State, command: Update, at_ms: int, out: Events) -> None:
     if command.update is UpdateKind.ENDED:
         _ended(state, command, at_ms, out)
         return
+    if command.update is UpdateKind.THREAD_DELETED:
+        _thread_deleted(state, command, at_ms, out)
+        return
     found = _interaction_of(state, message, at_ms)
     position = None if found is None else found.position_of(message.message_id)
     if found is None or position is None:
@@ -42,16 +46,61 @@ def update(state: State, command: Update, at_ms: int, out: Events) -> None:
         return
     agent_id = found.agent_id
     before, key = found.messages[position], command.delivery_key
-    if before.attributes.get("redacted") is True:
+    if _is_redacted(before):
         _note(state, command, at_ms, out, about=found.id, reason=NotApplied.REDACTED)
     elif command.update is UpdateKind.DELETED:
         redacted = MessageRedacted(at_ms, found.id, before.message_id or "", agent_id, key)
         fold_messages.message_redacted(state, redacted)
         out.append(redacted)
+        _pass_on(state, found, [before], at_ms, out)
     else:
         edited = MessageEdited(at_ms, found.id, before.edited(message), agent_id, key)
         fold_messages.message_edited(state, edited)
         out.append(edited)
+        _pass_on(state, found, [before], at_ms, out)
+
+
+def _thread_deleted(state: State, command: Update, at_ms: int, out: Events) -> None:
+    """Nothing of the thread is left, where it is open."""
+    found, key = state.thread(command.message), command.delivery_key
+    if found is None:
+        _found_nothing(state, command, at_ms, out)
+        return
+    left = [message for message in found.messages if not _is_redacted(message)]
+    if not left:
+        if key is not None:
+            _note(state, command, at_ms, out, about=found.id, reason=NotApplied.REDACTED)
+        return
+    by_id = dict.fromkeys(message.message_id for message in left if message.message_id)
+    places = {found.position_of(message_id) for message_id in by_id}
+    all_named = len(left) == len(by_id) and None not in places
+    for message_id in (*by_id, *(() if all_named else ("",))):
+        redacted = MessageRedacted(at_ms, found.id, message_id, found.agent_id, key)
+        fold_messages.message_redacted(state, redacted)
+        out.append(redacted)
+        key = None
+    _pass_on(state, found, left, at_ms, out)
+
+
+def _is_redacted(message: Message) -> bool:
+    return message.attributes.get("redacted") is True
+
+
+def _pass_on(
+    state: State, record: InteractionRecord, were: list[Message], at_ms: int, out: Events
+) -> None:
+    """What changed in an interaction changes in what was opened from it, too."""
+    if record.side is None:
+        return
+    for copy in record.side.open_beside():
+        assert copy.side is not None
+        before = copy.message
+        after = copy_of(copy.side, before, record.messages, were)
+        if after != before:
+            edited = MessageEdited(at_ms, copy.id, after, copy.agent_id)
+            fold_messages.message_edited(state, edited)
+            out.append(edited)
+            _pass_on(state, copy, [before], at_ms, out)
 
 
 def _interaction_of(state: State, message: Message, at_ms: int) -> InteractionRecord | None:
@@ -77,7 +126,7 @@ def _ended(state: State, command: Update, at_ms: int, out: Events) -> None:
 def _found_nothing(state: State, command: Update, at_ms: int, out: Events) -> None:
     """Nothing open has the message. One that was deleted before it came is not routed."""
     message = command.message
-    unborn = message_key(message) if command.update is UpdateKind.DELETED else None
+    unborn = None if command.update is UpdateKind.EDITED else message_key(message)
     if state.seen.find(message.channel, unborn, at_ms) is not None:
         unborn = None
     if command.delivery_key is not None or unborn is not None:

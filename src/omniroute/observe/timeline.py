@@ -264,6 +264,8 @@ class Teller:
         if isinstance(event, ev.Queued) and event.kind is not Kind.CUSTOMER:
             link = self._link(event)
             message = None  # it is made of what the customer said before, and told there
+        elif isinstance(event, ev.MessageEdited) and event.message.message_id is None:
+            message = None  # so is this
         elif message is not None:
             followed.links.update(message.links)
             followed.places.append(len(self._entries))
@@ -321,7 +323,7 @@ class Teller:
     def _redact(self, followed: _Followed, message_id: str) -> None:
         for place in followed.places:
             entry = self._entries[place]
-            if entry.message is not None and entry.message.message_id == message_id:
+            if entry.message is not None and message_id in ("", entry.message.message_id):
                 told = entry.message.redacted()
                 self._entries[place] = msgspec.structs.replace(entry, message=told)
 

@@ -73,6 +73,7 @@ DEFAULT_DISPOSITIONS: Mapping[str, DispositionPolicy] = {
     Disposition.APPEND.value: _OPEN,
     UpdateKind.EDITED.value: _APPLY,
     UpdateKind.DELETED.value: _APPLY,
+    UpdateKind.THREAD_DELETED.value: _APPLY,
     UpdateKind.ENDED.value: _APPLY,
     UpdateKind.REACTION.value: _IGNORE,
     UpdateKind.STATE.value: _IGNORE,
@@ -89,7 +90,9 @@ DEFAULT_DISPOSITIONS: Mapping[str, DispositionPolicy] = {
 }
 
 #: What can be applied, because it says something about an interaction.
-_APPLICABLE = frozenset({UpdateKind.EDITED, UpdateKind.DELETED, UpdateKind.ENDED})
+_APPLICABLE = frozenset(
+    {UpdateKind.EDITED, UpdateKind.DELETED, UpdateKind.THREAD_DELETED, UpdateKind.ENDED}
+)
 
 
 def disposition_name(inbound: Inbound) -> str:

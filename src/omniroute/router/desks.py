@@ -19,7 +19,7 @@ from ..model import Agent, Interaction, InteractionState, Message, Presence
 from .assignment import Assignment, AssignmentEnded, Means
 from .consultation import Consultation
 from .desk import Desk
-from .offer import Offer, OfferClosed, all_revised, revised
+from .offer import Offer, OfferClosed, all_revised, redacted, revised
 
 __all__ = ["Desks"]
 
@@ -266,7 +266,15 @@ class Desks:
         self._revise(event.interaction_id, message_id, lambda _: event.message)
 
     def _redacted(self, event: ev.MessageRedacted, pictures: Pictures) -> None:
-        self._revise(event.interaction_id, event.message_id, Message.redacted)
+        if event.message_id:
+            self._revise(event.interaction_id, event.message_id, Message.redacted)
+            return
+        for offer in self.offers(event.interaction_id):
+            offer.interaction = redacted(offer.interaction)
+        assignment = self._assignments.get(event.interaction_id)
+        if assignment is not None:
+            assignment.interaction = redacted(assignment.interaction)
+            assignment.messages.revise_all(Message.redacted)
 
     def _revise(
         self, interaction_id: str, message_id: str, change: Callable[[Message], Message]

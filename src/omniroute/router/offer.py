@@ -29,6 +29,7 @@ __all__ = [
     "Offer",
     "OfferClosed",
     "all_revised",
+    "redacted",
     "revised",
 ]
 
@@ -36,13 +37,19 @@ __all__ = [
 def revised(
     picture: Interaction, message_id: str, change: Callable[[Message], Message]
 ) -> Interaction:
-    """The picture with one of its messages changed, the first with that id."""
+    """The picture with one of its messages changed, the first with that id; "": the opening one."""
     messages = list(picture.messages)
     for number, message in enumerate(messages):
-        if message.message_id == message_id:
+        if message.message_id == message_id or not message_id:
             messages[number] = change(message)
             return msgspec.structs.replace(picture, messages=tuple(messages))
     return picture
+
+
+def redacted(picture: Interaction) -> Interaction:
+    """The picture without what was said."""
+    messages = tuple(message.redacted() for message in picture.messages)
+    return msgspec.structs.replace(picture, messages=messages)
 
 
 def all_revised(picture: Interaction, change: Callable[[Message], Message]) -> Interaction:

@@ -83,6 +83,8 @@ def _noted(event: ev.UpdateNoted) -> Receipt:
     return Receipt(Outcome.ENDED, about)
 
 
+_OF_MESSAGES = frozenset({UpdateKind.EDITED, UpdateKind.DELETED, UpdateKind.THREAD_DELETED})
+
 _BY_EVENT: dict[type[Event], Callable[[Any], Receipt]] = {
     ev.Queued: lambda event: Receipt(Outcome.QUEUED, event.interaction_id),
     ev.MessageAppended: lambda event: Receipt(Outcome.APPENDED, event.interaction_id),
@@ -113,8 +115,11 @@ def receipt_of_delivery(inbound: Inbound, events: Sequence[Event]) -> Receipt:
     made = _made(events)
     if made is not None:
         return made
-    names_message = inbound.update in (UpdateKind.EDITED, UpdateKind.DELETED)
-    why = ev.NotApplied.UNKNOWN_MESSAGE if names_message else ev.NotApplied.NO_OPEN_INTERACTION
+    why = (
+        ev.NotApplied.UNKNOWN_MESSAGE
+        if inbound.update in _OF_MESSAGES
+        else ev.NotApplied.NO_OPEN_INTERACTION
+    )
     return Receipt(Outcome.IGNORED, reason=why.value)
 
 

@@ -29,6 +29,8 @@ class InboundBook:
         self._windows: dict[str, tuple[int, dict[str, int]]] = {}
         #: key -> customer id
         self.customers: dict[str, str] = {}
+        #: at which moment whose messages were changed; only the last moment is kept
+        self.changed: set[tuple[int, str]] = set()
 
     # --- repeats --------------------------------------------------------------------------
 

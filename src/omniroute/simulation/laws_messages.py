@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import events as ev
-from ..events import RejectReason
+from ..events import Kind, RejectReason
 from ..model import InteractionState, Message
 from .books import Books, Law
 from .inbound_book import message_key
@@ -116,13 +116,24 @@ def appended(books: Books, event: ev.MessageAppended) -> None:
 
 def changed(books: Books, event: ev.MessageEdited | ev.MessageRedacted) -> None:
     """An edit or a redaction of a message that is there, once."""
-    work = books.work(event)
+    work, book = books.work(event), books.inbound
     edit = isinstance(event, ev.MessageEdited)
-    changed = event.message if isinstance(event, ev.MessageEdited) else event
-    message_id = changed.message_id or ""
-    books.require(work.texts.get(message_id), Law.MESSAGE, "it has no such message")
+    message_id = (
+        event.message.message_id if isinstance(event, ev.MessageEdited) else event.message_id
+    )
     books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
-    work.texts[message_id] = edit
+    if message_id:
+        books.require(work.texts.get(message_id), Law.MESSAGE, "it has no such message")
+        work.texts[message_id] = edit
+    elif edit:
+        books.require(work.kind is not Kind.CUSTOMER, Law.MESSAGE, "it is no copy")
+        follows = (event.at_ms, work.parent_id or "") in book.changed
+        books.require(follows, Law.MESSAGE, "its original has not changed")
+    else:
+        books.require(work.thread_id is not None, Law.MESSAGE, "it is of no thread")
+        work.texts.update(dict.fromkeys(work.texts, False))
+    book.changed = {each for each in book.changed if each[0] == event.at_ms}
+    book.changed.add((event.at_ms, work.id))
     _read_update(books, work.channel, event.delivery_key, event)
 
 
