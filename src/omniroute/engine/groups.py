@@ -3,8 +3,8 @@
 A *profile* is the set of agents who differ in nothing that a requirement can see. A *group* is
 the available agents of one profile with one load; inside it they differ only in idle time.
 A *board* says for one channel which profiles have somebody available and who of them is longest
-idle: an arrival that nobody can take costs one `&`. A *tier* is the mirror image:
-the lanes that a profile may serve, by channel.
+idle: an arrival that nobody can take costs one `&`. A *row* is the mirror image:
+the lanes of one tier that a profile may serve, by channel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Tier", "profile_key"]
+__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "profile_key"]
 
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
@@ -44,22 +44,22 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
     )
 
 
-class Tier:
+class Row:
     """The lanes of one tier that a profile may serve."""
 
-    __slots__ = ("number", "rows")
+    __slots__ = ("lanes", "tier")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, tier: int) -> None:
+        self.tier = tier
         #: by the bit of a channel the indexes of its lanes
-        self.rows: dict[int, list[int]] = {}
+        self.lanes: dict[int, list[int]] = {}
 
     def indexes(self, open_channels: int) -> list[int]:
         """The lanes of these channels."""
         found: list[int] = []
-        for bit, row in self.rows.items():
+        for bit, lanes in self.lanes.items():
             if bit & open_channels:
-                found += row
+                found += lanes
         return found
 
 
@@ -76,7 +76,7 @@ class Profile:
         "is_plain",
         "key",
         "picks",
-        "tiers",
+        "rows",
     )
 
     def __init__(self, index: int, key: ProfileKey, example: Agent) -> None:
@@ -87,7 +87,7 @@ class Profile:
         self.example = example
         self.agents: dict[str, AgentRecord] = {}
         #: the lanes that they may serve, the first tier to look at first
-        self.tiers: list[Tier] = []
+        self.rows: list[Row] = []
         #: whether the keys of the heads are all there is to compare
         self.is_plain = True
         #: by open channels: reads the heads of the lanes of the first tier out of the list of
@@ -99,31 +99,30 @@ class Profile:
 
     def serve(self, lane: Lane) -> None:
         """They satisfy the need of this lane, and the engine offers from it."""
-        number = lane.queue.tier_for(self.example)
-        tiers = self.tiers
-        for tier in tiers:
-            if tier.number == number:
+        tier = lane.queue.tier_for(self.example)
+        for row in self.rows:
+            if row.tier == tier:
                 break
         else:
-            tier = Tier(number)
-            tiers.append(tier)
-            tiers.sort(key=attrgetter("number"))
-        tier.rows.setdefault(lane.bit, []).append(lane.index)
+            row = Row(tier)
+            self.rows.append(row)
+            self.rows.sort(key=attrgetter("tier"))
+        row.lanes.setdefault(lane.bit, []).append(lane.index)
         self.picks.clear()
         if not lane.is_plain:
             self.is_plain = False
 
     def forget_lanes(self) -> None:
         """As if no lane had come into being yet."""
-        self.tiers.clear()
+        self.rows.clear()
         self.picks.clear()
         self.is_plain = True
 
     def build(self, open_channels: int) -> Pick | None:
         """Make the pick of these channels."""
         pick = None
-        if self.is_plain and self.tiers:
-            pick = picker(self.tiers[0].indexes(open_channels))
+        if self.is_plain and self.rows:
+            pick = picker(self.rows[0].indexes(open_channels))
         self.picks[open_channels] = pick
         return pick
 

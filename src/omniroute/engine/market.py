@@ -5,14 +5,14 @@ The theory. Interactions that wait stand in *lanes*, agents who have room stand 
 profile satisfies which need is worked out once, when the lane or the profile comes into
 being, and kept on both sides, as mirror images:
 
-- an agent is freed: read the heads of the lanes in his *row*, take the smallest key;
+- an agent is freed: read the heads of the lanes in his first *row*, take the smallest key;
 - an interaction arrives: `&` the mask of its *need* with the *board* of its channel, which
   says where somebody is available. Usually nothing is left. Else read the firsts of
   the need's profiles off the board, take the smallest (or compare groups, by strategy).
 
 The cost grows with the number of distinct kinds (16 ns each), never with the number of people
 or calls. Refusals are kinds too: an interaction that somebody declined waits in a lane whose
-requirement excludes him, which is not in his row.
+requirement excludes him, which is not in his rows.
 
 Both sides are brought up to date when somebody next looks: agents who changed are only
 noted (`mark`), and so is the interaction that began to wait last (`put`). A freed agent who takes
@@ -32,7 +32,7 @@ import msgspec
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
 from .capacity import CHANNEL_BIT
-from .groups import NOBODY, Board, Group, Profile, ProfileKey, Tier, profile_key
+from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
 from .held_out import HeldOut, best_other
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
 from .order import HELD_OUT
@@ -392,20 +392,20 @@ class Market:
             first = min(pick(self._heads))
             if first != EMPTY:
                 return self._waiting[first]
-            if len(profile.tiers) == 1 and not self._held_out.records:
+            if len(profile.rows) == 1 and not self._held_out.records:
                 return None
-        for tier in profile.tiers:
-            first = self._first_of(tier, record, now_ms)
+        for row in profile.rows:
+            first = self._first_of(row, record, now_ms)
             if first != EMPTY:
                 return self._waiting[first]
-            found = self._held_out.first(record, tier.number)
+            found = self._held_out.first(record, row.tier)
             if found is not None:
                 return found
         return None
 
-    def _first_of(self, tier: Tier, agent: AgentRecord, now_ms: int) -> int:
-        """The place of the first in a tier; `EMPTY`: nothing waits. Lanes may age or share."""
-        lanes = (self._by_head[index] for index in tier.indexes(agent.load.open))
+    def _first_of(self, row: Row, agent: AgentRecord, now_ms: int) -> int:
+        """The place of the first in a row; `EMPTY`: nothing waits. Lanes may age or share."""
+        lanes = (self._by_head[index] for index in row.indexes(agent.load.open))
         heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
         if not heads:
             return EMPTY
