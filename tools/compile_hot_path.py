@@ -50,7 +50,16 @@ MODULES = {
         "state",
         "timers",
     ),
-    "simulation": ("agenda", "customers", "play"),
+    "simulation": (
+        "accounts",
+        "agenda",
+        "customers",
+        "desks",
+        "faulty",
+        "histogram",
+        "play",
+        "tally",
+    ),
 }
 
 

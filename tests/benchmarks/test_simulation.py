@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ pytest.importorskip("simpy")
 
 # By path: the name `simulation` is taken by the tests of the room.
 PATH = Path(__file__).parents[2] / "benchmarks" / "simulation.py"
+sys.path.append(str(PATH.parent))  # what it imports lies beside it
 SPEC = importlib.util.spec_from_file_location("benchmark_of_simulation", PATH)
 benchmark = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(benchmark)
@@ -30,3 +32,10 @@ def test_a_case_reports_every_figure():
     assert case["ratio"]["omniroute"] == 1
     assert set(case["us_per_customer"]) == set(benchmark.RIVALS)
     assert case["exact_wait"] == pytest.approx(1.525, abs=1e-3)
+
+
+def test_after_a_compilation_the_sources_are_measured_too():
+    """Here they are all there is; the other process is asked all the same."""
+    found = benchmark.the_plain_sources(200, 1)
+    assert found["engine"] == "plain Python"
+    assert [case["model"] for case in found["cases"]] == [model.name for model in benchmark.MODELS]

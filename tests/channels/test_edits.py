@@ -338,6 +338,43 @@ async def test_an_edit_finds_its_message(case):
     assert message.thread_id == created.message.thread_id
 
 
+def numbered(case, text, number):
+    """The number-th edit of a message, as its provider tells it."""
+    at = f"2031-04-2{number}T01:03:39.000Z"
+    made = {
+        "messenger": lambda: changed(
+            MESSENGER,
+            *MESSAGING,
+            message=None,
+            message_edit={"mid": "m_FAKE_IMG_001", "text": text, "num_edit": number},
+        ),
+        "instagram": lambda: changed(
+            INSTAGRAM,
+            *MESSAGING,
+            message=None,
+            message_edit={"mid": "mid_ig_text_001", "text": text, "num_edit": number},
+        ),
+        "discord": lambda: discord("MESSAGE_UPDATE", content=text, edited_timestamp=at),
+        "bluesky": lambda: changed(jetstream("update", text), "commit", rev=f"3l{number}"),
+        "google_chat": lambda: google_chat("updated", text=text, lastUpdateTime=at),
+        "in_app_chat": lambda: {
+            "events": [{**IN_APP, "type": "edited", "text": text, "sent_at": at}]
+        },
+    }
+    return made[case]()
+
+
+@pytest.mark.parametrize(
+    "case", ["messenger", "instagram", "discord", "bluesky", "google_chat", "in_app_chat"]
+)
+async def test_an_edit_back_to_an_earlier_text_is_no_repeat(case):
+    edits = [numbered(case, text, number) for number, text in ((1, NEW), (2, "Other"), (3, NEW))]
+    receipts, [interaction] = await told(case, [EDITS[case][0], *edits, edits[2], edits[1]])
+    assert [some[-1].outcome for some in receipts[1:4]] == [Outcome.EDITED] * 3
+    assert [some[-1].outcome for some in receipts[4:]] == [Outcome.DUPLICATE] * 2
+    assert interaction.message.text == NEW
+
+
 @pytest.mark.parametrize("case", DELETIONS)
 async def test_a_deletion_takes_its_message_away(case):
     first, deletion = DELETIONS[case]
@@ -348,6 +385,23 @@ async def test_a_deletion_takes_its_message_away(case):
     [message] = interaction.messages
     assert (message.text, message.attachments) == ("", ())
     assert message.attributes == {"redacted": True}
+
+
+GONE = {
+    "intercom": (INTERCOM, {**INTERCOM, "id": "notif_2", "topic": "conversation.deleted"}),
+    "in_app_chat": (
+        {"events": [IN_APP, {**IN_APP, "id": "m2"}]},
+        {"events": [{"type": "thread_deleted", "conversation": "c1", "sent_at": LATER}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GONE)
+async def test_a_thread_that_was_deleted_takes_all_its_messages_away(case):
+    receipts, [interaction] = await told(case, [*GONE[case], GONE[case][1]])
+    assert [one.outcome for one in receipts[1]] == [Outcome.REDACTED]
+    assert [one.outcome for one in receipts[2]] == [Outcome.DUPLICATE]
+    assert [message.text for message in interaction.messages] == [""] * len(receipts[0])
 
 
 @pytest.mark.parametrize("case", DELETIONS)

@@ -47,7 +47,7 @@ def day(tmp_path_factory):
     plan.write_text(PLAN, encoding="utf-8")
     engine = Engine(load(plan))
     written = [Entry(c, now_ms, tuple(engine.receive(c, now_ms))) for c, now_ms in COMMANDS]
-    entries.write_lines(str(folder / "day.jsonl"), written)
+    entries.write_lines(str(folder / "day.jsonl"), load(plan), written)
     return plan, folder / "day.jsonl"
 
 

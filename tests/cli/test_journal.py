@@ -11,7 +11,7 @@ from omniroute import Customer, Engine, open_journal
 from omniroute.__main__ import main
 from omniroute.cli import progress
 from omniroute.journal import KeyVault, new_master_key
-from omniroute.plan import dumps
+from omniroute.plan import dumps, loads
 from omniroute.router.shadow import take_snapshot
 
 MESSAGES = 40
@@ -120,7 +120,8 @@ def test_an_export_is_decided_again_by_the_engine(journal, tmp_path, capsys):
     told(capsys, "export", journal, "--out", out)
     lines = told(capsys, "export", journal).out
     assert lines == out.read_text("utf-8")
-    entries = [json.loads(line) for line in lines.splitlines()]
+    plan, *entries = [json.loads(line) for line in lines.splitlines()]
+    assert loads(plan["plan"]) == live.plan()
     assert entries[0]["command"]["type"] == "sign_in"
     assert sum(len(entry["events"]) for entry in entries) == 162
     later = told(capsys, "export", journal, "--from", 100).out.splitlines()
@@ -198,7 +199,7 @@ def test_a_sealed_journal_with_and_without_its_keys(sealed, capsys, plan):
     closed = told(capsys, "export", path).out
     assert "words of" not in closed
     assert closed.count('"redacted":true') == 4
-    opened = told(capsys, "export", path, *keys).out
+    _, _, opened = told(capsys, "export", path, *keys).out.partition("\n")  # behind the plan
     assert opened.count("words of jane") == 2
     assert "bob" not in opened
     assert "sealed: --vault" in told(capsys, "verify", path).out

@@ -10,6 +10,7 @@ import pytest
 from channels.rows import NO_PAYLOADS, every_row, rows
 from omniroute.__main__ import main
 from omniroute.channels import TwilioVoice, WebhookRequest, adapter_named
+from omniroute.cli import verify
 
 DATA = Path(__file__).parents[1] / "data"
 FIELDS = {
@@ -189,13 +190,40 @@ VECTOR = {
         (json.dumps({**VECTOR, "provider": "nobody"}), "unknown channel 'nobody'"),
         (json.dumps({**VECTOR, "body_b64": "???"}), "not base64"),
         (json.dumps({**VECTOR, "expect_valid": 1}), "expect_valid is missing"),
-        ("{", "not a vector"),
-        (None, "No such file"),
+        (json.dumps({**VECTOR, "provider": "telegrm"}), "did you mean 'telegram'?"),
+        ("{", "not a vector: not JSON"),
+        ("", "not a vector: the body is empty"),
+        ("[]", "not a vector: a JSON object is expected, not list"),
+        ("[" * 100_000, "not a vector: JSON nested too deep"),
+        (b"\xff\xfe\x00", "not a vector: not JSON: these bytes are no text"),
     ],
 )
 def test_what_does_not_come_out_as_expected_is_said(content, says, capsys, tmp_path):
     file = tmp_path / "vector.json"
-    if content is not None:
-        file.write_text(content)
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert main(["verify", str(file)]) == 1
     assert says in capsys.readouterr().out
+
+
+def test_a_vector_that_cannot_be_opened_is_named_and_the_others_are_checked(capsys, tmp_path):
+    good = min((DATA / "signature_vectors").iterdir())
+    assert main(["verify", str(tmp_path / "nowhere"), str(tmp_path), str(good)]) == 2
+    told = capsys.readouterr()
+    assert ": ok: " in told.out
+    assert "nowhere: No such file or directory" in told.err
+    assert f"{tmp_path}: Is a directory" in told.err
+
+
+def test_a_vector_comes_by_the_standard_input(capsys, monkeypatch):
+    raw = min((DATA / "signature_vectors").iterdir()).read_bytes()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(raw)))
+    assert main(["verify", "-"]) == 0
+    assert capsys.readouterr().out.startswith("-: ok: ")
+
+
+def test_a_vector_that_is_too_large_is_not_read_whole(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(verify, "_MAX_VECTOR_BYTES", 10)
+    file = tmp_path / "vector.json"
+    file.write_text(json.dumps(VECTOR))
+    assert main(["verify", str(file)]) == 1
+    assert "larger than 10 bytes" in capsys.readouterr().out

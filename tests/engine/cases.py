@@ -104,6 +104,7 @@ _MANY: tuple[dict[str, Any], ...] = (
     {"budget": 1, **_SECOND, "interruptible_when_full": False},
     {"budget": 2, "interruptible_by": {"email": ["chat"]}, **_SECOND},
 )
+_FEW_OFFERS = (None, None, None, 1, 2)
 _BIG = 10_000
 _HOURS = (
     Hours(name="early", time_zone="UTC", weekly={"thu": ["00:00-00:02", "00:05-00:07"]}),
@@ -112,6 +113,7 @@ _HOURS = (
 _CONDITIONS = (
     *("waiting >= 1", "waiting >= 2", "waiting < 2", "signed_in == 0", "ready < 1", "ready >= 2"),
     *("ewt_s >= 1", "ewt_s < 5 or nobody", "service_level < 50", "service_level != 100"),
+    *("takers >= 1", "takers < 2"),
     *("open", "not open", "nobody", "not nobody and waiting >= 1", "draining", "not draining"),
 )
 _TELEPHONE = Address(AddressKind.E164, "+493012345")
@@ -156,8 +158,8 @@ def draw_plan(choose: Choose) -> Plan:
         skills=choose(((), [Skill(name, 3) for name in _SKILLS])),
         capacities=[
             Capacity(),
-            Capacity(name="many", **choose(_MANY)),
-            Capacity(name="odd", **choose((_ODD, *_MANY))),
+            Capacity(name="many", **choose(_MANY), max_open_offers=choose(_FEW_OFFERS)),
+            Capacity(name="odd", **choose((_ODD, *_MANY)), max_open_offers=choose(_FEW_OFFERS)),
         ],
         triage=_draw_triage(choose, count),
         limits=Limits(
@@ -214,9 +216,11 @@ def _draw_queue(choose: Choose, name: str, names: Sequence[str]) -> Queue:
             choose(tuple(WrapUpKind)),
             duration_ms=choose((10, 20, 0)),
             max_extension_ms=choose((0, 10, 25)),
+            own_queue_only=choose((False, False, True)),
         ),
         service_level=ServiceLevel(target_ms=choose((0, 10))),
         max_waiting=choose((_BIG, 5, 2)),
+        max_per_agent=choose((None, None, 1, 2)),
         max_wait_ms=choose((*(None,) * 8, 20, 100)),
         return_ms=choose((10, 30)),
         last_agent=choose((None, None, LastAgent(within_ms=1_000, for_ms=10))),

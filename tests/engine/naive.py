@@ -105,6 +105,7 @@ class Item:
     own_steps: tuple[OwnStep, ...] = ()
     lent: int | None = None  # the priority of its step, which it goes by
     kind: Kind = Kind.CUSTOMER
+    parent: Item | None = None
     parent_id: str | None = None
     front: bool = False
     conversation_id: str = ""  # of what was opened from another: its, as it was then
@@ -501,11 +502,23 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         return self.plan.capacities[person.agent.capacity]
 
     def carried(self, person: Person) -> list[Channel]:
-        return [item.messages[0].channel for item in self.load(person)]
+        return [i.messages[0].channel for i in self.load(person) if not self.wraps_apart(i)]
+
+    def wraps_apart(self, item: Item) -> bool:
+        """Whether it counts in its own queue alone."""
+        return item.state is WRAP_UP and item.queue.wrap_up.own_queue_only
 
     def has_room(self, person: Person, item: Item) -> bool:
-        channel = item.messages[0].channel
-        return has_room(self.capacity(person), self.carried(person), channel)
+        mine, capacity = self.load(person), self.capacity(person)
+        offers = sum(person.agent.id in i.asked.values() for i in mine)
+        if capacity.max_open_offers is not None and offers >= capacity.max_open_offers:
+            return False
+        here = [i for i in mine if i.queue is item.queue]
+        if any(self.wraps_apart(i) for i in here):
+            return False
+        if item.queue.max_per_agent is not None and len(here) >= item.queue.max_per_agent:
+            return False
+        return has_room(capacity, self.carried(person), item.messages[0].channel)
 
     def eligible(self, person: Person, item: Item) -> bool:
         return (
@@ -673,7 +686,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             interaction_id=item.id,
             priority=self.priority(item),
             enqueued_at_ms=item.enqueued_at_ms,
-            for_step=item.lent is not None,
+            for_step=self.priority(item) != item.priority,
         )
 
     # --- Ladder ---------------------------------------------------------------------------
@@ -692,7 +705,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             over = until is not None and item.arrived_at_ms + until <= self.now_ms
             somebody = any(self.satisfies(p, item, step) for p in self.people.values())
             only_if = ladder[step].only_if
-            holds = only_if is None or only_if.matches(self.standing(item.queue, item))
+            holds = only_if is None or only_if.matches(self.standing(item.queue, item, step))
             if not over and holds and (somebody or not ladder[step].skip_if_nobody):
                 break
             step += 1
@@ -847,7 +860,14 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
 
     def on_accept(self, command: Any) -> None:
         if (item := self.offered(command)) is not None:
-            self.match(people=self.accept(item, command.offer_id))
+            self.match(people=self.accept_by_command(item, command.offer_id))
+
+    def accept_by_command(self, item: Item, offer_id: int) -> list[Person]:
+        """Who may have room now: where open offers are limited also he himself."""
+        people = self.accept(item, offer_id)
+        person = self.people[item.agent_id]
+        limited = self.capacity(person).max_open_offers is not None
+        return [*people, person] if limited else people
 
     def accept(self, item: Item, offer_id: int) -> list[Person]:
         """The first wins; the agents whose offers are taken back are returned."""
@@ -919,7 +939,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             else:
                 offer_id = self.offer(person, item, OfferKind.PICKED)
         if offer_id is not None:
-            self.match(people=self.accept(item, offer_id))
+            self.match(people=self.accept_by_command(item, offer_id))
 
     def on_assign(self, command: Any) -> None:
         if (pair := self.found(command)) is None:
@@ -929,7 +949,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         if offer_id is None:
             over_capacity = not self.has_room(person, item)
             offer_id = self.offer(person, item, OfferKind.ASSIGNED, over_capacity=over_capacity)
-        self.match(people=self.accept(item, offer_id))
+        self.match(people=self.accept_by_command(item, offer_id))
 
     # --- After acceptance -----------------------------------------------------------------
 
@@ -1016,6 +1036,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             item.until_ms, item.extended_ms = until_ms, 0
         about = {**self.about(item), "agent_id": item.agent_id}
         self.tell(ev.WrapUpStarted, **about, until_ms=until_ms, code=code)
+        if wrap_up.own_queue_only:
+            freed = [self.people[item.agent_id], *freed]
         self.match(people=freed)
 
     def finish(self, item: Item) -> Person:

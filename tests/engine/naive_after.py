@@ -211,7 +211,7 @@ class NaiveAfter:
 
     def consult_of(self, item: Any) -> Any:
         for other in self.items.values():
-            if other.kind is Kind.CONSULT and other.parent_id == item.id:
+            if other.kind is Kind.CONSULT and other.parent is item:  # its id may be another's now
                 return other
         return None
 
@@ -227,7 +227,7 @@ class NaiveAfter:
 
     def open_further(self, parent: Any, message: Message, **fields: Any) -> None:
         """An interaction that an agent opens from another: it passes no door."""
-        item = self.item(messages=[message], parent_id=parent.id, **fields)
+        item = self.item(messages=[message], parent=parent, parent_id=parent.id, **fields)
         item.conversation_id = self.conversation(parent)
         item.id = self.number(None)
         item.seq = self.last_seq

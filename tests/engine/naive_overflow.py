@@ -38,6 +38,7 @@ class Standing:
     waiting: int
     signed_in: int
     ready: int
+    takers: int
     ewt_s: int | None
     service_level: int | None
     open: bool
@@ -80,7 +81,7 @@ class NaiveOverflow:
 
     # --- how it stands --------------------------------------------------------------------
 
-    def standing(self, queue: Queue, item: Any) -> Standing:
+    def standing(self, queue: Queue, item: Any, step: int = 0) -> Standing:
         here = [i for i in self.items.values() if i.queue is queue]
         waiting = sum(i.state in (WAITING, OFFERED) for i in here)
         members = [
@@ -95,6 +96,7 @@ class NaiveOverflow:
             waiting=waiting,
             signed_in=len(members),
             ready=sum(p.ready for p in members),
+            takers=sum(p.ready and self.satisfies(p, item, step) for p in self.people.values()),
             ewt_s=None if ewt_ms is None else ewt_ms // 1_000,
             service_level=self.pace.service_level(queue.name, self.now_ms),
             open=hours is None or hours.is_open(self.now_ms),
@@ -150,7 +152,8 @@ class NaiveOverflow:
         rule = self.ladder(item)[item.step].overflow
         if rule is None:
             return
-        if rule.when is not None and not rule.when.matches(self.standing(item.queue, item)):
+        standing = self.standing(item.queue, item, item.step)
+        if rule.when is not None and not rule.when.matches(standing):
             return
         before = item.moves
         reset = self.reset_refusals()

@@ -44,10 +44,11 @@ def plan(limits=None, sender_rate=None, **queue):
     )
 
 
-def plans(*queues, limits=None):
+def plans(*queues, limits=None, budget=2, **capacity):
     """A plan of several queues, each by its settings; agents carry two at once."""
     found = [Queue(name=f"q{number}", **queue) for number, queue in enumerate(queues)]
-    return Plan(queues=found, capacities=[Capacity(budget=2)], limits=limits or Limits())
+    capacities = [Capacity(budget=budget, **capacity)]
+    return Plan(queues=found, capacities=capacities, limits=limits or Limits())
 
 
 def submit(queue="q", steps=(), start_at_ms=None, **fields):
@@ -118,6 +119,8 @@ WORKING = (ev.SignIn(ANN), submit(), submit(), ev.Accept(1), ev.Complete(1))
 LADDER = {"ladder": [Step("a >= 3", for_ms=20), Step("a >= 4", for_ms=20), Step("a >= 5")]}
 LENDING = {"ladder": [Step("b", for_ms=20, priority=5), Step()]}
 QUICK = ev.SignIn(Agent(id="ann", wrap_up_ms=7))
+APART = {"wrap_up": WrapUp(WrapUpKind.OPTIONAL, own_queue_only=True)}
+WRAPS_UP = (ev.SignIn(ANN), submit("q0"), ev.Accept(1), ev.Complete(1))
 WRAPPING = {"wrap_up": WrapUp(WrapUpKind.FORCED, 50)}
 AFTER = {"refusal": Refusal(RefusalRule.AFTER, 30)}
 ALL = {"refusal": Refusal(RefusalRule.ALL_DECLINED)}
@@ -184,6 +187,12 @@ FAULTS = [
     ("offered to one not ready", plan(), WORKING[:3], lose(ev.BecameReady), Law.READY),
     ("offered to one who may not", plan(members="a >= 2"), (ev.SignIn(BOB), submit()), add(ev.Offered(1, 1, "i1", "bob", 101)), Law.REQUIREMENT),
     ("offered over capacity", plan(), WORKING[:4], add(ev.Offered(3, 2, "i2", "ann", 103)), Law.CAPACITY),
+    ("offered more of a queue than it allows", plans({"max_per_agent": 1}), (ev.SignIn(ANN), submit("q0"), submit("q0")), add(ev.Offered(2, 2, "i2", "ann", 20_002)), Law.CAPACITY),
+    ("withheld though it allows more", plans({"max_per_agent": 2}), (ev.SignIn(ANN), submit("q0"), submit("q0")), lose(ev.Offered, 1), Law.WORK),
+    ("offered in the wrap-up of the queue", plans(APART), (*WRAPS_UP, submit("q0")), add(ev.Offered(4, 2, "i2", "ann", 20_004)), Law.CAPACITY),
+    ("withheld in the wrap-up of another", plans(APART, {}, budget=1), (*WRAPS_UP, submit("q1")), lose(ev.Offered, 1), Law.WORK),
+    ("a second open offer", plans({}, max_open_offers=1), (ev.SignIn(ANN), submit("q0"), submit("q0")), add(ev.Offered(2, 2, "i2", "ann", 20_002)), Law.CAPACITY),
+    ("no next offer when he has accepted", plans({}, max_open_offers=1), (ev.SignIn(ANN), submit("q0"), submit("q0"), ev.Accept(1)), lose(ev.Offered, 1), Law.WORK),
     ("capacity is freed in secret", plan(), WORKING, lose(ev.Completed), Law.CAPACITY),
     ("order is inverted", plan(), (submit(), submit(), ev.SignIn(ANN)), change(ev.Offered, interaction_id="i2"), Law.ORDER),
     ("a change of order is lost", plan(), (submit(), submit(), ev.Reprioritize("i2", 1), ev.SignIn(ANN)), lose(ev.Reprioritized), Law.ORDER),

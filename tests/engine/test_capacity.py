@@ -7,8 +7,10 @@ played by the engine and by the slow model, and every event is audited.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ from engine.naive import NaiveEngine
 from engine.naive_room import has_room, occupancy_of
 from omniroute import events as ev
 from omniroute.engine import Engine, Reason, Verdict
-from omniroute.engine.capacity import CHANNEL_BIT, Loads
+from omniroute.engine.capacity import KIND, Loads
 from omniroute.model import Agent, Channel, Message
 from omniroute.plan import Capacity, Code, Delivery, Plan, Queue, WrapUp, check
 from omniroute.simulation import AuditError, Auditor, Law
@@ -271,22 +273,146 @@ def small_capacities(draw):
 
 @given(small_capacities() | capacities(), st.lists(st.sampled_from(FEW), max_size=20), st.data())
 def test_loads_agree_with_a_recount_for_any_sequence(capacity, steps, data):
+    capacity = attrs.evolve(capacity, max_open_offers=None)
     table, carried = Loads(), []
     load = table.get(capacity, {})
     for channel in steps:
         before = load
         if channel in carried and data.draw(st.booleans()):
             carried.remove(channel)
-            load = table.minus(load, channel)
+            load = table.minus(load, KIND[channel])
             assert before.open & ~load.open == 0, "giving back closed a channel"
         else:
             carried.append(channel)
-            load = table.plus(load, channel)
+            load = table.plus(load, KIND[channel])
             assert load.open & ~before.open == 0, "taking opened a channel"
-        assert load is table.get(capacity, Counter(carried)), "two loads for the same work"
+        counts = {KIND[channel]: count for channel, count in Counter(carried).items()}
+        assert load is table.get(capacity, counts), "two loads for the same work"
         assert load.occupancy == occupancy_of(capacity, carried)
-        fits = {c for c in Channel if load.open & CHANNEL_BIT[c]}
+        fits = {c for c in Channel if load.open & KIND[c].bit}
         assert fits == {c for c in Channel if has_room(capacity, carried, c)}
+
+
+QUEUES = (
+    Queue(name="plain"),
+    Queue(name="two", max_per_agent=2),
+    Queue(name="apart", wrap_up=WrapUp("optional", own_queue_only=True)),
+    Queue(name="both", max_per_agent=1, wrap_up=WrapUp("optional", own_queue_only=True)),
+)
+_PLACES = st.tuples(st.sampled_from(QUEUES), st.sampled_from(FEW))
+
+
+@given(small_capacities(), st.sampled_from([None, 1, 2]), st.lists(_PLACES, max_size=20), st.data())
+def test_loads_know_queues_wrap_ups_and_open_offers(capacity, most, steps, data):
+    """As a list of (queue, channel, state) is counted anew."""
+    capacity = attrs.evolve(capacity, max_open_offers=most)
+    table, carried = Loads(QUEUES), []
+    load = table.get(capacity, {})
+    for step in steps:
+        carried.append((*step, "offered"))
+        load = table.plus(load, table.kinds(step[0].name)[step[1]])
+        if data.draw(st.booleans()):
+            at = data.draw(st.integers(0, len(carried) - 1))
+            where, what, state = carried[at]
+            kind, into = table.kinds(where.name)[what], table.wrap_up(where.name)
+            if state == "offered":
+                carried[at] = where, what, "accepted"
+                load = table.settle(load)
+            elif state == "accepted" and into is not None:
+                carried[at] = where, what, "apart"
+                load = table.turned(load, kind, into)
+            else:
+                del carried[at]
+                load = table.minus(load, into if state == "apart" else kind)
+        counted = [c for _, c, state in carried if state != "apart"]
+        offers = sum(state == "offered" for _, _, state in carried)
+        for queue, channel in itertools.product(QUEUES, FEW):
+            here = [state for q, _, state in carried if q is queue]
+            fits = has_room(capacity, counted, channel) and "apart" not in here
+            fits = fits and len(here) < (queue.max_per_agent or 99) and offers < (most or 99)
+            kind = table.kinds(queue.name)[channel]
+            assert bool(load.open & kind.bit) is fits, (queue.name, channel)
+        assert load.occupancy == occupancy_of(capacity, counted)
+
+
+def test_loads_that_nobody_carries_are_let_go(monkeypatch):
+    """However many there are in the end; those that are alike do no harm."""
+    monkeypatch.setattr("omniroute.engine.capacity._MOST_LOADS", 3)
+    capacity, table = Capacity(budget=40), Loads()
+    load = table.get(capacity, {})
+    for channel in list(Channel) * 2:
+        load = table.plus(load, KIND[channel])
+        assert len(table._loads) <= 3
+    assert load.spent == 2 * len(Channel)
+
+
+LIMITED = Plan(
+    queues=[
+        Queue(name="q", max_per_agent=1),
+        Queue(name="r", wrap_up=WrapUp("timed", 50, own_queue_only=True)),
+    ],
+    capacities=[Capacity(budget=2), Capacity(name="timid", budget=9, max_open_offers=1)],
+)
+
+
+def ask(queue, channel=Channel.CHAT):
+    return ev.Submit(Message(channel=channel), queue)
+
+
+def offers_in(events):
+    return [e.interaction_id for e in events if isinstance(e, ev.Offered)]
+
+
+def test_so_much_of_one_queue_whatever_else_fits():
+    stage = Stage(LIMITED)
+    assert offers_in(stage.send(ask("q"))) == ["i1"]
+    assert offers_in(stage.send(ask("q", Channel.VOICE))) == []
+    assert stage.engine.explain("i2").candidates[0].verdict is Verdict.NO_ROOM
+    assert offers_in(stage.send(ask("r"))) == ["i3"]
+    stage.send(ev.Accept(1))
+    stage.send(ev.Accept(2))
+    assert offers_in(stage.send(ev.Complete(2))) == []  # the wrap-up of r
+    assert offers_in(stage.send(ev.Complete(1))) == ["i2"]
+
+
+def test_a_wrap_up_that_counts_in_its_own_queue():
+    stage = Stage(LIMITED)
+    for queue in ("r", "r", "q"):
+        stage.send(ask(queue))
+    stage.send(ev.Accept(1))
+    stage.send(ev.Accept(2))
+    assert offers_in(stage.send(ask("r"))) == []
+    found = stage.send(ev.Complete(1))
+    assert [type(e) for e in found] == [ev.WrapUpStarted, ev.Offered]
+    assert offers_in(found) == ["i3"]  # of the other queue, and i4 is older than nothing of his
+    stage.send(ev.Decline(3))
+    assert offers_in(stage.send(ev.FinishWrapUp(1))) == ["i4"]
+
+
+def test_one_open_offer_at_a_time():
+    stage = Stage(LIMITED)
+    stage.send(ev.ChangeAgent(Agent(id="ann", capacity="timid")))
+    assert offers_in(stage.send(ask("r"))) == ["i1"]
+    assert offers_in(stage.send(ask("r"))) == []
+    assert offers_in(stage.send(ev.Accept(1))) == ["i2"]
+    assert offers_in(stage.send(ask("q"))) == []
+    assert offers_in(stage.send(ev.Decline(2))) == ["i3"]
+    stage.send(ev.ChangeAgent(Agent(id="ann", capacity="timid", skills={"a": 1})))
+    assert offers_in(stage.send(ask("r"))) == []  # the open one is counted anew
+
+
+def test_a_restored_engine_knows_what_is_open_and_what_is_apart():
+    stage = Stage(LIMITED)
+    for queue in ("r", "q"):
+        stage.send(ask(queue))
+    stage.send(ev.Accept(1))
+    stage.send(ev.Complete(1))
+    stage.engine = Engine.restore(LIMITED, stage.engine.snapshot())
+    assert offers_in(stage.send(ask("r"))) == []
+    assert offers_in(stage.send(ask("q"))) == []
+    stage.send(ev.Accept(2))
+    assert offers_in(stage.send(ev.Complete(2))) == ["i4"]
+    assert offers_in(stage.send(ev.FinishWrapUp(1))) == ["i3"]
 
 
 @given(small_capacities(), st.lists(st.sampled_from(FEW), max_size=6))

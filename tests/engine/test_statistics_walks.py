@@ -17,7 +17,7 @@ from omniroute.engine.estimates import ewt_ms, recent_service_level
 from omniroute.errors import UsageError
 from omniroute.events import Event
 from omniroute.model import Agent
-from omniroute.plan import Plan
+from omniroute.plan import Plan, Queue
 
 #: (length of an interval, how many are kept); walks last from 0.3 to some 100 s.
 _RINGS = ((50, 100_000), (1_000, 3), (7_000, 48), (1_800_000, 48))
@@ -61,6 +61,7 @@ class Agents:
         self.ready: set[str] = set()
         self.carried: dict[str, dict[int, str]] = defaultdict(dict)
         self.channel: dict[str, str] = {}
+        self.queue: dict[str, Queue] = {}
         self.arrived: dict[str, int] = {}
         self.target: dict[str, int] = {}
         self.accepted: dict[int, int] = {}
@@ -87,7 +88,7 @@ class Agents:
                 ready_ms=took_ms * ready,
                 busy_ms=took_ms * bool(channels),
                 idle_ms=took_ms * (ready and not channels),
-                carried_ms=took_ms * sum(capacity.cost(c) or 0 for c in channels),
+                carried_ms=took_ms * sum(capacity.cost(c) or 0 for c in channels if c),
                 capacity_ms=took_ms * budget * bool(ready or channels),
             )
 
@@ -117,7 +118,11 @@ class Agents:
             self.channel[item] = event.message.channel
             self.arrive(item, event)
         elif isinstance(event, ev.Moved):
-            self.target[item] = self.plan.queue(event.queue).service_level.target_ms
+            self.queue[item] = self.plan.queue(event.queue)
+            self.target[item] = self.queue[item].service_level.target_ms
+        elif isinstance(event, ev.WrapUpStarted):
+            if self.queue[item].wrap_up.own_queue_only:  # he carries it at no cost
+                self.carried[event.agent_id][event.assignment_id] = ""
         elif isinstance(event, ev.Started | ev.Unparked):
             self.arrived[item] = event.at_ms
         elif isinstance(event, ev.Offered):
@@ -142,7 +147,8 @@ class Agents:
 
     def arrive(self, item: str, event: Any) -> None:
         self.arrived[item] = event.at_ms
-        self.target[item] = self.plan.queue(event.queue).service_level.target_ms
+        self.queue[item] = self.plan.queue(event.queue)
+        self.target[item] = self.queue[item].service_level.target_ms
         self.held = getattr(self, "held", {})
 
     def end(self, event: Any) -> None:

@@ -7,6 +7,7 @@ folder that is there, unless ``--unreleased`` says that no release has written i
   writers, frames of several entries, a snapshot in the middle; ``day.toml`` is its plan.
 - ``every.records``: every command and every event there is, once with what it must have and
   once with all it can have; records as a store keeps them, each behind its length.
+- ``planned.records``: ten minutes of that day by a writer who says by which plan.
 - ``day.json``, ``every.json``: what must be read from them.
 - ``refused/``: what must not be read, and what is said of it.
 """
@@ -130,6 +131,11 @@ async def day(folder):
     return entries, engine
 
 
+def beginning(entries):
+    """Those of the first ten minutes."""
+    return [entry for entry in entries if entry.now_ms < 10 * _MINUTE]
+
+
 def _cuts(count):
     at = 0
     while at < count:
@@ -181,10 +187,10 @@ def every():
     yield Entry(ev.Tick(), 2_000, tuple(rest))
 
 
-def records(entries):
+def records(entries, plan=""):
     """The records of these entries, one each, behind an opening."""
     codec, chain = Codec(), Chain()
-    made = [chain.opening(FORMAT, codec.encode_opening(Opening("host:1")), epoch=1)]
+    made = [chain.opening(FORMAT, codec.encode_opening(Opening("host:1", plan)), epoch=1)]
     chain.follow(1, made[0])
     for entry in entries:
         body = codec.encode(Frame(chain.next_seq, (entry,)))
@@ -235,6 +241,7 @@ def main(is_unreleased):
     entries, engine = anyio.run(day, folder)
     expected = {"entries": [plain(entry) for entry in entries], "state": facts(engine)}
     (folder / "day.json").write_text(json.dumps(expected, separators=(",", ":")))
+    (folder / "planned.records").write_bytes(framed(records(beginning(entries), dumps(PLAN))))
     one_of_each = list(every())
     made = records(one_of_each)
     (folder / "every.records").write_bytes(framed(made))

@@ -16,8 +16,9 @@ import pytest
 from golden.facts import facts, holds, plain
 from omniroute import Engine, Router, SqliteStore, StoreJournal, load
 from omniroute.errors import CorruptJournalError
-from omniroute.journal import Chain, Kind, MemoryStore, Shelf
+from omniroute.journal import Chain, Kind, MemoryStore, Opening, Shelf, history
 from omniroute.journal.codec import FORMAT
+from omniroute.plan import loads
 from omniroute.router.recovery import recover
 
 HERE = Path(__file__).parent
@@ -88,6 +89,32 @@ def test_a_day_is_read_entry_by_entry(folder, day):
 
     found = [plain(entry) for entry in anyio.run(main)]
     assert holds(expected(folder, "day")["entries"], found) == ""
+
+
+def test_a_journal_says_by_which_plan_it_was_decided(folder):
+    async def main():
+        async with journal_of(folder / "planned.records") as journal:
+            return [each async for each in history(journal)]
+
+    opening, *frames = anyio.run(main)
+    assert (opening.writer, opening.plan) == ("host:1", (folder / "day.toml").read_text())
+    assert loads(opening.plan).name == "golden"
+    found = [plain(entry) for frame in frames for entry in frame.entries]
+    assert holds(expected(folder, "day")["entries"][: len(found)], found) == ""
+    assert len(found) > 30
+
+
+def test_an_older_journal_says_nothing_of_a_plan(folder, day):
+    async def main():
+        async with StoreJournal(day) as journal:
+            return [each async for each in history(journal)]
+
+    openings = [each for each in anyio.run(main) if isinstance(each, Opening)]
+    assert [(each.writer, each.plan) for each in openings] == [
+        ("host:0", ""),
+        ("host:1", ""),
+        ("host:2", ""),
+    ]
 
 
 @pytest.mark.parametrize("snapshot", ["good", "none", "of another release"])

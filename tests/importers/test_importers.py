@@ -81,7 +81,7 @@ def test_twilio():
     gold = plan.queues["Gold customers"]
     # 30 s, then 60 s more: timeouts add up on the age of the task; then the default queue.
     assert steps(gold) == [("billing and billing >= 3", 30), ("billing", 90), (None, None)]
-    assert [step.skip_if_nobody for step in gold.ladder] == [True, False, False]
+    assert [str(step.only_if) for step in gold.ladder] == ["takers >= 1", "None", "None"]
     assert [step.priority for step in gold.ladder] == [None, 40, None]  # the first has the rule's
     assert gold.offer_timeout_ms == 30_000
     assert gold.refusal.rule is RefusalRule.AT_ONCE
@@ -145,6 +145,35 @@ def test_twilio_a_target_without_a_priority_behind_one_with_it_is_told():
     plan, gaps = imported("twilio", workflow({"expression": "a==1", "targets": targets}))
     assert [step.priority for step in plan.queues[plan.triage[0].queue].ladder] == [None, None]
     assert told(gaps, "filters[0].targets[1]", "without a priority", loss=Loss.CHANGED)
+
+
+SKIPS = [
+    ("workers.available == 0", ">= 1", None),
+    ("workers.available<1", ">= 1", None),
+    ("workers.available <= 2", ">= 3", "without a try"),
+    ("workers.available == 2", None, "counts workers by activity"),
+    ("workers.unavailable > 0", None, "counts workers by activity"),
+    ("1==1", None, "take no time"),
+]
+
+
+@pytest.mark.parametrize(("word", "guard", "says"), SKIPS)
+def test_twilio_skip_if(word, guard, says):
+    first = {"queue": "R", "timeout": 10, "skip_if": word}
+    for second, field in ({}, "ready"), ({"queue": "Q"}, "takers"):
+        targets = [first, second]
+        plan, gaps = imported("twilio", workflow({"expression": "a==1", "targets": targets}))
+        (queue,) = [q for q in plan.queues.values() if len(q.ladder) > 1]
+        found = queue.ladder[0].only_if
+        assert (found and str(found)) == (guard and f"{field} {guard}")
+        assert told(gaps, "skip_if", says) if says else not told(gaps, "skip_if")
+
+
+def test_twilio_skip_if_beside_an_expression_is_told():
+    first = {"queue": "R", "timeout": 10, "expression": "worker.a==1"}
+    targets = [first | {"skip_if": "workers.available == 0"}, {"queue": "Q"}]
+    _, gaps = imported("twilio", workflow({"expression": "a==1", "targets": targets}))
+    assert told(gaps, "targets[0]", "all of the task queue", loss=Loss.CHANGED)
 
 
 def test_twilio_a_rule_nothing_reaches_is_reported():
@@ -235,6 +264,17 @@ def azure(**parts):
 
 def policy(**parts):
     return azure(classificationPolicies=[{"id": "p", "fallbackQueueId": "q", **parts}])
+
+
+def test_azure_a_worker_may_bound_his_open_offers():
+    workers = [
+        {"id": "a", "queues": ["q", "r"], "capacity": 5, "maxConcurrentOffers": 2},
+        {"id": "b", "queues": ["q", "r"], "capacity": 5},
+    ]
+    plan, gaps = imported("azure", azure(workers=workers))
+    found = {i: plan.capacities[a.capacity].max_open_offers for i, a in plan.agents.items()}
+    assert found == {"a": 2, "b": None}
+    assert not told(gaps, "maxConcurrentOffers")
 
 
 def test_azure_a_selector_that_puts_the_job_in_front_for_good_is_told():
@@ -574,10 +614,19 @@ def test_asterisk_a_members_time_holds_in_all_of_his_queues():
 def test_asterisk_a_member_brings_his_wrap_up_into_a_queue_that_has_none():
     text = "[a]\nmember=>X/1,,,,,20\nmember=>X/2\nmember=>X/3,,,,,0\n[b]\nmember=>X/2\n"
     plan, gaps = imported("asterisk", text)
-    assert plan.queues["a"].wrap_up == WrapUp("forced", 20_000)
+    assert plan.queues["a"].wrap_up == WrapUp("forced", 20_000, own_queue_only=True)
     assert plan.queues["b"].wrap_up == WrapUp()
     assert [plan.agents[f"X/{n}"].wrap_up_ms for n in (1, 2, 3)] == [None, 0, 0]
     assert not told(gaps, "wrap-up")
+
+
+@pytest.mark.parametrize(("line", "apart"), [("", True), ("shared_lastcall=yes\n", False)])
+def test_asterisk_a_wrap_up_counts_in_its_queue_unless_it_is_shared(line, apart):
+    queues = "[a]\nwrapuptime=9\nmember=>X/1\nmember=>X/2\n[b]\nmember=>X/1\n"
+    plan, gaps = imported("asterisk", f"[general]\n{line}{queues}[c]\nwrapuptime=9\nmember=>X/3\n")
+    found = {name: queue.wrap_up.own_queue_only for name, queue in plan.queues.items()}
+    assert found == {"a": apart, "b": False, "c": False}  # of c nobody has another queue
+    assert not told(gaps, "shared_lastcall")
 
 
 def test_asterisk_one_penalty_is_a_group():

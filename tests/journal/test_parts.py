@@ -18,9 +18,11 @@ from omniroute.journal import (
     Frame,
     Kind,
     MemoryStore,
+    Opening,
     Shelf,
     Snapshot,
     StoreJournal,
+    history,
 )
 from omniroute.journal.record import HEADER_BYTES
 from omniroute.router import recovery
@@ -52,6 +54,13 @@ def frame(first_seq, events):
     """One command with so many events."""
     made = tuple(ev.Cancelled(first_seq + n, f"i{first_seq + n}", "why" * 5) for n in range(events))
     return Frame(first_seq, (Entry(ev.CloseAll("support"), first_seq + events, made),))
+
+
+async def test_a_plan_that_is_too_long_for_a_record_is_left_out():
+    for length, kept in ((100, "p" * 100), (500, "")):
+        async with StoreJournal(SmallStore(Shelf()), writer="w") as journal:
+            await journal.claim(plan="p" * length)
+            assert [each async for each in history(journal)] == [Opening("w", kept)]
 
 
 async def opened(shelf, sizes, **options):

@@ -123,10 +123,15 @@ queues = st.builds(
     on_expiry=st.sampled_from(OnExpiry),
     refusal=st.builds(Refusal, st.sampled_from(RefusalRule), milliseconds),
     wrap_up=st.builds(
-        WrapUp, st.sampled_from(WrapUpKind), st.integers(0, 10**6), st.integers(0, 10**6)
+        WrapUp,
+        st.sampled_from(WrapUpKind),
+        st.integers(0, 10**6),
+        st.integers(0, 10**6),
+        st.booleans(),
     ),
     service_level=st.builds(ServiceLevel, st.integers(0, 10**6), st.integers(0, 100)),
     max_waiting=counts,
+    max_per_agent=st.none() | counts,
     max_wait_ms=st.none() | milliseconds,
     return_ms=milliseconds,
     last_agent=st.none() | st.builds(LastAgent, milliseconds, milliseconds),
@@ -182,6 +187,7 @@ def capacities(draw):
         interruptible_by=draw(
             st.dictionaries(channel_names, st.lists(channel_names, max_size=3), max_size=3)
         ),
+        max_open_offers=draw(st.none() | counts),
         **(second if deferred else {}),
     )
 

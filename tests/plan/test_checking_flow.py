@@ -405,6 +405,14 @@ CASES = [
         queue(wrap_up=WrapUp("timed", 1_000, 1_000)),
     ),
     (
+        Code.USELESS_WRAP_UP,
+        WARNING,
+        "queues.q.wrap_up",
+        "own_queue_only means nothing",
+        queue(wrap_up=WrapUp(own_queue_only=True)),
+        queue(wrap_up=WrapUp("optional", own_queue_only=True)),
+    ),
+    (
         Code.USELESS_STRATEGY,
         WARNING,
         "queues.q.strategy",

@@ -115,7 +115,7 @@ TABLES = [
     ),
     (
         "| Key of `wrap_up` |",
-        {"kind", "duration_s", "max_extension_s"},
+        {"kind", "duration_s", "max_extension_s", "own_queue_only"},
         "[queues.a.wrap_up]\nkind='timed'\n{}",
         lambda p: p.queues["a"].wrap_up,
         WrapUp("timed"),

@@ -19,7 +19,7 @@ GROUPS = ["tier2", "Tier2", "a\tb"]
 ORDER = ["==", "!=", "<", "<=", ">", ">="]
 EQUALITY = ["==", "!=", "in", "not in"]
 FIELDS = {"subject": True, "text": True, "to": True, "language": True}
-NUMBERS = ("waiting", "signed_in", "ready", "ewt_s", "service_level")
+NUMBERS = ("waiting", "signed_in", "ready", "takers", "ewt_s", "service_level")
 IDS = {"thread_id": False, "customer": False}
 
 integers = st.integers(-3, 12)
@@ -122,6 +122,7 @@ class Outlook(NamedTuple):
     waiting: int = 0
     signed_in: int = 0
     ready: int = 0
+    takers: int = 0
     ewt_s: int | None = None
     service_level: int | None = None
     open: bool = True
@@ -131,7 +132,7 @@ class Outlook(NamedTuple):
 
 outlooks = st.builds(
     Outlook,
-    *(st.integers(0, 3) for _ in range(3)),
+    *(st.integers(0, 3) for _ in range(4)),
     st.none() | st.integers(0, 3),
     st.none() | st.integers(0, 3),
     *(st.booleans() for _ in range(3)),

@@ -25,7 +25,7 @@ from omniroute.simulation import (
     summarize,
 )
 from omniroute.simulation.confidence import student_t
-from omniroute.simulation.outcome import bucket, bucket_top
+from omniroute.simulation.histogram import bucket, bucket_top
 
 HOUR = 3_600_000
 

@@ -23,7 +23,7 @@ from .links import links_in, usable_link
 from .payloads import as_dict, as_id, as_list, as_size, as_text, decode_json, each, milliseconds
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
-from .verdicts import ignored, lifecycle, own, routed, update
+from .verdicts import edited, ignored, lifecycle, own, routed, update
 
 __all__ = ["Bluesky"]
 
@@ -190,7 +190,7 @@ class Bluesky:
         if operation == "delete":
             return update(message, Update.DELETED)
         if operation == "update":
-            return update(message, Update.EDITED)
+            return edited(message, as_id(commit.get("rev")))
         if self.did and not self._is_addressed(record):
             return ignored(message, "neither mentions nor answers the account")
         return routed(message, inside=bool(as_dict(record.get("reply"))))

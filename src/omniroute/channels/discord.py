@@ -27,7 +27,17 @@ from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_number, as_size, as_text, decode_json, each
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
-from .verdicts import handshake, ignored, json_reply, lifecycle, own, routed, status, update
+from .verdicts import (
+    edited,
+    handshake,
+    ignored,
+    json_reply,
+    lifecycle,
+    own,
+    routed,
+    status,
+    update,
+)
 
 __all__ = ["Discord", "acknowledge"]
 
@@ -135,7 +145,7 @@ def _gateway(kind: str, data: dict[str, object], received_at_ms: int | None) -> 
     if kind == "MESSAGE_UPDATE":
         if is_machine:
             return [own(message, "changed by a bot or a webhook")]
-        return [update(message, Update.EDITED)]
+        return [edited(message, as_text(data.get("edited_timestamp"), 64))]
     if kind == "MESSAGE_DELETE":
         return [update(message, Update.DELETED)]
     if kind == "MESSAGE_DELETE_BULK":

@@ -39,7 +39,7 @@ from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_text, each
 from .protocol import Reply, Secrets, WebhookRequest
 from .times import rfc3339
-from .verdicts import ignored, lifecycle, own, routed, update
+from .verdicts import edited, ignored, lifecycle, own, routed, update
 
 __all__ = ["GoogleChat"]
 
@@ -209,7 +209,7 @@ def _workspace(
             return _written(content, {}, received_at_ms)
         message = _message(content, {}, received_at_ms)
         if subject == "message" and what in {"updated", "batchUpdated"}:
-            return update(message, Update.EDITED)
+            return edited(message, as_text(content.get("lastUpdateTime"), 64))
         if subject == "message" and what in {"deleted", "batchDeleted"}:
             return update(message, Update.DELETED)
         if subject == "reaction":
@@ -228,7 +228,7 @@ def _workspace(
         msgspec.structs.replace(
             one,
             message=_timed(one.message, at),
-            delivery_id=f"{delivery_id}:{number}" if delivery_id else None,
+            delivery_id=f"{delivery_id}:{number}" if delivery_id else one.delivery_id,
         )
         for number, one in enumerate(found)
     ]

@@ -11,7 +11,8 @@ Your backend posts ``{"events": [...]}``; `sign` makes the headers. One event::
      "attributes": {"order": "4711", "vip": true}}
 
 ``type`` and ``conversation`` are required, for a message also its ``id``. Types: ``message``;
-``edited`` and ``deleted`` (of the message with that id); ``ended`` (the customer has left);
+``edited`` and ``deleted`` (of the message with that id; the ``sent_at`` of an edit is its own time,
+which tells it from a repeat); ``thread_deleted`` (all of them); ``ended`` (the customer has left);
 ``sent`` (by your side); ``read``, ``delivered`` and ``typing``; ``reaction``. Others are ignored.
 
 Signature: ``X-Omniroute-Timestamp`` is the time in seconds, ``X-Omniroute-Signature`` is ``v1=``
@@ -53,6 +54,7 @@ _MAX_ATTRIBUTES = 50
 
 _UPDATES = {
     "edited": UpdateKind.EDITED,
+    "thread_deleted": UpdateKind.THREAD_DELETED,
     "deleted": UpdateKind.DELETED,
     "ended": UpdateKind.ENDED,
     "reaction": UpdateKind.REACTION,

@@ -18,7 +18,7 @@ from ..model import Attachment, Attribute, Channel, Customer, Disposition, Inbou
 from ..model import UpdateKind as Update
 from .links import links_in
 from .payloads import as_dict, as_id, as_list, as_place, as_text, milliseconds, stable_id
-from .verdicts import routed
+from .verdicts import edited, routed
 
 __all__ = ["read", "standby"]
 
@@ -150,7 +150,7 @@ def _edit(event: dict[str, object], base: Message) -> Inbound:
     message = msgspec.structs.replace(
         base, message_id=as_id(edit.get("mid")) or None, text=as_text(edit.get("text"))
     )
-    return Inbound(disposition=Disposition.UPDATE, message=message, update=Update.EDITED)
+    return edited(message, as_id(edit.get("num_edit")))
 
 
 _READERS: dict[str, Callable[[dict[str, object], Message], Inbound]] = {

@@ -57,6 +57,8 @@ def _decoded(body: bytes) -> object:
         value: object = json.loads(body)
     except RecursionError:
         raise PayloadError("JSON nested too deep") from None
+    except UnicodeDecodeError:
+        raise PayloadError("not JSON: these bytes are no text") from None
     except ValueError as error:
         raise PayloadError(f"not JSON: {error}") from None
     return value

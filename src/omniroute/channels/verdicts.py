@@ -16,6 +16,7 @@ from .payloads import stable_id
 from .protocol import Reply
 
 __all__ = [
+    "edited",
     "handshake",
     "ignored",
     "json_reply",
@@ -73,18 +74,28 @@ def update(
     )
 
 
+def edited(message: Message, version: str = "") -> Inbound:
+    """Its author wrote it anew.
+
+    ``version`` is what the provider tells one edit from the next by: a number, a time, a revision.
+    Without it what was written does, and the time of the event; then an edit that goes back to an
+    earlier text is a repeat, where the provider gives every edit the time of the message.
+    """
+    delivery_id = f"{message.message_id}@{version}" if version and message.message_id else ""
+    return update(message, UpdateKind.EDITED, delivery_id)
+
+
 def revised(inbound: Inbound, version: str = "") -> tuple[Inbound, ...]:
     """What a poll shows, when its author may have changed it since the last poll.
 
     A poll tells neither what is new nor what was changed. So first comes the edit, which finds
     nothing where the message is new, then the message, which is a repeat where it is not.
-    ``version`` tells one edit from the next; without it what was written does.
+    ``version`` is that of `edited`.
     """
     message = inbound.message
     if inbound.disposition not in (Disposition.CREATE, Disposition.APPEND) or not message.text:
         return (inbound,)
-    delivery_id = f"{message.message_id}@{version}" if version else ""
-    return (update(message, UpdateKind.EDITED, delivery_id), inbound)
+    return (edited(message, version), inbound)
 
 
 def status(message: Message, reason: str, delivery_id: str = "") -> Inbound:

@@ -16,8 +16,7 @@ from ..engine import Engine, Explanation, OfferExplanation
 from ..errors import CommandError
 from ..events import Event, Offered
 from ..journal import Entry
-from ..plan import load
-from .entries import read
+from .entries import begun
 from .tables import show
 
 __all__ = ["configure", "run"]
@@ -26,7 +25,9 @@ __all__ = ["configure", "run"]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("journal", metavar="JOURNAL", help="a URL, a database file, or JSON lines")
-    parser.add_argument("--plan", metavar="PLAN", required=True, help="the plan it began under")
+    parser.add_argument(
+        "--plan", metavar="PLAN", help="the plan it began under, where the journal does not hold it"
+    )
     asked = parser.add_mutually_exclusive_group(required=True)
     asked.add_argument("--interaction", metavar="ID", help="why it is where it is")
     asked.add_argument("--offer", metavar="N", type=int, help="why this offer was made")
@@ -58,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the explanation."""
     if args.offer is not None and args.at is not None:
         raise CommandError("--at goes with --interaction: an offer is explained at its own moment")
-    engine, entries = Engine(load(args.plan)), read(args.journal)
+    plan, history = begun(args.journal, args.plan, "--plan")
+    engine, entries = Engine(plan), (each for each in history if isinstance(each, Entry))
     found: OfferExplanation | Explanation
     if args.offer is not None:
         found = _offer(engine, entries, args.offer)

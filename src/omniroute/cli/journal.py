@@ -34,9 +34,10 @@ from ..journal import (
     Vault,
     open_journal,
 )
-from ..plan import Plan, load
+from ..plan import Plan, dumps, load
 from ..router import wall_clock
 from ..router.recovery import fingerprint
+from .entries import plan_line
 from .progress import progress
 from .tables import show
 
@@ -257,9 +258,15 @@ async def _export(args: argparse.Namespace) -> int:
             out = exits.enter_context(Path(args.out).open("wb"))  # noqa: ASYNC230
 
         async with _opened(args) as journal:
+            plan = ""
 
             def visit(header: Header, body: memoryview) -> None:
-                if header.kind is Kind.FRAME and header.next_seq > args.from_seq:
+                nonlocal plan
+                if header.kind is Kind.OPENING and header.next_seq >= args.from_seq:
+                    before, plan = plan, journal.opening(header, body).plan or plan
+                    if plan != before:
+                        out.write(plan_line(plan))
+                elif header.kind is Kind.FRAME and header.next_seq > args.from_seq:
                     entries = journal.frame(header, body).entries
                     out.writelines(encode(entry) + b"\n" for entry in entries)
 
@@ -274,7 +281,7 @@ async def _export(args: argparse.Namespace) -> int:
 async def _compact(args: argparse.Namespace) -> int:
     plan = load(args.plan)
     async with _opened(args) as journal:
-        await journal.claim()
+        await journal.claim(plan=dumps(plan))
         first, last = await journal.bounds()
         snapshot = await _snapshot(journal, plan, last)
         if await journal.newest_snapshot() != snapshot:

@@ -31,10 +31,11 @@ from ..channels.payloads import quarantined
 from ..errors import MissingExtraError, PayloadError, PayloadTooLargeError
 from ..model import Channel, Disposition, Inbound, Message
 
-__all__ = ["configure", "run"]
+__all__ = ["UNUSABLE", "configure", "content", "run"]
 
 _REPLY_TEXT = "email_reply_text"
-_UNUSABLE = 2
+#: The exit code when a file could not be opened.
+UNUSABLE = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -54,18 +55,18 @@ def run(args: argparse.Namespace) -> int:
     code = 0
     for path in args.files:
         try:
-            raw = _content(path, adapter.limit_bytes)
+            raw = content(path, adapter.limit_bytes)
         except OSError as error:
             print(f"omniroute: {path}: {error.strerror or error}", file=sys.stderr)
-            code = _UNUSABLE
+            code = UNUSABLE
             continue
         for shown in _reply_text(path, raw) if is_text else _events(path, raw, adapter, detect):
             print(json.dumps(shown, ensure_ascii=sys.stdout.encoding.lower() != "utf-8"))
     return code
 
 
-def _content(path: str, limit: int) -> bytes:
-    """A file's bytes; one more than the limit tells that there are more."""
+def content(path: str, limit: int) -> bytes:
+    """A file's bytes, ``-`` the standard input's; one more than the limit: there are more."""
     if path == "-":
         return sys.stdin.buffer.read(limit + 1)
     with Path(path).open("rb") as file:

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import MissingExtraError
 from ..simulation import Outcome, Report, WaitHistogram, summarize
 from ..simulation.erlang import erlang_c
-from ..simulation.outcome import bucket_top
+from ..simulation.histogram import bucket_top
 from ..simulation.report import clock
 
 __all__ = ["draw"]

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ..errors import CommandError
 from ..plan import load
 from ..simulation import Change, Fate, Redecision, Turn, WhatIf, redecide, what_if
 from ..simulation.outcome import Row
-from .entries import read
+from .entries import begun, read
 from .tables import show
 
 __all__ = ["configure", "run"]
@@ -25,9 +24,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recorded",
         metavar="PLAN",
-        help="the plan it was recorded under: decide again and compare byte for byte",
+        help="the plan it was recorded under, where the journal does not hold it",
     )
-    parser.add_argument("--plan", metavar="PLAN", help="another plan: what it would have done")
+    parser.add_argument(
+        "--plan",
+        metavar="PLAN",
+        help="another plan: what it would have done (instead of deciding the journal again)",
+    )
     parser.add_argument(
         "--changes", metavar="N", type=int, default=20, help="how many changes to list (20)"
     )
@@ -36,14 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what came out; 1 when the recorded plan does not decide the journal again."""
-    if args.recorded is None and args.plan is None:
-        raise CommandError(
-            "name the plan: --recorded PLAN to decide the journal again under the plan it was"
-            " recorded with, --plan PLAN to see what another one would have done"
-        )
     again = None
-    if args.recorded is not None:
-        again = redecide(load(args.recorded), read(args.journal))
+    if args.recorded is not None or args.plan is None:
+        again = redecide(*begun(args.journal, args.recorded, "--recorded"))
     other = what_if(read(args.journal), load(args.plan)) if args.plan is not None else None
     if args.json:
         found = {"again": again, "what_if": other}

@@ -43,12 +43,12 @@ def _one(job: Job, number: int) -> Outcome:
     return simulate(scenario, seed=job.seed, replication=number, plan=plan, audit=job.audit)
 
 
-def record(job: Job) -> list[Entry]:
-    """The first replication once more, as the journal entries of its engine."""
+def record(job: Job) -> tuple[Plan, list[Entry]]:
+    """The first replication once more: its plan, and the journal entries of its engine."""
     scenario, plan = _loaded(job.scenario, job.plan)
     entries: list[Entry] = []
     simulate(scenario, seed=job.seed, plan=plan, record=entries.append)
-    return entries
+    return plan or scenario.plan, entries
 
 
 def run_all(job: Job, count: int, processes: int, precision: Precision | None) -> list[Outcome]:

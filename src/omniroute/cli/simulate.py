@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.csv is not None:
         pathlib.Path(args.csv).write_text(report.to_csv(), "utf-8")
     if args.record is not None:
-        write_lines(args.record, record(job_before))
+        write_lines(args.record, *record(job_before))
     if args.plot is not None:
         from .plots import draw
 

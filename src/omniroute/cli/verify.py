@@ -2,7 +2,8 @@
 
 A vector is an object with ``provider``, ``method``, ``url``, ``headers``, ``secret``,
 ``body_b64`` (or ``body_text``), ``now_unix`` (or null) and ``expect_valid``; a handshake also
-has ``expected_response_text``. It is how to try one's own secret on a recorded delivery.
+has ``expected_response_text``. It is how to try one's own secret on a recorded delivery. ``-`` is
+the standard input. A file that cannot be opened is named on stderr, and the exit code is 2.
 """
 
 from __future__ import annotations
@@ -11,31 +12,46 @@ import argparse
 import base64
 import binascii
 import json
-from pathlib import Path
+import sys
 
 from ..channels import Secrets, WebhookRequest, adapter_named
-from ..channels.payloads import as_dict, as_text, seconds
-from ..errors import OmnirouteError, PayloadError, SignatureError
+from ..channels.payloads import as_dict, as_text, decode_json, seconds
+from ..errors import OmnirouteError, PayloadError, PayloadTooLargeError, SignatureError
+from .normalize import UNUSABLE, content
 
 __all__ = ["configure", "run"]
+
+#: More than twice the largest body of any channel, in base64.
+_MAX_VECTOR_BYTES = 64 * 1024 * 1024
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="signature vectors, JSON")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="signature vectors, JSON; - is stdin"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per vector; 0 when each came out as it says it should."""
-    failed = 0
+    """Print one line per vector; 0 when each came out as it says it should, else 1.
+
+    2 when one could not be opened.
+    """
+    code = 0
     for path in args.files:
         try:
-            verdict, as_expected = _check(path)
-        except (OmnirouteError, OSError) as error:
+            raw = content(path, _MAX_VECTOR_BYTES)
+        except OSError as error:
+            print(f"omniroute: {path}: {error.strerror or error}", file=sys.stderr)
+            code = UNUSABLE
+            continue
+        try:
+            verdict, as_expected = _check(raw)
+        except OmnirouteError as error:
             verdict, as_expected = f"error: {error}", False
-        failed += not as_expected
+        code = max(code, int(not as_expected))
         print(f"{path}: {'ok' if as_expected else 'FAILED'}: {verdict}")
-    return 1 if failed else 0
+    return code
 
 
 def _request(vector: dict[str, object]) -> WebhookRequest:
@@ -55,11 +71,13 @@ def _request(vector: dict[str, object]) -> WebhookRequest:
     )
 
 
-def _check(path: str) -> tuple[str, bool]:
+def _check(raw: bytes) -> tuple[str, bool]:
     """(what the adapter says, whether the vector expects that)."""
+    if len(raw) > _MAX_VECTOR_BYTES:
+        raise PayloadTooLargeError(f"not a vector: larger than {_MAX_VECTOR_BYTES} bytes")
     try:
-        vector = as_dict(json.loads(Path(path).read_bytes()))
-    except (ValueError, RecursionError) as error:
+        vector = decode_json(raw)
+    except PayloadError as error:
         raise PayloadError(f"not a vector: {error}") from None
     if not isinstance(vector.get("expect_valid"), bool):
         raise PayloadError("not a vector: expect_valid is missing")

@@ -73,11 +73,11 @@ class _LeasedJournal(StoreJournal):
         super().__init__(partition.store(), vault=partition.vault, writer=member)
         self._owned = owned
 
-    async def claim(self, epoch: int | None = None) -> int:
+    async def claim(self, epoch: int | None = None, *, plan: str = "") -> int:
         """Become the writer."""
         while True:
             try:
-                return await super().claim(self._owned.epoch)
+                return await super().claim(self._owned.epoch, plan=plan)
             except FencedError as error:
                 if not await self._owned.move_on(error.by_epoch + 1):
                     raise

@@ -2,27 +2,83 @@
 
 Whether one more chat fits is a pure function of (capacity, what the agent carries); the rules
 are in docs/explanation/semantics.md, "Room". There are few distinct loads, so each is made
-once: `Load.plus[channel]` is the load after taking one, `Load.minus[channel]` the load after
+once: `Load.plus[kind]` is the load after an offer of that kind, `Load.minus[kind]` the load after
 giving one back. On the hot path capacity costs one dict look-up, whatever the rules are.
-``open`` is a bit set over channels: what may still be offered. A larger load has no channel
-open that a smaller one has closed, so only giving back and new rights make room.
+
+A *kind* of work is a channel; in a queue that has limits of its own for one agent, a channel of
+that queue. ``open`` is a bit set over kinds: what may still be offered. The channels have the
+lowest bits, each such queue a block of as many above them: what fits there is what fits
+anywhere, moved to its block, or nothing. A larger load has no kind open that a smaller one has
+closed, so only giving back and new rights make room. A plan that sets no such limit has no
+kinds but the channels, and no load counts offers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from ..model import Channel
-from ..plan import Capacity
+from ..plan import Capacity, Queue
 
-__all__ = ["CHANNEL_BIT", "Load", "Loads"]
+__all__ = ["KIND", "Counts", "Kind", "Load", "Loads", "QueueKinds"]
 
-CHANNEL_BIT: Mapping[Channel, int] = {channel: 1 << i for i, channel in enumerate(Channel)}
+#: More than anybody carries.
+_UNBOUNDED = 1 << 62
+
+#: So many loads are interned before they are made anew: agents hold those that are in use.
+_MOST_LOADS = 10_000
+
+
+class Kind:
+    """Work that is alike to every capacity: its channel, and its queue where that has limits.
+
+    ``channel`` None: a wrap-up that counts in its queue alone.
+    """
+
+    __slots__ = ("bit", "channel", "queue", "rank")
+
+    def __init__(
+        self, rank: int, bit: int, channel: Channel | None, queue: QueueKinds | None
+    ) -> None:
+        #: unique among the kinds of a plan; the order of counts
+        self.rank = rank
+        self.bit = bit
+        self.channel = channel
+        self.queue = queue
+
+
+#: The kinds of every queue without limits of its own.
+KIND: Mapping[Channel, Kind] = {
+    channel: Kind(number, 1 << number, channel, None) for number, channel in enumerate(Channel)
+}
+
+#: How many of each kind, in the order of their ranks.
+Counts = tuple[tuple[Kind, int], ...]
+
+
+class QueueKinds:
+    """The kinds of work of a queue that has limits of its own: the n-th such queue of a plan."""
+
+    __slots__ = ("kinds", "most", "shift", "wrap_up")
+
+    def __init__(self, number: int, queue: Queue) -> None:
+        width = len(KIND) + 1
+        self.shift = number * width
+        #: how many of the queue one agent carries
+        self.most = _UNBOUNDED if queue.max_per_agent is None else queue.max_per_agent
+        self.kinds: Mapping[Channel, Kind] = {
+            channel: Kind(plain.rank + self.shift, plain.bit << self.shift, channel, self)
+            for channel, plain in KIND.items()
+        }
+        #: its wrap-up, where that leaves other queues alone; never offered, so without a bit
+        self.wrap_up: Kind | None = None
+        if queue.wrap_up.own_queue_only:
+            self.wrap_up = Kind(self.shift + width - 1, 0, None, self)
 
 
 class Load:
-    """What one agent carries, by channel; shared by all agents who carry the same."""
+    """What one agent carries, by kind; shared by all agents who carry the same."""
 
     __slots__ = (
         "capacity",
@@ -30,18 +86,29 @@ class Load:
         "interruptible_used",
         "minus",
         "occupancy",
+        "offers",
         "open",
         "plus",
+        "settled",
         "spent",
         "used",
     )
 
-    def __init__(self, capacity: Capacity, counts: tuple[tuple[Channel, int], ...]) -> None:
+    def __init__(
+        self, capacity: Capacity, counts: Counts, offers: int, limited: Iterable[QueueKinds]
+    ) -> None:
         self.capacity = capacity
         self.counts = counts
+        #: how many of it are open offers; always 0 where the capacity does not limit them
+        self.offers = offers
         #: spent of each of the two budgets
         self.used = self.interruptible_used = 0
-        for channel, count in counts:
+        held: dict[Channel, int] = {}
+        for kind, count in counts:
+            channel = kind.channel
+            if channel is None:
+                continue
+            held[channel] = held.get(channel, 0) + count
             cost = count * (capacity.cost(channel) or 0)
             if capacity.is_interruptible(channel):
                 self.interruptible_used += cost
@@ -49,10 +116,24 @@ class Load:
                 self.used += cost
         self.spent = self.used + self.interruptible_used
         self.occupancy = Fraction(self.spent, capacity.budget + capacity.interruptible_budget)
-        held = dict(counts)
-        self.open = sum(bit for channel, bit in CHANNEL_BIT.items() if self._fits(channel, held))
-        self.plus: dict[Channel, Load] = {}
-        self.minus: dict[Channel, Load] = {}
+        self.open = self._open(held, limited)
+        self.plus: dict[Kind, Load] = {}
+        self.minus: dict[Kind, Load] = {}
+        #: the load when one of the open offers is accepted
+        self.settled: Load | None = None
+
+    def _open(self, held: Mapping[Channel, int], limited: Iterable[QueueKinds]) -> int:
+        most_offers = self.capacity.max_open_offers
+        if most_offers is not None and self.offers >= most_offers:
+            return 0
+        channels = sum(kind.bit for channel, kind in KIND.items() if self._fits(channel, held))
+        found = channels
+        for queue in limited:
+            of_queue = [(kind, count) for kind, count in self.counts if kind.queue is queue]
+            wraps_up = any(kind.channel is None for kind, _ in of_queue)
+            if not wraps_up and sum(count for _, count in of_queue) < queue.most:
+                found |= channels << queue.shift
+        return found
 
     def _fits(self, channel: Channel, held: Mapping[Channel, int]) -> bool:
         capacity = self.capacity
@@ -69,34 +150,82 @@ class Load:
 
 
 class Loads:
-    """The interned loads of all capacities of a plan."""
+    """The kinds of work of a plan, and the interned loads of all its capacities."""
 
-    def __init__(self) -> None:
-        self._loads: dict[tuple[str, tuple[tuple[Channel, int], ...]], Load] = {}
+    def __init__(self, queues: Iterable[Queue] = ()) -> None:
+        self._loads: dict[tuple[str, Counts, int], Load] = {}
+        self._limited: dict[str, QueueKinds] = {}
+        for queue in queues:
+            if queue.max_per_agent is not None or queue.wrap_up.own_queue_only:
+                self._limited[queue.name] = QueueKinds(len(self._limited) + 1, queue)
 
-    def get(self, capacity: Capacity, counts: Mapping[Channel, int]) -> Load:
+    def kinds(self, queue: str) -> Mapping[Channel, Kind]:
+        """The kinds of work of a queue, by channel."""
+        limited = self._limited.get(queue)
+        return KIND if limited is None else limited.kinds
+
+    def wrap_up(self, queue: str) -> Kind | None:
+        """The kind that work of a queue becomes in wrap-up; None: it stays what it is."""
+        limited = self._limited.get(queue)
+        return None if limited is None else limited.wrap_up
+
+    def get(self, capacity: Capacity, counts: Mapping[Kind, int], offers: int = 0) -> Load:
         """The one load for these counts. A load over its budget is legal: nothing fits."""
-        key = (capacity.name, tuple(sorted((c, n) for c, n in counts.items() if n)))
+        if capacity.max_open_offers is None:
+            offers = 0
+        ordered = sorted((each for each in counts.items() if each[1]), key=_rank)
+        key = (capacity.name, tuple(ordered), offers)
         load = self._loads.get(key)
         if load is None:
-            load = self._loads[key] = Load(capacity, key[1])
+            if len(self._loads) >= _MOST_LOADS:
+                self._forget()
+            load = self._loads[key] = Load(capacity, key[1], offers, self._limited.values())
         return load
 
-    def plus(self, load: Load, channel: Channel) -> Load:
-        """The load after taking one more of ``channel``."""
-        after = load.plus.get(channel)
+    def _forget(self) -> None:
+        """Let go of all loads that nobody carries; two that are alike do no harm."""
+        for load in self._loads.values():
+            load.plus.clear()
+            load.minus.clear()
+            load.settled = None
+        self._loads.clear()
+
+    def plus(self, load: Load, kind: Kind) -> Load:
+        """The load after an offer of one more."""
+        after = load.plus.get(kind)
         if after is None:
-            counts = dict(load.counts)
-            counts[channel] = counts.get(channel, 0) + 1
-            after = load.plus[channel] = self.get(load.capacity, counts)
+            after = load.plus[kind] = self._changed(load, {kind: 1}, 1)
         return after
 
-    def minus(self, load: Load, channel: Channel) -> Load:
-        """The load after giving one of ``channel`` back."""
-        after = load.minus.get(channel)
+    def minus(self, load: Load, kind: Kind) -> Load:
+        """The load after giving one back that is no open offer."""
+        after = load.minus.get(kind)
         if after is None:
-            counts = dict(load.counts)
-            counts[channel] -= 1
-            assert counts[channel] >= 0, "capacity given back that was not taken"
-            after = load.minus[channel] = self.get(load.capacity, counts)
+            after = load.minus[kind] = self._changed(load, {kind: -1}, 0)
         return after
+
+    def settle(self, load: Load) -> Load:
+        """The load when one of its open offers is none any more."""
+        after = load.settled
+        if after is None:
+            after = load.settled = self._changed(load, {}, -1)
+        return after
+
+    def taken(self, load: Load, kind: Kind) -> Load:
+        """The load with one more that was not offered, or has been accepted."""
+        return self._changed(load, {kind: 1}, 0)
+
+    def turned(self, load: Load, kind: Kind, into: Kind) -> Load:
+        """The load when one of a kind becomes one of another."""
+        return self._changed(load, {kind: -1, into: 1}, 0)
+
+    def _changed(self, load: Load, by: Mapping[Kind, int], offers: int) -> Load:
+        counts = dict(load.counts)
+        for kind, number in by.items():
+            counts[kind] = counts.get(kind, 0) + number
+            assert counts[kind] >= 0, "capacity given back that was not taken"
+        return self.get(load.capacity, counts, load.offers + offers)
+
+
+def _rank(count: tuple[Kind, int]) -> int:
+    return count[0].rank

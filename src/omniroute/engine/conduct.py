@@ -30,7 +30,6 @@ from ..events import (
 from ..model import InteractionState, Presence
 from ..plan import Delivery, OnExpiry, OnRequeue, WrapUp, WrapUpKind
 from . import apply, aside, handing, ladder, lookup, matching, presence, refusals
-from .capacity import CHANNEL_BIT
 from .lookup import WITH_CUSTOMER
 from .matching import Events, again_at_ms, exhausted, feed, rematch, revoke
 from .records import AgentRecord, InteractionRecord, OfferRecord
@@ -69,7 +68,14 @@ def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     """The agent takes it."""
     offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
     if offer is not None:
-        matching.accept(state, offer, at_ms, out)
+        _accept(state, offer, at_ms, out)
+
+
+def _accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
+    """He has it; where open offers are limited he may be offered the next."""
+    matching.accept(state, offer, at_ms, out)
+    if offer.agent.load.capacity.max_open_offers is not None:
+        feed(state, offer.agent, at_ms, out)
 
 
 def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
@@ -165,7 +171,7 @@ def _why_not_picked(
         return RejectReason.NOT_READY
     if not state.need(record).admits(agent):
         return RejectReason.NOT_ELIGIBLE
-    if not agent.load.open & CHANNEL_BIT[record.channel]:
+    if not agent.load.open & record.kind.bit:
         return RejectReason.NO_ROOM
     return None
 
@@ -181,9 +187,9 @@ def _give(
     """It is his: by the offer that he has, else by one of this kind."""
     for offer in record.held_by:
         if offer.agent is agent:
-            matching.accept(state, offer, at_ms, out)
+            _accept(state, offer, at_ms, out)
             return
-    matching.accept(state, matching.offer(state, record, agent, at_ms, out, how), at_ms, out)
+    _accept(state, matching.offer(state, record, agent, at_ms, out, how), at_ms, out)
 
 
 # --- assignments --------------------------------------------------------------------------
@@ -259,6 +265,8 @@ def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events)
     event = WrapUpStarted(at_ms, offer.id, record.id, agent.id, until_ms, code)
     apply.wrap_up_started(state, event)
     out.append(event)
+    if wrap_up.own_queue_only:
+        freed = [agent, *freed]
     rematch(state, at_ms, out, agents=freed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import events as ev
-from ..model import Presence
+from ..model import InteractionState, Presence
 from .lifecycle import PRESENCE
 from .records import AgentRecord
 from .state import State
@@ -74,7 +74,8 @@ def agent_changed(state: State, event: ev.AgentChanged) -> None:
     state.market.leave(record)
     state.leave_team(record, event.at_ms)
     record.agent = event.agent
+    offers = sum(o.record.state is InteractionState.OFFERED for o in record.work.values())
     counts = dict(record.load.counts)
-    record.load = state.loads.get(state.capacity(event.agent), counts)
+    record.load = state.loads.get(state.capacity(event.agent), counts, offers)
     state.join_team(record, event.at_ms)
     state.market.enter(record)

@@ -166,7 +166,7 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     taken.accepted_at_ms = event.at_ms
     state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken
-    state.carry(colleague, record.channel, event.at_ms)
+    state.carry(colleague, state.loads.taken(colleague.load, taken.kind), event.at_ms)
 
 
 def conferenced(state: State, event: ev.Conferenced) -> None:

@@ -49,7 +49,8 @@ def offered(
         record.hold((*record.held_by, offer))
     state.last_offer = agent.last_offer = offer_id
     record.offers += 1
-    state.carry(agent, record.channel, at_ms)
+    kind, load = offer.kind, agent.load
+    state.carry(agent, load.plus.get(kind) or state.loads.plus(load, kind), at_ms)
     state.offers[offer_id] = agent.work[offer_id] = offer
     record.tally.offered += 1
     agent.team.offered += 1
@@ -77,6 +78,8 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     offer.accepted_at_ms = at_ms
     queue.waiting -= 1
     state.waiting -= 1
+    if agent.load.offers:
+        state.settle(agent)
     state.idle = agent.idle = state.idle + 1
     if not agent.stale:
         state.market.mark(agent)
@@ -134,6 +137,8 @@ def _offer_over(
 ) -> tuple[InteractionRecord, AgentRecord]:
     offer = state.offers[event.offer_id]
     record = offer.record
+    if offer.agent.load.offers:
+        state.settle(offer.agent)
     agent = state.give_back(offer)
     if record.state is InteractionState.OFFERED and record.offer is None:
         record.state = INTERACTION[type(event)][record.state]
@@ -182,6 +187,9 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     if event.code:
         record.aside().code = event.code
     state.leave_thread(record)
+    kind = record.queue.wrap_up_kind
+    if kind is not None:
+        state.turn(offer, kind, event.at_ms)
     if event.until_ms is not None:
         wrap_up = record.queue.plan.wrap_up
         if event.until_ms - event.at_ms == wrap_up.duration_ms:

@@ -27,6 +27,9 @@ __all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "profile_
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
 
+#: So many groups of a profile before the empty ones are forgotten.
+_MOST_GROUPS = 1_024
+
 ProfileKey = tuple[object, ...]
 
 
@@ -133,6 +136,14 @@ class Profile:
             if group.first < first and group.load.open & bit:
                 first = group.first
         return first
+
+    def new_group(self, load: Load) -> Group:
+        """The first of them who is available with this load; loads may come and go."""
+        if len(self.groups) >= _MOST_GROUPS:
+            self.groups = {load: group for load, group in self.groups.items() if group.members}
+            self.picks.clear()
+        group = self.groups[load] = Group(load)
+        return group
 
 
 class Group:

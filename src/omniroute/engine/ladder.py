@@ -36,21 +36,28 @@ def step(state: State, record: InteractionRecord, number: int, at_ms: int, out: 
         apply.step_reached(state, event)
         out.append(event)
         _lend_priority(state, record, at_ms, out)
+        hops = _hops(record)
         refusals.lift(state, record, at_ms, out)
-        is_there = record.state in IN_LINE and record.ladder[record.step] is entered
+        is_there = record.state in IN_LINE and _hops(record) == hops
         if entered.overflow is not None and is_there:
             overflow.on_step(state, record, at_ms, out)
     else:
         _lend_priority(state, record, at_ms, out)
 
 
+def _hops(record: InteractionRecord) -> tuple[int, int]:
+    """Grows with every move that a rule makes with it."""
+    side = record.side
+    return (-1, 0) if side is None else (side.hops_at_ms, side.hops)
+
+
 def _lend_priority(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
     """Let it go by the priority of its step, or by its own again."""
-    lent = record.ladder[record.step].priority
-    priority = record.own_priority if lent is None else lent
+    lent, own = record.ladder[record.step].priority, record.own_priority
+    priority = own if lent is None else lent
     if priority != record.priority:
         event = Reprioritized(
-            at_ms, record.id, priority, record.enqueued_at_ms, for_step=lent is not None
+            at_ms, record.id, priority, record.enqueued_at_ms, for_step=priority != own
         )
         apply.reprioritized(state, event)
         out.append(event)
@@ -63,7 +70,8 @@ def _is_passed_over(state: State, record: InteractionRecord, number: int, at_ms:
         return True
     if entered.skip_if_nobody and not state.need_at(record, number).profiles:
         return True
-    return entered.only_if is not None and not overflow.holds(state, record, entered.only_if)
+    guard = entered.only_if
+    return guard is not None and not overflow.holds(state, record, guard, number)
 
 
 def widen(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:

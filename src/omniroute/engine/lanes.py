@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from ..events import OwnStep
 from ..model import Channel
 from ..plan import Accelerating, Delivery, Expression
-from .capacity import CHANNEL_BIT
 from .order import Aging
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class Lane:
         self.queue = queue
         self.need = need
         self.channel = channel
-        self.bit = CHANNEL_BIT[channel]
+        self.bit = queue.kinds[channel].bit
         #: whether the engine offers from it; else agents pick
         self.is_pushed = queue.plan.delivery is not Delivery.PULL
         self.strategy = queue.plan.strategy

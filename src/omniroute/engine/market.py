@@ -31,7 +31,6 @@ import msgspec
 
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
-from .capacity import CHANNEL_BIT
 from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
 from .held_out import HeldOut, best_other
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
@@ -91,7 +90,8 @@ class Market:
         self._arrived: InteractionRecord | None = None
         #: available agents by the idle number under which they are filed
         self._filed: dict[int, AgentRecord] = {}
-        self._boards: dict[Channel, Board] = {}
+        #: by the bit of a kind of work
+        self._boards: dict[int, Board] = {}
         #: the head of each lane, and the lane, by its index; place 0 stays empty
         self._heads: list[int] = [EMPTY]
         self._by_head: list[Lane | None] = [None]
@@ -172,7 +172,7 @@ class Market:
                 groups = record.profile.groups
                 target = groups.get(load)
                 if target is None:
-                    target = groups[load] = Group(load)
+                    target = record.profile.new_group(load)
             group = record.group
             if group is target and (group is None or record.filed == record.idle):
                 continue
@@ -211,11 +211,11 @@ class Market:
                 if first == NOBODY:
                     board.profiles ^= profile.bit
 
-    def _new_board(self, channel: Channel) -> None:
-        """The first lane of a channel: from now on somebody may ask who is available."""
-        board = self._boards[channel] = Board(CHANNEL_BIT[channel], len(self._by_index))
+    def _new_board(self, bit: int) -> None:
+        """The first lane of a kind of work: from now on somebody may ask who is available."""
+        board = self._boards[bit] = Board(bit, len(self._by_index))
         for profile in self._profiles.values():
-            first = profile.first(board.bit)
+            first = profile.first(bit)
             if first != NOBODY:
                 board.firsts[profile.index] = first
                 board.profiles |= profile.bit
@@ -349,9 +349,9 @@ class Market:
             self._heads.append(EMPTY)
             self._by_head.append(None)
         lane = self._by_head[index] = new_lane(index, queue, need, channel)
-        if channel not in self._boards:
+        if lane.bit not in self._boards:
             self._settle()
-            self._new_board(channel)
+            self._new_board(lane.bit)
         need.lanes.append(lane)
         if lane.is_pushed:
             for profile in need.profiles.values():
@@ -426,7 +426,7 @@ class Market:
             return False
         if self._stale:
             self._settle()
-        return bool(self._boards[lane.channel].profiles & lane.need.mask)
+        return bool(self._boards[lane.bit].profiles & lane.need.mask)
 
     def best_agent(
         self, record: InteractionRecord, but: AgentRecord | None = None
@@ -441,7 +441,7 @@ class Market:
         if self._stale:
             self._settle()
         need = lane.need
-        board = self._boards[lane.channel]
+        board = self._boards[lane.bit]
         common = board.profiles & need.mask
         if not common:
             return None

@@ -21,7 +21,6 @@ from ..events import (
 from ..model import InteractionState, Presence
 from ..plan import Queue, RefusalRule
 from . import apply
-from .capacity import CHANNEL_BIT
 from .records import UNTIL_RESET, AgentRecord, InteractionRecord, OfferRecord
 from .state import State
 
@@ -109,7 +108,7 @@ def offer(
     if how is _MATCHED:
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms)
     else:
-        over = how is OfferKind.ASSIGNED and not agent.load.open & CHANNEL_BIT[record.channel]
+        over = how is OfferKind.ASSIGNED and not agent.load.open & record.kind.bit
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms, how, over)
     offered = apply.offered(state, event, record, agent)
     out.append(event)

@@ -48,7 +48,8 @@ class Wanted:
 class Outlook:
     """How it stands with a queue now: the fields of `Scope.QUEUE`, worked out when asked for.
 
-    ``own_steps`` and ``requirement`` are those of the interaction that asks.
+    ``own_steps`` and ``requirement`` are those of the interaction that asks, ``step`` is the one
+    that it asks at.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Outlook:
         queue: QueueRecord,
         own_steps: tuple[OwnStep, ...],
         requirement: str | None,
+        step: int,
     ) -> None:
         self._state = state
+        self._step = step
         self._queue = queue
         self._own_steps = own_steps
         self._requirement = requirement
@@ -78,9 +81,19 @@ class Outlook:
         """How many of them are ready."""
         return sum(agent.presence is Presence.READY for agent in self._agents())
 
+    @property
+    def takers(self) -> int:
+        """How many ready agents satisfy what the interaction asks for at the step."""
+        state, queue = self._state, self._queue
+        wanted = state.effective(queue, self._own_steps, self._step, self._requirement)
+        return sum(agent.presence is Presence.READY for agent in self._who(wanted))
+
     def _agents(self) -> list[AgentRecord]:
-        members = self._state.market.need(self._queue.plan.members)
-        return [a for profile in members.profiles.values() for a in profile.agents.values()]
+        return self._who(self._queue.plan.members)
+
+    def _who(self, wanted: Expression | None) -> list[AgentRecord]:
+        profiles = self._state.market.need(wanted).profiles.values()
+        return [agent for profile in profiles for agent in profile.agents.values()]
 
     @property
     def ewt_s(self) -> int | None:
@@ -117,9 +130,9 @@ class Outlook:
         return not any(state.market.need(expression).profiles for expression in wanted)
 
 
-def holds(state: State, record: InteractionRecord, condition: Expression) -> bool:
-    """Whether a condition holds for the queue of an interaction now."""
-    outlook = Outlook(state, record.queue, record.own_steps, record.requirement)
+def holds(state: State, record: InteractionRecord, condition: Expression, step: int) -> bool:
+    """Whether a condition holds for the queue of an interaction now, asked at a step."""
+    outlook = Outlook(state, record.queue, record.own_steps, record.requirement, step)
     return condition.matches(outlook)
 
 
@@ -127,7 +140,7 @@ def at_the_door(state: State, wanted: Wanted) -> RejectReason | None:
     """Let the rules of the queue, and of those it leads to, change ``wanted``, or say no."""
     while True:
         queue = state.queues[wanted.queue]
-        rule = _first(queue, Outlook(state, queue, wanted.steps, wanted.requirement))
+        rule = _first(queue, Outlook(state, queue, wanted.steps, wanted.requirement, 0))
         if rule is not None:
             wanted.hint = rule.hint or wanted.hint
             if rule.reject is not None:
@@ -161,7 +174,7 @@ def on_step(state: State, record: InteractionRecord, at_ms: int, out: Events) ->
     """Do what the step that it has just entered says, if that is to be done now."""
     rule = record.ladder[record.step].overflow
     assert rule is not None
-    if rule.when is None or holds(state, record, rule.when):
+    if rule.when is None or holds(state, record, rule.when, record.step):
         act(state, record, rule, at_ms, out)
 
 
@@ -189,5 +202,7 @@ def _may_hop(record: InteractionRecord, at_ms: int) -> bool:
     side = record.aside()
     if side.hops_at_ms != at_ms:
         side.hops_at_ms, side.hops = at_ms, 0
+    if side.hops == _MAX_HOPS:
+        return False
     side.hops += 1
-    return side.hops <= _MAX_HOPS
+    return True

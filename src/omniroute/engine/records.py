@@ -21,7 +21,7 @@ from .tallies import Tally, Team
 from .timers import Fifo
 
 if TYPE_CHECKING:
-    from .capacity import Load
+    from .capacity import Kind, Load, Loads
     from .groups import Group, Profile
     from .lanes import Lane, LaneAsk
 
@@ -67,6 +67,7 @@ class QueueRecord:
         "is_guarded",
         "is_simple",
         "key",
+        "kinds",
         "lanes",
         "last_callback_ms",
         "lined",
@@ -78,11 +79,14 @@ class QueueRecord:
         "tallies",
         "target_ms",
         "waiting",
+        "wrap_up_kind",
     )
 
-    def __init__(self, plan: Queue, offer_timers: Fifo, *, shares: bool) -> None:
+    def __init__(self, plan: Queue, offer_timers: Fifo, loads: Loads, *, shares: bool) -> None:
         self.plan = plan
         self.name = plan.name
+        #: what its work is to a capacity, by channel; and in wrap-up, where that is something else
+        self.kinds, self.wrap_up_kind = loads.kinds(plan.name), loads.wrap_up(plan.name)
         self.target_ms = plan.service_level.target_ms
         self.offer_timers = offer_timers
         self.waiting = 0
@@ -155,15 +159,14 @@ class QueueRecord:
 
 def _is_simple(plan: Queue) -> bool:
     """Whether what begins to wait here has no clocks and no step to pass over."""
-    first = plan.ladder[0]
-    is_plain = first.only_if is None and first.priority is None
-    return len(plan.ladder) == 1 and not plan.access and is_plain
+    first, *more = plan.ladder
+    return not (more or plan.access) and first.only_if is None and first.priority is None
 
 
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("accepted_at_ms", "agent", "id", "other", "record", "since_ms", "timer")
+    __slots__ = ("accepted_at_ms", "agent", "id", "kind", "other", "record", "since_ms", "timer")
 
     def __init__(
         self, offer_id: int, record: InteractionRecord, agent: AgentRecord, at_ms: int
@@ -171,6 +174,8 @@ class OfferRecord:
         self.id = offer_id
         self.record = record
         self.agent = agent
+        #: what it is to his capacity
+        self.kind = record.queue.kinds[record.channel]
         #: the next open offer of the same interaction
         self.other: OfferRecord | None = None
         #: from when its cost is counted in his team
@@ -183,7 +188,8 @@ class OfferRecord:
     @property
     def cost(self) -> int:
         """What it takes of the agent's budgets."""
-        return self.agent.load.capacity.cost(self.record.channel) or 0
+        channel = self.kind.channel
+        return 0 if channel is None else self.agent.load.capacity.cost(channel) or 0
 
 
 class InteractionRecord:
@@ -313,11 +319,6 @@ class InteractionRecord:
         return self.key < IN_FRONT
 
     @property
-    def is_lent_priority(self) -> bool:
-        """Whether it goes by the priority of a step."""
-        return self.side is not None and self.side.own_priority is not None
-
-    @property
     def own_priority(self) -> int:
         """What it goes by where no step lends it a priority."""
         own = None if self.side is None else self.side.own_priority
@@ -369,6 +370,11 @@ class InteractionRecord:
         if self.offer is not None:
             return self.offer.agent.id
         return None if self.side is None else self.side.owner_id
+
+    @property
+    def kind(self) -> Kind:
+        """What it is to a capacity before its wrap-up."""
+        return self.queue.kinds[self.channel]
 
     @property
     def ask(self) -> LaneAsk:

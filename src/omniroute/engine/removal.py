@@ -93,7 +93,7 @@ def reprioritize(state: State, command: Reprioritize, at_ms: int, out: Events) -
         record.id,
         record.priority if priority is None else priority,
         record.enqueued_at_ms if enqueued_at_ms is None else min(enqueued_at_ms, at_ms),
-        for_step=priority is None and record.is_lent_priority,
+        for_step=priority is None and record.priority != record.own_priority,
     )
     apply.reprioritized(state, event)
     out.append(event)

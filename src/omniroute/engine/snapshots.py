@@ -397,9 +397,8 @@ def _restore_intervals(state: State, saved: _Intervals) -> None:
 
 
 def _restore_agent(state: State, saved: _Agent, teams: Mapping[TeamKey, tuple[int, ...]]) -> None:
-    counts: dict[Channel, int] = {}
     capacity = state.capacity(saved.agent)
-    record = AgentRecord(saved.agent, state.loads.get(capacity, counts))
+    record = AgentRecord(saved.agent, state.loads.get(capacity, {}))
     record.presence = saved.presence
     record.idle = saved.idle
     record.last_offer = saved.last_offer
@@ -468,7 +467,12 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         else:
             record.hold((*record.held_by, offer))
         state.offers[saved.id] = agent.work[saved.id] = offer
-        agent.load = state.loads.plus(agent.load, record.channel)
+        if record.state is InteractionState.OFFERED:
+            agent.load = state.loads.plus(agent.load, offer.kind)
+        else:
+            if record.state is InteractionState.WRAP_UP and queue.wrap_up_kind is not None:
+                offer.kind = queue.wrap_up_kind
+            agent.load = state.loads.taken(agent.load, offer.kind)
         state.market.mark(agent)
     state.refile(record)
     if record.state in (InteractionState.WAITING, InteractionState.OFFERED):

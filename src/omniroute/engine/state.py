@@ -12,7 +12,8 @@ from ..errors import PlanError
 from ..events import Kind, OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
-from .capacity import Loads
+from .capacity import Kind as WorkKind
+from .capacity import Load, Loads
 from .customers import Customers
 from .intervals import Intervals
 from .lanes import Lane, LaneAsk, Need
@@ -102,6 +103,7 @@ class State:
         self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
         self.intervals = Intervals(plan.limits.interval_ms, plan.limits.max_intervals)
         self.timers = Timers()
+        self.loads = Loads(plan.queues.values())
         self.queues: dict[str, QueueRecord] = {}
         self._shares = any(queue.share is not None for queue in plan.queues.values())
         for queue in plan.queues.values():
@@ -126,7 +128,6 @@ class State:
         #: own requirements whose names were checked against the plan; a cache
         self.known_requirements: set[str] = set()
         self.market = Market(self.agents, plan, self.picture, self.required_skills)
-        self.loads = Loads()
 
     # --- what a journal may name that the plan has no more ----------------------------------
 
@@ -141,7 +142,8 @@ class State:
 
     def _add_queue(self, plan: Queue) -> QueueRecord:
         offer_timers = self.timers.fifo(TimerKind.OFFER, plan.offer_timeout_ms)
-        record = self.queues[plan.name] = QueueRecord(plan, offer_timers, shares=self._shares)
+        record = QueueRecord(plan, offer_timers, self.loads, shares=self._shares)
+        self.queues[plan.name] = record
         return record
 
     def capacity(self, agent: Agent) -> Capacity:
@@ -387,12 +389,11 @@ class State:
         if not agent.stale:
             self.market.mark(agent)
 
-    def carry(self, agent: AgentRecord, channel: Channel, at_ms: int) -> None:
-        """He carries one more of this channel."""
-        before = agent.load
-        agent.load = before.plus.get(channel) or self.loads.plus(before, channel)
-        if not before.counts:
+    def carry(self, agent: AgentRecord, load: Load, at_ms: int) -> None:
+        """He carries this from now on: one more."""
+        if not agent.load.counts:
             agent.team.work(at_ms, 1, ready=agent.presence is _READY)
+        agent.load = load
         if not agent.stale:
             self.market.mark(agent)
 
@@ -401,8 +402,8 @@ class State:
         agent, record, offer_id = offer.agent, offer.record, offer.id
         del self.offers[offer_id]
         del agent.work[offer_id]
-        channel, before, now_ms = record.channel, agent.load, self.now_ms
-        agent.load = load = before.minus.get(channel) or self.loads.minus(before, channel)
+        kind, before, now_ms = offer.kind, agent.load, self.now_ms
+        agent.load = load = before.minus.get(kind) or self.loads.minus(before, kind)
         team = agent.team
         team.carried_ms += (before.spent - load.spent) * (now_ms - offer.since_ms)
         if not load.counts:
@@ -421,6 +422,20 @@ class State:
             self.timers.cancel(offer.timer)
             offer.timer = 0
         return agent
+
+    def settle(self, agent: AgentRecord) -> None:
+        """An open offer of his is none any more, where his capacity counts them."""
+        agent.load = self.loads.settle(agent.load)
+        self.market.mark(agent)
+
+    def turn(self, offer: OfferRecord, kind: WorkKind, at_ms: int) -> None:
+        """What the agent carries with it is of another kind from now on."""
+        agent = offer.agent
+        agent.team.carried_ms += offer.cost * (at_ms - offer.since_ms)
+        offer.since_ms = at_ms
+        agent.load = self.loads.turned(agent.load, offer.kind, kind)
+        offer.kind = kind
+        self.market.mark(agent)
 
     # --- refusals -------------------------------------------------------------------------
 
@@ -468,7 +483,7 @@ class State:
         side = record.side
         if side is not None and side.kind is Kind.CONSULT:
             parent = self.interactions.get(side.parent_id or "")
-            if parent is not None and parent.side is not None:
+            if parent is not None and parent.side is not None and parent.side.consult is record:
                 parent.side.consult = None
                 parent.side.in_conference = False
         self.leave_thread(record)

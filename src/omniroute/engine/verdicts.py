@@ -13,7 +13,6 @@ import msgspec
 
 from ..model import Presence
 from ..plan import Expression, Scope, parse
-from .capacity import CHANNEL_BIT
 from .records import UNTIL_RESET
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def judge(state: State, record: InteractionRecord, agent: AgentRecord) -> Candid
 
 
 def _verdict(state: State, record: InteractionRecord, agent: AgentRecord) -> Verdict:
-    bit = CHANNEL_BIT[record.channel]
+    bit = record.kind.bit
     if any(offer.agent is agent for offer in record.held_by):
         return Verdict.CHOSEN
     for expression, verdict in _requirements(record):

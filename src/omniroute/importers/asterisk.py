@@ -60,7 +60,6 @@ _WHY = {
     "timeoutrestart": "each offer has a deadline of its own",
     "timeoutpriority": "each offer has a deadline of its own",
     "force_longest_waiting_caller": "between queues of one tier the longest waiting goes first",
-    "shared_lastcall": "idle time and wrap-up are the agent's, over all queues",
     "autopausedelay": "presence changes at once",
     "autopausebusy": "a declined offer does not change presence",
     "autopauseunavail": "a declined offer does not change presence",
@@ -92,16 +91,20 @@ def import_asterisk(text: str) -> Imported:
     queues = [s for s in sections if s.name != "general" and not s.is_template]
     if not queues:
         raise PlanError("there is no queue in this asterisk file")
+    shared = False
     for section in general:
         for key, value, line in section.options:
-            _left_out(draft.notes, "general", key, value, line)
+            if key == "shared_lastcall":
+                shared = value.lower() in _TRUE
+            else:
+                _left_out(draft.notes, "general", key, value, line)
     weights = {section.name: _number(draft.notes, section, "weight", 0) or 0 for section in queues}
     tiers = sorted(set(weights.values()), reverse=True)
     times_s = {
         section.name: _read_queue(draft, section, tiers.index(weights[section.name]))
         for section in queues
     }
-    give_wrap_ups(draft, times_s)
+    give_wrap_ups(draft, times_s, own_queue_only=not shared)
     draft.notes.left_out(
         "extensions.conf", "which call goes to which queue", "the dialplan says so",
         "submit a call with the name of its queue, or add triage rules",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import attrs
+
 from ..model import Agent, Attribute, Channel
 from ..plan import Capacity
 from ..plan.syntax import Compare, Kind, Node, conjunction
@@ -67,12 +69,6 @@ def read_workers(draft: Draft, tables: Iterable[Table], queues: dict[str, str]) 
             )
         table.ignore("etag", "state", "tags", "offers", "assignedJobs", "loadRatio")
         table.ignore("availableForOffers", "labels")
-        if "maxConcurrentOffers" in table:
-            draft.notes.left_out(
-                table.at("maxConcurrentOffers"), "a bound on open offers",
-                "open offers hold capacity, and that bounds them",
-            )  # fmt: skip
-            table.ignore("maxConcurrentOffers")
         table.rest()
 
 
@@ -119,17 +115,20 @@ def _capacity(draft: Draft, table: Table) -> str | None:
             table.where, "no channels", "Azure offers such a worker nothing",
             "any channel, at a cost of 1",
         )  # fmt: skip
-    return _kept(draft, Capacity(budget=budget or 1, costs=costs or {"*": 1}, maxima=maxima))
+    found = Capacity(
+        budget=budget or 1,
+        costs=costs or {"*": 1},
+        maxima=maxima,
+        max_open_offers=table.integer("maxConcurrentOffers", 1, 10**6),
+    )
+    return _kept(draft, found)
 
 
 def _kept(draft: Draft, capacity: Capacity) -> str:
     """The name of the capacity of that shape; a new one when there is none."""
     for name, known in draft.capacities.items():
-        same = known.budget == capacity.budget and known.costs == capacity.costs
-        if same and known.maxima == capacity.maxima:
+        if known == attrs.evolve(capacity, name=name):
             return name
     name = f"capacity {len(draft.capacities) + 1}"
-    draft.capacities[name] = Capacity(
-        name=name, budget=capacity.budget, costs=capacity.costs, maxima=capacity.maxima
-    )
+    draft.capacities[name] = attrs.evolve(capacity, name=name)
     return name

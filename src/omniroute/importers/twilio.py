@@ -45,7 +45,7 @@ __all__ = ["import_twilio"]
 _DEFAULT_RESERVATION_S = 120
 _MAX_PRIORITY = 2**31 - 1
 _MAX_SECONDS = 2 * 7 * 86_400
-_NOBODY_AVAILABLE = re.compile(r"\s*workers\.available\s*==\s*0\s*")
+_FEW_AVAILABLE = re.compile(r"\s*workers\.available\s*(==|<=|<)\s*([0-9]{1,4})\s*")
 _BY_LEVEL = re.compile(r"\s*worker\.routing\.levels\.([A-Za-z_$][\w$]*)\s+DESC\s*", re.IGNORECASE)
 _OF_RESOURCES = (
     "sid", "account_sid", "workspace_sid", "workspace_name", "date_created", "date_updated",
@@ -64,14 +64,14 @@ def import_twilio(text: str) -> Imported:
 
 @attrs.define
 class _Target:
-    """One routing step of a filter."""
+    """One routing step of a filter; ``least`` workers must be available or it is passed over."""
 
     where: str
     queue: str | None
     requirement: Expression | None
     priority: int | None
     timeout_s: int | None
-    skip: bool
+    least: int
     order_by: str | None
 
 
@@ -219,21 +219,25 @@ class _Importer:
             return in_group(f"twilio:{target.where}")
         return None if found is True else found
 
-    def skip_if(self, target: Table) -> bool:
+    def skip_if(self, target: Table) -> int:
+        """How many workers must be available for the target to be tried at all."""
         source = target.text("skip_if")
         if source is None:
-            return False
-        if _NOBODY_AVAILABLE.fullmatch(source):
-            self.notes.changed(
-                target.at("skip_if"), source,
-                "Twilio counts who is available",
-                "here a step is passed over when nobody who satisfies it is signed in",
-            )  # fmt: skip
-            return True
+            return 0
+        found = _FEW_AVAILABLE.fullmatch(source)
+        if found and (found[1] != "==" or int(found[2]) == 0):
+            least = int(found[2]) + (found[1] != "<")
+            if least > 1:
+                self.notes.changed(
+                    target.at("skip_if"), source,
+                    "Twilio tries the target first, and skips only what nobody takes at once",
+                    "here it is passed over without a try",
+                )  # fmt: skip
+            return least
         always = source.replace(" ", "") in ("1==1", "true")
         what = "so the step would take no time" if always else "it counts workers by activity"
-        self.notes.left_out(target.at("skip_if"), source, what, "skip_if_nobody")
-        return False
+        self.notes.left_out(target.at("skip_if"), source, what, "only_if: takers, ready, signed_in")
+        return 0
 
     # --- queues -------------------------------------------------------------------------
 
@@ -243,7 +247,7 @@ class _Importer:
         first, last = targets[0], targets[-1]
         assert first.queue is not None
         if len(targets) == 1 and not (
-            first.requirement or first.timeout_s or first.skip or first.order_by
+            first.requirement or first.timeout_s or first.least or first.order_by
         ):
             return self.plain_queue(first.queue, first.where)
         falls = default is not None and last.timeout_s is not None
@@ -262,7 +266,7 @@ class _Importer:
                 Step(
                     requirement=requirement,
                     until_ms=until_ms,
-                    skip_if_nobody=target.skip,
+                    only_if=self.guard(target, one=one),
                     priority=None if target.priority == first.priority else target.priority,
                 )
             )
@@ -282,12 +286,23 @@ class _Importer:
                 "Twilio waits for the end of an open reservation before it cancels the task",
                 "here the offer is taken back when max_wait_s is over",
             )  # fmt: skip
-        steps[-1] = attrs.evolve(steps[-1], until_ms=None, skip_if_nobody=False)
+        steps[-1] = attrs.evolve(steps[-1], until_ms=None, only_if=None)
         queue = Queue(
             name=clean(name or where), members=members, ladder=steps, max_wait_ms=max_wait_ms
         )
         references = [target.queue for target in targets if target.queue]
         return self.draft.add_queue(self.dressed(queue, references, targets), where)
+
+    def guard(self, target: _Target, *, one: bool) -> str | None:
+        """As Twilio counts: the available workers of the task queue, whom it is for or not."""
+        if not target.least:
+            return None
+        if not one and target.requirement is not None:
+            self.notes.changed(
+                target.where, "skip_if beside an expression", "Twilio counts all of the task queue",
+                "here those count who satisfy the expression",
+            )  # fmt: skip
+        return f"{'ready' if one else 'takers'} >= {target.least}"
 
     def plain_queue(self, reference: str, where: str) -> str:
         table = self.task_queues.get(reference)

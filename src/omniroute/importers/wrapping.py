@@ -6,6 +6,7 @@ which then holds in all of his queues.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import attrs
@@ -17,19 +18,24 @@ from .draft import Draft
 __all__ = ["give_wrap_ups"]
 
 
-def give_wrap_ups(draft: Draft, times_s: Mapping[str, Mapping[str, int]]) -> None:
+def give_wrap_ups(
+    draft: Draft, times_s: Mapping[str, Mapping[str, int]], *, own_queue_only: bool = False
+) -> None:
     """Give the queues and agents of the draft their wrap-ups.
 
     ``times_s`` has the seconds by queue and agent. A queue keeps the time it has; without one it
     gets the longest of its agents. An agent who needs another gets his own; where his queues
-    differ the longest, with a note.
+    differ the longest, with a note. ``own_queue_only``: wrap-ups of agents who have several queues
+    leave the others alone.
     """
+    queues = Counter(ident for mine in times_s.values() for ident in mine)
     usual_s: dict[str, int] = {}
     for name, mine in times_s.items():
         queue = draft.queues[name]
         usual_s[name] = queue.wrap_up.duration_ms // 1000 or max(mine.values(), default=0)
         if usual_s[name]:
-            wrap_up = WrapUp("forced", 1000 * usual_s[name])
+            apart = own_queue_only and any(queues[ident] > 1 for ident in mine)
+            wrap_up = WrapUp("forced", 1000 * usual_s[name], own_queue_only=apart)
             draft.queues[name] = attrs.evolve(queue, wrap_up=wrap_up)
     for ident, agent in draft.agents.items():
         own = {name: mine[ident] for name, mine in times_s.items() if ident in mine}

@@ -9,7 +9,8 @@ seals what is personal; `KeyVault` has a key per customer, and erases him with i
 from __future__ import annotations
 
 from .closed import ClosedVault
-from .codec import Codec
+from .codec import Codec, Opening
+from .history import history
 from .key_store import KeyStore, SqliteKeyStore
 from .key_vault import KeyVault, new_master_key, subject_key
 from .memory import MemoryJournal, MemoryStore, NullJournal, Shelf
@@ -51,6 +52,7 @@ __all__ = [
     "MemoryStore",
     "NatsStore",
     "NullJournal",
+    "Opening",
     "PostgresStore",
     "Roomy",
     "Shelf",
@@ -61,6 +63,7 @@ __all__ = [
     "StoreJournal",
     "Unfinished",
     "Vault",
+    "history",
     "new_master_key",
     "open_journal",
     "pack_snapshot",

@@ -37,7 +37,7 @@ from ..events import (
 from ..model import Channel, Interaction, Message
 from . import sealing
 from .protocol import SNAPSHOTS, Entry, ErasingVault, Frame, Vault
-from .record import Header, Kind
+from .record import HEADER_BYTES, Header, Kind
 from .sealing import Sealed
 
 __all__ = ["FORMAT", "UPCASTERS", "Codec", "Opening"]
@@ -56,9 +56,14 @@ _T = TypeVar("_T")
 
 
 class Opening(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The body of an opening: who writes from here on. ``writer`` is for people."""
+    """The body of an opening: who writes from here on. ``writer`` is for people.
+
+    ``plan`` is the text of the plan that the writer decides by: what a replay needs. It is empty
+    where it was not told, and where it is too long for a record of the store.
+    """
 
     writer: str = ""
+    plan: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -229,9 +234,12 @@ class Codec:
             raise JournalError(f"the key of snapshot {position} was destroyed")
         return wire.plan, state
 
-    def encode_opening(self, opening: Opening) -> bytes:
-        """The body of an opening."""
-        return _encode(opening)
+    def encode_opening(self, opening: Opening, limit: int | None = None) -> bytes:
+        """The body of an opening; without the plan if the record would be longer than so."""
+        body = _encode(opening)
+        if limit is not None and len(body) > limit - HEADER_BYTES:
+            body = _encode(Opening(opening.writer))
+        return body
 
     def decode_opening(self, form: int, body: memoryview) -> Opening:
         """Who opened; raises `JournalError` when it cannot be read."""

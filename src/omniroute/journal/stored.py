@@ -140,11 +140,12 @@ class StoreJournal:
 
     # --- writing --------------------------------------------------------------------------
 
-    async def claim(self, epoch: int | None = None) -> int:
+    async def claim(self, epoch: int | None = None, *, plan: str = "") -> int:
         """Become the writer: from its return on, every earlier writer's append fails.
 
-        ``epoch`` must be above all epochs before; None takes the next one. Cuts a torn
-        tail. Returns the epoch. Raises `FencedError` for an epoch that is too low,
+        ``epoch`` must be above all epochs before; None takes the next one. ``plan`` is the
+        text of the plan that is decided by, for a later replay. Cuts a torn tail. Returns the
+        epoch. Raises `FencedError` for an epoch that is too low,
         `CorruptJournalError` when the last record is damaged.
         """
         while True:
@@ -152,7 +153,8 @@ class StoreJournal:
             wanted = chain.epoch + 1 if epoch is None else epoch
             if wanted <= chain.epoch:
                 raise FencedError(wanted, chain.epoch, "another writer")
-            body = self._codec.encode_opening(Opening(self.writer))
+            opening = Opening(self.writer, plan)
+            body = self._codec.encode_opening(opening, self.store.max_record_bytes)
             record = chain.opening(FORMAT, body, epoch=wanted)
             try:
                 await self._write(chain, record)
@@ -224,7 +226,7 @@ class StoreJournal:
             return FencedError(chain.epoch, header.epoch, "a second writer of the same epoch")
         by = "another writer"
         if header.kind is Kind.OPENING:
-            by = self._codec.decode_opening(header.format, body).writer
+            by = self.opening(header, body).writer
         return FencedError(chain.epoch, header.epoch, by)
 
     def know(self, interactions: Iterable[Interaction]) -> None:
@@ -317,6 +319,10 @@ class StoreJournal:
                 yield chain.follow(position, record)
             if not chunk:
                 return
+
+    def opening(self, header: Header, body: memoryview) -> Opening:
+        """Who opened, in an opening; raises `JournalError` when it cannot be read."""
+        return self._codec.decode_opening(header.format, body)
 
     def frame(self, header: Header, body: bytes | memoryview) -> Frame:
         """The frame in a record; raises `CorruptJournalError` when it cannot be decoded."""

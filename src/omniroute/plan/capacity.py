@@ -58,6 +58,7 @@ class Capacity:
     ``interruptible_costs`` are of work that may lie while other work is done: it is counted
     against ``interruptible_budget`` alone, so that a chat may reach an agent full of mails.
     ``interruptible_when_full`` False: no such work arrives while ``budget`` is used up.
+    ``max_open_offers``: nothing is offered to him while so many offers of his are open.
 
     Raises `UnknownNameError` for a channel that is none, and `PlanError` for a channel with a
     cost in both tables and for one of the two interruptible settings without the other.
@@ -71,6 +72,9 @@ class Capacity:
     interruptible_budget: int = attrs.field(default=0, validator=at_least(0))
     interruptible_costs: Mapping[str, int] = attrs.field(factory=dict, converter=_integers)
     interruptible_when_full: bool = attrs.field(default=True, validator=one_of(bool))
+    max_open_offers: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(1))
+    )
 
     def __attrs_post_init__(self) -> None:
         for fault in self._faults():

@@ -124,6 +124,12 @@ def check_wrap_up(survey: Survey) -> Iterator[Finding]:
     """Wrap-ups that end by time and are given none, and times of those that do not."""
     for queue in survey.plan.queues.values():
         wrap_up = queue.wrap_up
+        if wrap_up.own_queue_only and wrap_up.kind is WrapUpKind.NONE:
+            yield warning(
+                Code.USELESS_WRAP_UP,
+                f"{queue_path(queue)}.wrap_up",
+                "kind 'none' is no wrap-up, so own_queue_only means nothing",
+            )
         if wrap_up.kind not in (WrapUpKind.TIMED, WrapUpKind.FORCED):
             if wrap_up.duration_ms or wrap_up.max_extension_ms:
                 yield warning(

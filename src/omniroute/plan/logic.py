@@ -44,6 +44,7 @@ class _Outlook(NamedTuple):
     waiting: int = 0
     signed_in: int = 0
     ready: int = 0
+    takers: int = 0
     ewt_s: int | None = None
     service_level: int | None = None
     open: bool = True

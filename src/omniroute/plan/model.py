@@ -182,11 +182,15 @@ class Refusal:
 
 @attrs.frozen
 class WrapUp:
-    """The after-contact work of a queue; it holds the agent's capacity."""
+    """The after-contact work of a queue; it holds the agent's capacity.
+
+    ``own_queue_only``: it costs him nothing, but nothing of its queue is offered to him meanwhile.
+    """
 
     kind: WrapUpKind = attrs.field(default=WrapUpKind.NONE, converter=choices.wrap_up_kind)
     duration_ms: int = attrs.field(default=0, validator=at_least(0))
     max_extension_ms: int = attrs.field(default=0, validator=at_least(0))
+    own_queue_only: bool = attrs.field(default=False, validator=one_of(bool))
 
 
 @attrs.frozen
@@ -242,6 +246,7 @@ class Queue:
     ``return_ms`` for him alone. ``codes`` are the disposition codes to complete with (none: any).
     ``scorer`` names the function of the plan that the strategy ``scored`` asks.
     ``hours`` names the plan's business hours of this queue; None: always open.
+    ``max_per_agent`` is how much of it one agent carries at most, whatever his capacity.
     """
 
     name: str = attrs.field(validator=name_text)
@@ -279,6 +284,9 @@ class Queue:
     codes: tuple[str, ...] = attrs.field(default=(), converter=_names)
     overflow: tuple[Overflow, ...] = attrs.field(default=(), converter=_overflow)
     hours: str | None = attrs.field(default=None, validator=attrs.validators.optional(name_text))
+    max_per_agent: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(at_least(1))
+    )
 
     def __attrs_post_init__(self) -> None:
         for number, fault in faults_of_ladder(self.ladder):

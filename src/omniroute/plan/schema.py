@@ -318,6 +318,7 @@ _WRAP_UP = {
     "kind": Key("kind", *_WORD, required=True),
     "duration_s": Key("duration_ms", *_DURATION_OR_NONE),
     "max_extension_s": Key("max_extension_ms", *_DURATION_OR_NONE),
+    "own_queue_only": Key("own_queue_only", *_BOOLEAN),
 }
 
 _CALLBACK = {
@@ -375,6 +376,7 @@ QUEUE = {
     "wrap_up": Key("wrap_up", *_word_or_table(WrapUp, "kind", _WRAP_UP)),
     "service_level": Key("service_level", *_table(ServiceLevel, _SERVICE_LEVEL)),
     "max_waiting": Key("max_waiting", *_INTEGER),
+    "max_per_agent": Key("max_per_agent", *_INTEGER),
     "max_wait_s": Key("max_wait_ms", *_DURATION),
     "return_s": Key("return_ms", *_DURATION),
     "last_agent": Key("last_agent", *_table(LastAgent, _LAST_AGENT)),

@@ -29,4 +29,5 @@ CAPACITY = {
     "interruptible_budget": Key("interruptible_budget", *_INTEGER),
     "interruptible_costs": Key("interruptible_costs", _integers, _same),
     "interruptible_when_full": Key("interruptible_when_full", *_BOOLEAN),
+    "max_open_offers": Key("max_open_offers", *_INTEGER),
 }

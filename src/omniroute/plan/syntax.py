@@ -97,6 +97,7 @@ FIELDS: dict[Scope, dict[str, Kind]] = {
         "waiting": Kind.NUMBER,
         "signed_in": Kind.NUMBER,
         "ready": Kind.NUMBER,
+        "takers": Kind.NUMBER,
         "ewt_s": Kind.NUMBER,
         "service_level": Kind.NUMBER,
         "open": Kind.FLAG,

@@ -17,7 +17,7 @@ from ..journal import (
 )
 from ..journal.stored import in_thread
 from ..observe import EventLog
-from ..plan import Plan
+from ..plan import Plan, dumps
 from .clock import Clock
 from .shadow import take_snapshot
 
@@ -85,7 +85,7 @@ class Keeper:
                     "the journal is not open: put `async with journal:` around the router, or "
                     "give the router the journal's URL"
                 )
-            await journal.claim()
+            await journal.claim(plan=dumps(self._plan))
 
     async def aclose(self) -> None:
         """Close it if it was opened here."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
+from heapq import heappop, heappush, heapreplace
 from typing import Any
 
 __all__ = ["ANSWER", "ARRIVAL", "LEAVING", "NEVER", "PRESENCE", "WORK", "Action", "Agenda"]
@@ -26,10 +26,11 @@ class Agenda:
     or it is done and still there: one sift instead of two.
     """
 
-    __slots__ = ("_is_done", "_number", "heap")
+    __slots__ = ("_heap", "_is_done", "_number")
 
     def __init__(self) -> None:
-        self.heap: list[tuple[int, int, Action, Any, int]] = []
+        #: with an end that is never reached, so that there is always a next
+        self._heap: list[tuple[int, int, Action, Any, int]] = [(NEVER, 0, _nothing, None, 0)]
         #: counts up: what was planned earlier goes first
         self._number = 0
         #: the top is carried out, or is being so
@@ -40,15 +41,35 @@ class Agenda:
         self._number = count = self._number + 1
         if self._is_done:
             self._is_done = False
-            heapq.heapreplace(self.heap, (at_ms, rank + count, action, subject, number))
+            heapreplace(self._heap, (at_ms, rank + count, action, subject, number))
         else:
-            heapq.heappush(self.heap, (at_ms, rank + count, action, subject, number))
+            heappush(self._heap, (at_ms, rank + count, action, subject, number))
 
-    def carry_out(self) -> None:
-        """Do what comes next. O(log n) and the action."""
-        at_ms, _, action, subject, number = self.heap[0]
-        self._is_done = True
-        action(at_ms, subject, number)
-        if self._is_done:
-            self._is_done = False
-            heapq.heappop(self.heap)
+    def carry_out(
+        self, until_ms: int, deadline: Callable[[], int | None], wake: Callable[[int], None]
+    ) -> None:
+        """Do all that comes up to a moment, actions that are planned meanwhile included.
+
+        ``deadline`` tells when the engine has to be woken at the latest; ``wake`` does it, before
+        what is planned for a later moment. O(log n) per action.
+        """
+        heap = self._heap
+        while True:
+            at_ms, _, action, subject, number = heap[0]
+            due_ms = deadline()
+            if due_ms is not None and due_ms < at_ms:
+                if due_ms > until_ms:
+                    return
+                wake(due_ms)
+                continue
+            if at_ms > until_ms:
+                return
+            self._is_done = True
+            action(at_ms, subject, number)
+            if self._is_done:
+                self._is_done = False
+                heappop(heap)
+
+
+def _nothing(_at_ms: int, _subject: object, _number: int) -> None:
+    """Stands at the end; it never comes."""

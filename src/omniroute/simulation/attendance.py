@@ -44,7 +44,7 @@ class Attendance:
                 agent = plan.agents[named] if isinstance(named, str) else named
                 together = Together(group.slow_down) if group.slow_down else None
                 rank = WORK + (len(self.desks) << 40)
-                desk = self.desks[agent.id] = Desk(agent, habits, group.name, together, rank)
+                desk = self.desks[agent.id] = Desk(agent, habits, rank, together)
                 if not group.shifts:
                     agenda.plan(0, PRESENCE, self._come, desk)
                 for shift in group.shifts:
@@ -105,7 +105,7 @@ class Attendance:
     def signed_out(self, event: ev.SignedOut) -> None:
         """Until now he was."""
         desk = self.desks[event.agent_id]
-        self._tally.span(desk.habits.tally.staffed_ms, desk.since_ms, event.at_ms)
+        self._tally.span(desk.tally.staffed_ms, desk.since_ms, event.at_ms)
         desk.since_ms = -1
 
     def no_answer(self, event: ev.Expired, queue: str) -> None:
@@ -120,7 +120,7 @@ class Attendance:
     def close(self, at_ms: int) -> None:
         """The run ends: count what still goes on."""
         for desk in self.desks.values():
-            times = desk.habits.tally
+            times = desk.tally
             if desk.load:
                 self._tally.span(times.busy_ms, desk.busy_since_ms, at_ms)
             elif desk.idle_since_ms >= 0:

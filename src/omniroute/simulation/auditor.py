@@ -23,13 +23,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..events import Event, HandedOver
-from ..model import Channel
 from ..plan import Plan
 from .books import IN_LINE, OPEN, SUBJECTS, AuditError, Books, Law
 from .laws import HANDLERS
 from .laws_ladder import is_refused_by_all
 from .laws_offers import candidates
-from .works import Desk
+from .works import Asks, Desk
 
 __all__ = ["AuditError", "Auditor", "Law"]
 
@@ -57,7 +56,7 @@ class Auditor:
         self._works: dict[str, None] = {}
         self._agents: dict[str, None] = {}
         #: by channel: who is ready and has room for it
-        self._free: dict[Channel, dict[str, Desk]] = {}
+        self._free: dict[Asks, dict[str, Desk]] = {}
 
     def audit(self, events: Iterable[Event]) -> None:
         """Observe them all."""
@@ -143,7 +142,7 @@ class Auditor:
             found = books.works.get(work_id)
             if found is None or not found.is_open(books.plan.limits.max_offers):
                 continue
-            for agent_id, desk in self._available(found.channel).items():
+            for agent_id, desk in self._available(found.asks).items():
                 if found.may_go_to(desk.agent) and found.admits(desk.agent):
                     books.fail(Law.WORK, f"{agent_id!r} is free and {work_id!r} waits")
         self._agents.clear()
@@ -151,22 +150,23 @@ class Auditor:
 
     def _file(self) -> None:
         """Bring who is free up to date for the agents who were named."""
-        desks = self._books.desks
-        for channel, free in self._free.items():
+        desks, queues = self._books.desks, self._books.plan.queues
+        for (channel, queue), free in self._free.items():
             for agent_id in self._agents:
                 desk = desks.get(agent_id)
-                if desk is not None and desk.ready and desk.has_room(channel):
+                if desk is not None and desk.ready and desk.has_room(channel, queues.get(queue)):
                     free[agent_id] = desk
                 else:
                     free.pop(agent_id, None)
 
-    def _available(self, channel: Channel) -> dict[str, Desk]:
-        """Who is ready and has room for one more of a channel."""
-        found = self._free.get(channel)
+    def _available(self, asks: Asks) -> dict[str, Desk]:
+        """Who is ready and has room for one more of this."""
+        found = self._free.get(asks)
         if found is None:
+            channel, limits = asks[0], self._books.plan.queues.get(asks[1])
             desks = self._books.desks.items()
-            found = {name: d for name, d in desks if d.ready and d.has_room(channel)}
-            self._free[channel] = found
+            found = {name: d for name, d in desks if d.ready and d.has_room(channel, limits)}
+            self._free[asks] = found
         return found
 
     def _check_count(self) -> None:

@@ -271,6 +271,7 @@ class Books:
             del self.works[work.id]
             if self.consults.get(work.parent_id or "") is work:
                 del self.consults[work.parent_id or ""]
+            self.consults.pop(work.id, None)  # it goes on by itself
             self.refused.pop(work.id, None)
             self.ended += 1
         self.touched.add(work.id)

@@ -7,86 +7,49 @@ customer of a kind is the same person under every plan.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ..events import Submit
+from .accounts import Account, Cell
 from .arrivals import Busyness
 from .distributions import Distribution, Gamma
 from .scenario import ByTime, CustomerKind, Scenario
 from .streams import Streams
-from .tally import Cell, Tally
+from .tally import Tally
 
 if TYPE_CHECKING:
     from .desks import Desk
 
-__all__ = ["Customer", "Source", "busyness", "drawn"]
+__all__ = ["Customer", "Source", "busyness"]
 
 
 class Customer:
     """One who is in the system, or will come again.
 
-    ``offer_id`` is his open offer or assignment (0: none); ``agent_id`` and ``desk`` say whose it
-    is once he is served. ``patience_ms`` None waits for ever; ``waits`` numbers the times he began
-    to wait, ``is_counted`` says whether the tally counts him among the waiting.
+    ``offer_id`` is his open offer or assignment (0: none); ``desk`` says whose it is once he is
+    served, ``account`` where that is noted. ``patience_ms`` None waits for ever; ``waits`` numbers
+    the times he began to wait again, ``is_counted`` says whether the tally counts him among the
+    waiting. What most customers never need is a default of the class: he is made for each contact.
     """
 
-    __slots__ = (
-        "accepted_ms",
-        "agent_id",
-        "attempts",
-        "cell",
-        "desk",
-        "enqueued_ms",
-        "id",
-        "is_counted",
-        "number",
-        "offer_id",
-        "patience_ms",
-        "queue",
-        "source",
-        "throws",
-        "variants",
-        "waits",
-        "work_ms",
-        "wrap_up_ms",
-    )
-
+    source: Source
+    number: int
+    work_ms: float
+    id: str
     cell: Cell
-    desk: Desk
-    queue: str
+    account: Account
     accepted_ms: int
     enqueued_ms: int
-
-    def __init__(self, source: Source, number: int, work_ms: float, wrap_up_ms: float) -> None:
-        self.source = source
-        self.number = number
-        self.work_ms = work_ms
-        self.wrap_up_ms = wrap_up_ms
-        self.patience_ms: float | None = None
-        self.variants: dict[str, float] | None = None
-        self.id = ""
-        self.agent_id = ""
-        self.is_counted = False
-        self.offer_id = 0
-        self.attempts = 0
-        self.throws = 0
-        self.waits = 0
-
-
-def drawn(what: Distribution | ByTime, streams: Streams, cycle_ms: int, *purpose: str) -> _Draw:
-    """A function from the moment of arrival to the next value."""
-    if isinstance(what, Distribution):
-        values = what.draws(streams.named(*purpose))
-        return lambda _at_ms: next(values)
-    parts = [
-        part.draws(streams.named(*purpose, str(number))) for number, part in enumerate(what.parts)
-    ]
-    starts = what.from_ms
-    return lambda at_ms: next(parts[bisect.bisect_right(starts, at_ms % cycle_ms) - 1])
-
-
-_Draw = Callable[[int], float]
+    desk: Desk | None = None
+    wrap_up_ms: float = 0.0
+    patience_ms: float | None = None
+    variants: dict[str, float] | None = None
+    is_counted: bool = False
+    offer_id: int = 0
+    attempts: int = 0
+    throws: int = 0
+    waits: int = 0
 
 
 def busyness(scenario: Scenario, streams: Streams) -> Busyness:
@@ -108,19 +71,22 @@ def busyness(scenario: Scenario, streams: Streams) -> Busyness:
 class Source:
     """The customers of one kind, first to last.
 
-    ``times`` yields when they come. A source that only follows others (``Next``) has streams of
-    its own, so that followers never shift the customers who come by themselves.
+    ``at_ms`` is when somebody came last: what is drawn may depend on the time of day. ``times``
+    yields when they come. A source that only follows others (``Next``) has streams of its own, so
+    that followers never shift the customers who come by themselves.
     """
 
     __slots__ = (
         "_again",
-        "_cells",
-        "_cells_until_ms",
         "_count",
+        "_cycle_ms",
         "_handle",
         "_patience",
         "_variants",
         "_wrap_up",
+        "at_ms",
+        "cells",
+        "cells_until_ms",
         "delays",
         "dice",
         "kind",
@@ -142,23 +108,22 @@ class Source:
             kind.message, queue=kind.queue, priority=kind.priority, requirement=kind.requirement
         )
         self.message_channel = kind.channel.value
-        cycle_ms = scenario.cycle_ms
-        self._handle = drawn(kind.handle, streams, cycle_ms, role, kind.name, "handle")
-        self._patience = (
-            drawn(kind.patience, streams, cycle_ms, role, kind.name, "patience")
-            if kind.patience is not None
-            else None
-        )
+        self.at_ms = 0
+        self._cycle_ms = scenario.cycle_ms
+        self._handle = self._drawn(kind.handle, streams, role, kind.name, "handle")
+        self._patience: Iterator[float] | None = None
+        self._again: Iterator[float] | None = None
+        if kind.patience is not None:
+            self._patience = self._drawn(kind.patience, streams, role, kind.name, "patience")
+            again = (role, kind.name, "patience again")
+            self._again = self._drawn(kind.patience, streams, *again)
         self._variants = [
             (group, handle.draws(streams.named(role, kind.name, "handle", group)))
             for group, handle in variants
         ]
-        self._again = (
-            drawn(kind.patience, streams, cycle_ms, role, kind.name, "patience again")
-            if kind.patience is not None
-            else None
-        )
-        self._wrap_up = kind.wrap_up.draws(streams.named(role, kind.name, "wrap_up"))
+        self._wrap_up: Iterator[float] | None = None
+        if kind.wrap_up.mean_ms:
+            self._wrap_up = kind.wrap_up.draws(streams.named(role, kind.name, "wrap_up"))
         self.dice = {
             purpose: streams.dice(role, kind.name, purpose)
             for purpose in ("balk", "offer", "retrial", "next")
@@ -173,15 +138,36 @@ class Source:
             self.delays[""] = kind.retrial.delay.draws(streams.named(role, kind.name, "retrial"))
         self.times: Iterator[float] = iter(())
         self._count = 0
-        self._cells: dict[str, Cell] = {}
-        self._cells_until_ms = 0
+        #: by queue, those of an interval that lasts until then
+        self.cells: dict[str, Cell] = {}
+        self.cells_until_ms = 0
+
+    def _drawn(
+        self, what: Distribution | ByTime, streams: Streams, *purpose: str
+    ) -> Iterator[float]:
+        if isinstance(what, Distribution):
+            return what.draws(streams.named(*purpose))
+        return self._by_time(
+            what.from_ms,
+            [part.draws(streams.named(*purpose, str(n))) for n, part in enumerate(what.parts)],
+        )
+
+    def _by_time(self, from_ms: tuple[int, ...], parts: list[Iterator[float]]) -> Iterator[float]:
+        while True:
+            number = bisect.bisect_right(from_ms, self.at_ms % self._cycle_ms) - 1
+            yield next(parts[number])
 
     def customer(self, at_ms: int) -> Customer:
         """The next one, who comes at this moment."""
-        self._count = number = self._count + 1
-        customer = Customer(self, number, self._handle(at_ms), next(self._wrap_up))
+        self.at_ms = at_ms
+        customer = Customer()
+        customer.source = self
+        customer.number = self._count = self._count + 1
+        customer.work_ms = next(self._handle)
+        if self._wrap_up is not None:
+            customer.wrap_up_ms = next(self._wrap_up)
         if self._patience is not None:
-            customer.patience_ms = self._patience(at_ms)
+            customer.patience_ms = next(self._patience)
         if self._variants:
             customer.variants = {group: next(values) for group, values in self._variants}
         return customer
@@ -189,21 +175,23 @@ class Source:
     def comes_again(self, customer: Customer, at_ms: int) -> None:
         """He is as patient as another man, and wants the same as before."""
         customer.offer_id = 0
-        customer.agent_id = ""
+        customer.desk = None
+        customer.waits += 1
         if self._again is not None:
-            customer.patience_ms = self._again(at_ms)
+            self.at_ms = at_ms
+            customer.patience_ms = next(self._again)
 
     def cell(self, tally: Tally, queue: str, at_ms: int) -> Cell:
         """Where an arrival in this queue is counted; remembered while the interval lasts."""
-        if at_ms >= self._cells_until_ms:
+        if at_ms >= self.cells_until_ms:
             interval_ms = tally.frame.interval_ms
-            self._cells = {}
-            self._cells_until_ms = (at_ms // interval_ms + 1) * interval_ms
-        found = self._cells.get(queue)
+            self.cells.clear()
+            self.cells_until_ms = (at_ms // interval_ms + 1) * interval_ms
+        found = self.cells.get(queue)
         if found is None:
-            found = self._cells[queue] = tally.cell(queue, self.message_channel, at_ms)
+            found = self.cells[queue] = tally.cell(queue, self.message_channel, at_ms)
         return found
 
     def forget_cells(self) -> None:
         """The tally has begun anew."""
-        self._cells_until_ms = 0
+        self.cells_until_ms = 0

@@ -47,37 +47,50 @@ class Habits:
         )
 
 
-@attrs.define(eq=False)
 class Desk:
     """One agent.
 
     ``rank`` orders what several agents finish at one moment. ``load`` counts what he accepted and
     has not completed; he is busy since ``busy_since_ms``, and was until ``idle_since_ms`` when his
-    hands are empty (-1: that is counted already). ``away`` counts the reasons not to be ready (a
+    hands are empty (-1: he has done nothing yet). ``away`` counts the reasons not to be ready (a
     break, a pause); ``on_shift`` False lets him go home when his hands are empty. ``since_ms``:
     signed in since (-1: not signed in).
     """
 
-    agent: Agent
-    habits: Habits
-    group: str
-    together: Together | None
-    rank: int
-    load: int = 0
-    busy_since_ms: int = 0
-    idle_since_ms: int = -1
-    since_ms: int = -1
-    away: int = 0
-    on_shift: bool = False
+    __slots__ = (
+        "agent",
+        "away",
+        "busy_since_ms",
+        "group",
+        "habits",
+        "idle_since_ms",
+        "load",
+        "on_shift",
+        "rank",
+        "since_ms",
+        "tally",
+        "together",
+    )
+
+    def __init__(self, agent: Agent, habits: Habits, rank: int, together: Together | None) -> None:
+        self.agent = agent
+        self.habits = habits
+        self.group = habits.group.name
+        self.tally = habits.tally
+        self.rank = rank
+        self.together = together
+        self.load = 0
+        self.busy_since_ms = 0
+        self.idle_since_ms = -1
+        self.since_ms = -1
+        self.away = 0
+        self.on_shift = False
 
     def begin(self, at_ms: int, tally: Tally) -> None:
-        """He takes something up with empty hands; who was idle for no time at all goes on."""
-        idle_since_ms = self.idle_since_ms
-        if idle_since_ms != at_ms:
-            if idle_since_ms >= 0:
-                tally.span(self.habits.tally.busy_ms, self.busy_since_ms, idle_since_ms)
-            self.busy_since_ms = at_ms
-        self.idle_since_ms = -1
+        """He takes something up after some time with empty hands."""
+        if self.idle_since_ms >= 0:
+            tally.span(self.tally.busy_ms, self.busy_since_ms, self.idle_since_ms)
+        self.busy_since_ms = at_ms
 
 
 class Together:

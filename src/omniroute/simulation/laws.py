@@ -82,7 +82,7 @@ def _goes_at_once(books: Books, work: Work) -> bool:
         work = attrs.evolve(work, opening=len(openings(work.queue)))
     return work.is_open(books.plan.limits.max_offers) and any(
         desk.ready
-        and desk.has_room(work.channel)
+        and desk.has_room(work.channel, work.limits)
         and work.admits(desk.agent)
         and work.opens_to(desk.agent)
         for desk in books.desks.values()
@@ -99,8 +99,8 @@ def _reprioritized(books: Books, event: ev.Reprioritized) -> None:
     _check_priority(books, event.priority)
     books.require(event.enqueued_at_ms <= event.at_ms, Law.ADMISSION, "a moment to come")
     if event.for_step:
-        lent = work.ladder[work.step].priority is not None
-        right = event.priority in (work.priority, work.due_priority) and lent
+        lent = work.ladder[work.step].priority
+        right = event.priority in (work.priority, lent) and event.priority != work.own_priority
         books.require(right, Law.LADDER, f"its step lends it {work.due_priority}")
         work.priority = event.priority
     else:

@@ -219,7 +219,9 @@ def completed_consult(books: Books, work: Work, code: str) -> bool:
     if work.kind is not Kind.CONSULT or code != "handed_over":
         return False
     parent = books.works.get(work.parent_id or "")
-    if parent is None or parent.state not in TAKEN or work.state is InteractionState.WRAP_UP:
+    if parent is None or books.consults.get(parent.id) is not work:
+        return False
+    if parent.state not in TAKEN or work.state is InteractionState.WRAP_UP:
         return False
     books.handing[parent.id] = work.agent_id
     return True

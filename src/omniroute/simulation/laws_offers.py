@@ -12,12 +12,12 @@ from typing import Any, Final
 
 from .. import events as ev
 from ..events import OfferKind, RevokeReason
-from ..model import Agent, Channel, InteractionState
+from ..model import Agent, InteractionState
 from ..plan import Accelerating, Delivery, OnExpiry, OnRequeue, WrapUp, WrapUpKind
 from .books import TAKEN, Books, Law
 from .laws_aside import assigned, completed_consult, leave
 from .laws_ladder import bar, follow_up
-from .works import Desk, Offer, Work, access_of
+from .works import Asks, Desk, Offer, Work, access_of
 
 __all__ = ["HANDLERS", "candidates"]
 
@@ -30,15 +30,16 @@ _ENGINES = frozenset({"customer_left", "handed_over", "callback_failed"})
 
 def candidates(books: Books, desk: Desk) -> Iterator[Work]:
     """What the agent may be offered now: of each lane the first, waiting and held out apart."""
-    room: dict[Channel, bool] = {}
+    room: dict[Asks, bool] = {}
     for lanes in (books.lanes, books.held_out):
         for lane in lanes:
             work = _first(lane, desk.agent, books.now_ms)
             if work is None or work.queue.delivery is Delivery.PULL:
                 continue
-            if work.channel not in room:
-                room[work.channel] = desk.has_room(work.channel)
-            if room[work.channel] and work.admits(desk.agent):
+            asks = work.asks
+            if asks not in room:
+                room[asks] = desk.has_room(work.channel, work.limits)
+            if room[asks] and work.admits(desk.agent):
                 yield work
 
 
@@ -57,7 +58,8 @@ def _first(lane: Iterator[Work], agent: Agent, now_ms: int) -> Work | None:
 def _check_lane(books: Books, work: Work, agent: Agent) -> None:
     """Nobody of its lane goes before it.
 
-    What a rule has moved is matched at once, before others that wait for their turn in the batch.
+    What a rule has moved is matched at once, before others that wait for their turn in the batch;
+    and where several become available at once, the first is held out to as many as may be.
     """
     if books.overflows and work.moved_ms == books.now_ms:
         return
@@ -66,7 +68,9 @@ def _check_lane(books: Books, work: Work, agent: Agent) -> None:
     else:
         lane = work.lane
         older = (other for other in books.held_out.of(lane) if other.seq < work.seq)
-        before = itertools.chain(books.lanes.of(lane), older)
+        in_turn = books.touched if work.id in books.touched else ()
+        waiting = (other for other in books.lanes.of(lane) if other.id not in in_turn)
+        before = itertools.chain(waiting, older)
     for other in before:
         if not (books.overflows and other.moved_ms == books.now_ms):
             detail = f"{other.id!r} of the same lane goes first"
@@ -123,7 +127,7 @@ def _offered(books: Books, event: ev.Offered) -> None:
     elif how is OfferKind.PICKED:
         pushed = work.queue.delivery is Delivery.PUSH
         books.require(not pushed, Law.OFFER, "nobody picks from there")
-    has_room = desk.has_room(work.channel)
+    has_room = desk.has_room(work.channel, work.limits)
     if how is not OfferKind.ASSIGNED:
         books.require(work.admits(desk.agent), Law.REQUIREMENT, "he does not satisfy it")
         books.require(work.opens_to(desk.agent), Law.ACCESS, "it is not open to him yet")

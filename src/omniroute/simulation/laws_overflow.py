@@ -21,7 +21,7 @@ from .works import Work
 __all__ = ["check_door", "holds", "owe_overflow"]
 
 #: Words of conditions that are left open.
-_OPEN: Final = frozenset({"ready", "ewt_s", "service_level"})
+_OPEN: Final = frozenset({"ready", "takers", "ewt_s", "service_level"})
 
 #: So often a step's rule moves an interaction at one moment.
 _MOST_MOVES: Final = 8
@@ -37,6 +37,7 @@ class _Standing:
     draining: bool
     nobody: bool
     ready: int | None = None
+    takers: int | None = None
     ewt_s: int | None = None
     service_level: int | None = None
 

@@ -25,7 +25,6 @@ from .agenda import ANSWER, ARRIVAL, LEAVING, NEVER, WORK, Action, Agenda
 from .attendance import Attendance
 from .customers import Customer, Source, busyness
 from .desks import Desk
-from .outcome import bucket, coarse
 from .scenario import Scenario
 from .streams import Streams
 from .tally import Frame, Tally
@@ -33,6 +32,9 @@ from .tally import Frame, Tally
 __all__ = ["Play", "Receive"]
 
 _TICK = ev.Tick()
+
+#: After so many arrivals what was noted is counted.
+_BLOCK = 1024
 
 #: What the engine does with a command at a moment.
 Receive = Callable[[Command, int], list[Event]]
@@ -52,18 +54,18 @@ class Play:
         self.interactions = 0
         self.end_ms = scenario.duration_ms
         self._agenda = Agenda()
+        self._arriving: Customer
         self._open: dict[str, Customer] = {}
         self._todo: list[Command] = []
-        self._arriving: Customer | None = None
         #: the queues that accept for the agent
         self._accepts = {queue.name for queue in plan.queues.values() if queue.auto_accept}
-        #: when somebody was last done with his work
-        self._done_ms = 0
         self._attendance = Attendance(scenario, plan, streams, self.tally, self._agenda, self._do)
         self._desks = self._attendance.desks
+        self._arrives: Action = self._arrive
         self._over: Action = self._work_over
         self._sources, self._followers = self._invite(streams)
-        self._on: dict[type, Callable[[Any], None]] = dict.fromkeys(ev.Event.__args__, _ignored)
+        #: what follows from an event; nothing from most
+        self._on: dict[type, Callable[[Any], None] | None] = dict.fromkeys(ev.Event.__args__)
         self._on |= {
             ev.Queued: self._queued,
             ev.Rejected: self._rejected,
@@ -101,7 +103,9 @@ class Play:
                 rng = streams.named("arrivals", name)
                 source.times = kind.arrivals.times(rng, factor, scenario.cycle_ms)
                 sources.append(source)
-                self._plan_arrival(source)
+                at_ms = int(next(source.times, NEVER) + 0.5)
+                if at_ms < self.end_ms:
+                    self._agenda.plan(at_ms, ARRIVAL, self._arrives, source)
         if scenario.warm_up_ms:
             self._agenda.plan(scenario.warm_up_ms, WORK, self._warm, None)
         return sources, followers
@@ -110,39 +114,35 @@ class Play:
 
     def play(self) -> None:
         """Everything, from the first arrival to the end."""
-        heap, carry_out = self._agenda.heap, self._agenda.carry_out
-        deadline = self.next_deadline
-        last_ms = NEVER if self.scenario.drain else self.end_ms - 1
-        while True:
-            at_ms = heap[0][0] if heap else NEVER
-            due_ms = deadline()
-            if due_ms is not None and due_ms < at_ms:
-                if due_ms > last_ms:
-                    break
-                self._do(_TICK, due_ms)
-                continue
-            if at_ms > last_ms or at_ms == NEVER:
-                break
-            carry_out()
+        last_ms = NEVER - 1 if self.scenario.drain else self.end_ms - 1
+        self._agenda.carry_out(last_ms, self.next_deadline, self._wake)
         self._close()
+
+    def _wake(self, at_ms: int) -> None:
+        self._do(_TICK, at_ms)
 
     def _close(self) -> None:
         tally = self.tally
         at_ms = self.end_ms
         if self.scenario.drain:
-            at_ms = max(at_ms, tally.last_ms, self._done_ms)
+            done_ms = max((desk.idle_since_ms for desk in self._desks.values()), default=0)
+            at_ms = max(at_ms, tally.last_ms, done_ms)
         tally.pass_time(at_ms)
-        for customer in self._open.values():
-            if customer.agent_id:
-                tally.was_served(customer.accepted_ms, at_ms)
+        tally.serving_ms += self._serving_ms(at_ms)
         self._attendance.close(at_ms)
 
+    def _serving_ms(self, at_ms: int) -> int:
+        """How long those who are with an agent have been there, together."""
+        served = (customer for customer in self._open.values() if customer.desk is not None)
+        return sum(at_ms - customer.accepted_ms for customer in served)
+
     def _expired(self, event: ev.Expired) -> None:
-        self._attendance.no_answer(event, self._open[event.interaction_id].queue)
+        self._attendance.no_answer(event, self._open[event.interaction_id].cell.queue)
 
     def _warm(self, at_ms: int, _subject: None, _number: int) -> None:
         self.tally.pass_time(at_ms)
         self.tally.begin(at_ms)
+        self.tally.serving_ms -= self._serving_ms(at_ms)
         for source in (*self._sources, *self._followers.values()):
             source.forget_cells()
 
@@ -150,22 +150,23 @@ class Play:
         """Give the engine a command, read what it did, and do what follows at this moment."""
         on = self._on
         for event in self.receive(command, at_ms):
-            on[type(event)](event)
+            follow = on[type(event)]
+            if follow is not None:
+                follow(event)
         todo = self._todo
         while todo:
             for event in self.receive(todo.pop(0), at_ms):
-                on[type(event)](event)
+                follow = on[type(event)]
+                if follow is not None:
+                    follow(event)
 
     # --- customers ------------------------------------------------------------------------
 
-    def _plan_arrival(self, source: Source) -> None:
-        at_ms = int(next(source.times, NEVER) + 0.5)
-        if at_ms < self.end_ms:
-            self._agenda.plan(at_ms, ARRIVAL, self._arrive, source)
-
     def _arrive(self, at_ms: int, source: Source, _number: int) -> None:
         self._enter(at_ms, source.customer(at_ms))
-        self._plan_arrival(source)
+        next_ms = int(next(source.times, NEVER) + 0.5)
+        if next_ms < self.end_ms:
+            self._agenda.plan(next_ms, ARRIVAL, self._arrives, source)
 
     def _follow(self, at_ms: int, source: Source, _number: int) -> None:
         self._enter(at_ms, source.customer(at_ms))
@@ -176,12 +177,15 @@ class Play:
 
     def _enter(self, at_ms: int, customer: Customer) -> None:
         source = customer.source
-        self.interactions += 1
+        self.interactions = number = self.interactions + 1
+        if not number % _BLOCK:
+            self.tally.settle()
         self._arriving = customer
         self._do(source.submit, at_ms)
-        if customer.agent_id or customer.id not in self._open:
+        if customer.desk is not None or customer.id not in self._open:
             return
-        self._waits(at_ms, customer)
+        self.tally.one_more_waits(at_ms)
+        customer.is_counted = True
         balk = source.kind.balk
         if (
             balk
@@ -196,40 +200,30 @@ class Play:
 
     def _lose_patience(self, at_ms: int, customer: Customer, waits: int) -> None:
         is_open = self._open.get(customer.id) is customer
-        if is_open and customer.waits == waits and not customer.agent_id:
+        if is_open and customer.waits == waits and customer.desk is None:
             self._do(ev.Abandon(customer.id), at_ms)
 
     def _queued(self, event: ev.Queued) -> None:
         customer = self._arriving
-        assert customer is not None
-        at_ms = event.at_ms
         customer.id = event.interaction_id
-        customer.queue = event.queue
-        customer.enqueued_ms = at_ms
-        customer.waits += 1
+        customer.enqueued_ms = at_ms = event.at_ms
         self._open[customer.id] = customer
-        customer.cell = cell = customer.source.cell(self.tally, event.queue, at_ms)
+        source = customer.source
+        cell = source.cells.get(event.queue) if at_ms < source.cells_until_ms else None
+        if cell is None:
+            cell = source.cell(self.tally, event.queue, at_ms)
+        customer.cell = cell
         cell.arrived += 1
         if customer.attempts:
             cell.retried += 1
 
-    def _waits(self, at_ms: int, customer: Customer) -> None:
-        """He was not taken at once: from now on the tally counts him."""
-        tally = self.tally
-        if tally.last_ms != at_ms:
-            tally.pass_time(at_ms)
-        tally.waiting += 1
-        customer.is_counted = True
-
     def _waits_no_more(self, at_ms: int, customer: Customer) -> None:
         if customer.is_counted:
-            self.tally.pass_time(at_ms)
-            self.tally.waiting -= 1
+            self.tally.one_less_waits(at_ms)
             customer.is_counted = False
 
     def _rejected(self, event: ev.Rejected) -> None:
         customer = self._arriving
-        assert customer is not None
         customer.id = event.interaction_id
         cell = customer.source.cell(self.tally, event.queue or "", event.at_ms)
         cell.arrived += 1
@@ -252,16 +246,8 @@ class Play:
     def _abandoned(self, event: ev.Abandoned) -> None:
         customer = self._open.pop(event.interaction_id)
         at_ms = event.at_ms
-        cell = customer.cell
         self._waits_no_more(at_ms, customer)
-        waited_ms = at_ms - customer.enqueued_ms
-        cell.abandoned += 1
-        cell.abandon_ms += waited_ms
-        cell.abandon2 += waited_ms * waited_ms
-        if waited_ms <= cell.target_ms:
-            cell.abandoned_in_time += 1
-        number = bucket(waited_ms)
-        cell.abandon_waits[number] = cell.abandon_waits.get(number, 0) + 1
+        customer.cell.abandoned.noted.append(at_ms - customer.enqueued_ms)
         self._perhaps_again(at_ms, customer)
 
     def _cancelled(self, event: ev.Cancelled) -> None:
@@ -274,14 +260,16 @@ class Play:
 
     def _offered(self, event: ev.Offered) -> None:
         customer = self._open[event.interaction_id]
-        if customer.agent_id or customer.queue in self._accepts:
+        if customer.desk is not None or customer.cell.queue in self._accepts:
             return  # somebody else was quicker, or the queue accepts for the agent
         customer.offer_id = offer_id = event.offer_id
         habits = self._desks[event.agent_id].habits
         if habits.at_once:
             on = self._on
             for answered in self.receive(ev.Accept(offer_id), event.at_ms):
-                on[type(answered)](answered)
+                follow = on[type(answered)]
+                if follow is not None:
+                    follow(answered)
             return
         group = habits.group
         customer.throws += 1
@@ -303,35 +291,23 @@ class Play:
         at_ms = event.at_ms
         customer = self._open[event.interaction_id]
         customer.desk = desk = self._desks[event.agent_id]
-        customer.agent_id = event.agent_id
         customer.accepted_ms = at_ms
-        cell = customer.cell
-        group = desk.habits.tally
-        cell.accepted += 1
-        group.accepted += 1
-        waited_ms = at_ms - customer.enqueued_ms
-        if waited_ms:
-            cell.wait_ms += waited_ms
-            group.wait_ms += waited_ms
-            cell.wait2 += waited_ms * waited_ms
-            number = bucket(waited_ms)
-            cell.waits[number] = cell.waits.get(number, 0) + 1
-            number = coarse(number)
-            cell.coarse[number] = cell.coarse.get(number, 0) + 1
-        else:
-            cell.at_once += 1
+        customer.offer_id = offer_id = event.offer_id
         if customer.is_counted:
-            self._waits_no_more(at_ms, customer)
-        if waited_ms <= cell.target_ms:
-            cell.accepted_in_time += 1
-            group.accepted_in_time += 1
-        if not desk.load:
+            self.tally.one_less_waits(at_ms)
+            customer.is_counted = False
+        cell = customer.cell
+        account = cell.accounts.get(desk.tally)
+        if account is None:
+            account = self.tally.account(cell, desk.tally)
+        customer.account = account
+        account.noted.append(at_ms - customer.enqueued_ms)
+        if not desk.load and desk.idle_since_ms != at_ms:
             desk.begin(at_ms, self.tally)
         desk.load += 1
         work_ms = customer.work_ms
         if customer.variants is not None:
             work_ms = customer.variants.get(desk.group, work_ms)
-        customer.offer_id = offer_id = event.offer_id
         if desk.together is not None:
             desk.together.add(at_ms, customer, offer_id, work_ms)
             self._plan_end(desk)
@@ -356,32 +332,23 @@ class Play:
         self._work_over(at_ms, customer, offer_id)
 
     def _work_over(self, at_ms: int, customer: Customer, offer_id: int) -> None:
-        if customer.offer_id == offer_id and customer.agent_id:
+        if customer.offer_id == offer_id and customer.desk is not None:
             self._do(ev.Complete(offer_id), at_ms)
 
     def _wrapping_up(self, event: ev.WrapUpStarted) -> None:
         customer = self._open[event.interaction_id]
-        if self.plan.queues[customer.queue].wrap_up.kind is WrapUpKind.FORCED:
+        if self.plan.queues[customer.cell.queue].wrap_up.kind is WrapUpKind.FORCED:
             return
         done_ms = event.at_ms + int(customer.wrap_up_ms + 0.5)
         if event.until_ms is None or done_ms < event.until_ms:
             finish = ev.FinishWrapUp(event.assignment_id)
             self._agenda.plan(done_ms, WORK, self._answer, finish)
 
-    def _put_down(self, at_ms: int, customer: Customer) -> None:
+    def _put_down(self, at_ms: int, customer: Customer, desk: Desk) -> None:
         """The agent does not have it any more: completed or given back."""
-        desk = customer.desk
-        self._done_ms = at_ms
-        accepted_ms = customer.accepted_ms
-        self.tally.was_served(accepted_ms, at_ms)
-        handle_ms = at_ms - accepted_ms
-        customer.cell.handle_ms += handle_ms
-        group = desk.habits.tally
-        served = group.served.get(customer.queue)
-        if served is None:
-            served = group.served[customer.queue] = [0, 0]
-        served[0] += 1
-        served[1] += handle_ms
+        account = customer.account
+        account.handled += 1
+        account.handle_ms += at_ms - customer.accepted_ms
         desk.load -= 1
         if not desk.load:
             desk.idle_since_ms = at_ms
@@ -390,8 +357,7 @@ class Play:
 
     def _completed(self, event: ev.Completed) -> None:
         customer = self._open.pop(event.interaction_id)
-        self._put_down(event.at_ms, customer)
-        customer.cell.completed += 1
+        self._put_down(event.at_ms, customer, self._desks[event.agent_id])
         source = customer.source
         if source.kind.next:
             draw = source.dice["next"].uniform(customer.number, customer.attempts)
@@ -409,10 +375,11 @@ class Play:
         customer = self._open[event.interaction_id]
         desk = self._desks[event.agent_id]
         at_ms = event.at_ms
-        self._put_down(at_ms, customer)
-        self._waits(at_ms, customer)
+        self._put_down(at_ms, customer, desk)
+        self.tally.one_more_waits(at_ms)
+        customer.is_counted = True
         customer.cell.requeued += 1
-        customer.agent_id = ""
+        customer.desk = None
         customer.waits += 1
         if desk.together is not None:
             desk.together.remove(at_ms, event.assignment_id)
@@ -420,7 +387,3 @@ class Play:
         if customer.patience_ms is not None:
             gone_ms = at_ms + int(customer.patience_ms + 0.5)
             self._agenda.plan(gone_ms, LEAVING, self._lose_patience, customer, customer.waits)
-
-
-def _ignored(_event: Event) -> None:
-    """Nothing follows from it."""

@@ -197,19 +197,11 @@ class _World:
 
     def play(self) -> None:
         """From the first recorded moment to the last."""
-        heap, deadline = self._agenda.heap, self._engine.next_deadline
-        last_ms = self._recording.to_ms
-        while True:
-            at_ms = heap[0][0] if heap else NEVER
-            due_ms = deadline()
-            if due_ms is not None and due_ms < at_ms:
-                if due_ms > last_ms:
-                    return
-                self._do(ev.Tick(), due_ms)
-                continue
-            if at_ms > last_ms:
-                return
-            self._agenda.carry_out()
+        deadline = self._engine.next_deadline
+        self._agenda.carry_out(self._recording.to_ms, deadline, self._wake)
+
+    def _wake(self, at_ms: int) -> None:
+        self._do(ev.Tick(), at_ms)
 
     def _do(self, command: Command, at_ms: int) -> list[Event]:
         """Give a command, read what it did, do what follows; returns the command's own events."""

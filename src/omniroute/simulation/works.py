@@ -30,6 +30,7 @@ from ..plan import (
 )
 
 __all__ = [
+    "Asks",
     "Desk",
     "Key",
     "Known",
@@ -47,6 +48,9 @@ Key = tuple[int, int, int, int]
 
 #: What interactions of one lane share: queue, step, effective requirement, channel.
 Lane = tuple[str, int, str, Channel]
+
+#: What room something asks for: channel, and queue where that has limits of its own, else "".
+Asks = tuple[Channel, str]
 
 #: By step: what an agent must satisfy, and the lane.
 Known = dict[int, tuple[Expression | None, Lane]]
@@ -169,6 +173,23 @@ class Work:
             return self.owner
         return self.offers[min(self.offers)].agent_id if self.offers else self.agent_id
 
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is in a wrap-up that counts in its queue alone."""
+        return self.queue.wrap_up.own_queue_only and self.state is InteractionState.WRAP_UP
+
+    @property
+    def limits(self) -> Queue | None:
+        """Its queue, where that has limits of its own for one agent."""
+        queue = self.queue
+        limited = queue.max_per_agent is not None or queue.wrap_up.own_queue_only
+        return queue if limited else None
+
+    @property
+    def asks(self) -> Asks:
+        """What room it asks of an agent."""
+        return self.channel, "" if self.limits is None else self.queue.name
+
     def enter(self, queue: Queue, own_steps: tuple[OwnStep, ...]) -> None:
         """Stand before the first of these steps."""
         self.queue, self.own_steps = queue, own_steps
@@ -269,10 +290,18 @@ class Desk:
     lease_ms: int | None = None
     lease_until_ms: int | None = None
 
-    def has_room(self, channel: Channel) -> bool:
-        """Whether one more of ``channel`` fits. O(what he carries)."""
+    def has_room(self, channel: Channel, limits: Queue | None) -> bool:
+        """Whether one more of ``channel`` fits, in a queue that may have ``limits`` of its own.
+
+        O(what he carries).
+        """
+        if limits is not None and not self._has_room_in(limits):
+            return False
         capacity = self.capacity
-        carried = [work.channel for work in self.work.values()]
+        offers = sum(offer_id in work.offers for offer_id, work in self.work.items())
+        if capacity.max_open_offers is not None and offers >= capacity.max_open_offers:
+            return False
+        carried = [work.channel for work in self.work.values() if not work.is_apart]
         cost, spent = capacity.cost(channel), {False: 0, True: 0}
         if cost is None or carried.count(channel) >= capacity.maximum(channel):
             return False
@@ -287,6 +316,12 @@ class Desk:
         if interruptible and is_shut:
             return False
         return spent[interruptible] + cost <= capacity.budget_of(channel)
+
+    def _has_room_in(self, queue: Queue) -> bool:
+        here = [work for work in self.work.values() if work.queue is queue]
+        if any(work.is_apart for work in here):
+            return False
+        return queue.max_per_agent is None or len(here) < queue.max_per_agent
 
 
 class Lanes:
