@@ -56,6 +56,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "VaultError",
+    "hint",
     "nearest",
 ]
 
@@ -65,6 +66,21 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
     by_folded = {candidate.casefold(): candidate for candidate in allowed}
     found = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
+
+
+#: So many known names are told.
+_TOLD = 12
+
+
+def hint(name: str, allowed: Iterable[str], *, of: str = "known") -> str:
+    """The end of a message about an unknown name: the nearest, and what there is; or nothing."""
+    known = tuple(sorted(allowed))
+    close = nearest(name, known)
+    more = ", ..." if len(known) > _TOLD else ""
+    told = f"{of}: {', '.join(known[:_TOLD])}{more}"
+    if close is not None:
+        return f"; did you mean {close!r}?" + (f" ({told})" if len(known) > 1 else "")
+    return f"; {told}" if known else ""
 
 
 class OmnirouteError(Exception):
@@ -92,16 +108,13 @@ class UnknownNameError(UsageError, LookupError):
         self.where = where
         self.suggestion = nearest(name, self.allowed)
         place = f" in {where}" if where else ""
-        if self.suggestion is not None:
-            hint = f"; did you mean {self.suggestion!r}?"
-        elif self.allowed:
-            shown = ", ".join(self.allowed[:12]) + (", ..." if len(self.allowed) > 12 else "")
-            hint = f"; known: {shown}"
+        if self.allowed:
+            ending = hint(name, self.allowed)
         elif allowed is None:
-            hint = f": no {kind} of that id is open"
+            ending = f": no {kind} of that id is open"
         else:
-            hint = f"; the plan defines no {kind}"
-        super().__init__(f"unknown {kind} {name!r}{place}{hint}")
+            ending = f"; the plan defines no {kind}"
+        super().__init__(f"unknown {kind} {name!r}{place}{ending}")
 
 
 class PlanError(UsageError, ValueError):

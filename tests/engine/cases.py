@@ -12,11 +12,13 @@ from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from typing import Any
 
+import attrs
 import msgspec
 
 from engine.naive import NaiveEngine
 from omniroute import events as ev
 from omniroute.engine import command_of
+from omniroute.engine.customers import channel_key
 from omniroute.events import Command
 from omniroute.model import (
     Address,
@@ -61,6 +63,8 @@ from omniroute.plan import (
     TriageRule,
     WrapUp,
     WrapUpKind,
+    dumps,
+    parse,
 )
 
 Choose = Callable[[Sequence[Any]], Any]
@@ -90,6 +94,8 @@ _OWN_STEPS = (
     (ev.OwnStep("a", 20, priority=1), ev.OwnStep("b", 10, priority=7)),
 )
 _OWN = (None, None, None, "a", "b >= 2", "a and lang:de", 'attr.site == "x"', "a >= 3 or b")
+#: As much as can be read at once: nothing can be added.
+_LONG = str(parse(f'not attr.x == "{"x" * 4_070}"'))
 _KINDS: tuple[dict[str, Any], ...] = (
     {"skills": {"a": 3, "b": 2, "lang:de": 1}, "groups": ("g",), "capacity": "many"},
     {"skills": {"a": 1}, "attributes": {"site": "x"}},
@@ -123,6 +129,7 @@ _CUSTOMERS = (
     Customer(id="c1", addresses=(_TELEPHONE,)),
     Customer(id="c2", addresses=(_TELEPHONE, _MAILBOX)),
     Customer(id="c3", addresses=(Address(AddressKind.EMAIL, "ann@example.org"),)),
+    Customer(id="c4"),
     Customer(id="", addresses=(_TELEPHONE,)),
 )
 _POLICIES: tuple[dict[str, Any], ...] = (
@@ -173,6 +180,7 @@ def draw_plan(choose: Choose) -> Plan:
             max_dedupe_keys=choose((_BIG, 2)),
             max_set_aside=choose((_BIG, _BIG, 2, 1)),
             max_last_agents=choose((_BIG, 1)),
+            interval_ms=choose((1_800_000, 1_800_000, 50, 1_000)),
         ),
         scorers=_SCORERS,
         dispositions=choose(_POLICIES),
@@ -331,7 +339,7 @@ def draw_agent(choose: Choose, agent_id: str) -> Agent:
 def draw_message(choose: Choose) -> Message:
     return Message(
         channel=choose(CHANNELS),
-        thread_id=choose((*(None,) * 8, "t1", "t2")),
+        thread_id=choose((*(None,) * 6, "t1", "t2")),
         message_id=choose((*(None,) * 12, "m1", "m2", "m3", "m4", "m5")),
         customer=choose((*(Customer(),) * 4, *_CUSTOMERS)),
         language=choose((None, "de", "fr", "de or a")),
@@ -340,16 +348,32 @@ def draw_message(choose: Choose) -> Message:
 
 
 def _submit(choose: Choose, naive: NaiveEngine) -> Command:
+    queue = choose((None, *naive.plan.queues))
     return ev.Submit(
         draw_message(choose),
-        queue=choose((None, *naive.plan.queues)),
+        queue=queue,
         priority=choose((None, None, 0, 1, 9)),
-        requirement=choose(_OWN),
+        requirement=choose(_OWN if queue is None else (*_OWN * 2, _LONG)),
         interaction_id=choose((*(None,) * 8, "x1", "x2")),
         steps=choose(_OWN_STEPS),
         start_at_ms=_moment(choose, naive) if choose((True, *(False,) * 7)) else None,
         max_wait_ms=choose((*(None,) * 20, 10, 50)),
     )
+
+
+def written(naive: NaiveEngine) -> list[Message]:
+    """The first messages of open interactions that have a thread."""
+    first = [item.messages[0] for item in naive.items.values()]
+    return [message for message in first if message.thread_id]
+
+
+def _write(choose: Choose, naive: NaiveEngine) -> Command:
+    """One more in a thread, perhaps of somebody else."""
+    more = draw_message(choose)
+    if known := written(naive):
+        first = choose(known)
+        more = msgspec.structs.replace(more, channel=first.channel, thread_id=first.thread_id)
+    return ev.Submit(more, queue=_queue(choose, naive))
 
 
 def _moment(choose: Choose, naive: NaiveEngine) -> int | None:
@@ -543,9 +567,54 @@ def _parked(choose: Choose, naive: NaiveEngine) -> str:
     return str(choose((*parked(naive) * 5, _interaction(choose, naive))))
 
 
+#: What a publisher changes at once.
+_PARTS = (
+    *(("refusal",), ("refusal", "members"), ("refusal",)),
+    *(("members",), ("ladder",), ("access",), ("order",), ("wrap_up",), ("overflow",)),
+    *(("offers", "auto_accept"), ("delivery",), ("strategy", "scorer"), ("share",), ("on_expiry",)),
+    *(("last_agent",), ("callback",), ("codes",), ("max_waiting",), ("tier",), ("service_level",)),
+)
+
+
+def _tweak(choose: Choose, plan: Plan) -> Plan:
+    """The same plan but for some settings of some queues."""
+    names = tuple(plan.queues)
+    queues = []
+    for name, queue in plan.queues.items():
+        other = _draw_queue(choose, name, names)
+        parts = [part for _ in range(choose((0, 1, 2))) for part in choose(_PARTS)]
+        queues.append(attrs.evolve(queue, **{part: getattr(other, part) for part in parts}))
+    return attrs.evolve(plan, queues=queues)
+
+
+def _change_plan(choose: Choose, naive: NaiveEngine) -> Command:
+    """Any plan may follow; some queues go and leave work behind, some are moved."""
+    plan = choose((draw_plan, lambda choose: _tweak(choose, naive.plan)))(choose)
+    sources = dict.fromkeys((*naive.plan.queues, *(i.queue.name for i in naive.items.values())))
+    moves = {name: choose((None, None, None, *plan.queues)) for name in sources}
+    return ev.ChangePlan(
+        dumps(plan),
+        to_waiting=choose((False, False, True)),
+        moves=tuple((name, target) for name, target in moves.items() if target is not None),
+    )
+
+
+def _erase(choose: Choose, naive: NaiveEngine) -> Command:
+    """Mostly somebody who is known: by a message, by what was linked, by his interaction."""
+    found = [item.messages * len(item.messages) for item in naive.items.values()]
+    messages = [m for several in found for m in several if m.customer.id]
+    keys = [channel_key(m.channel, m.customer.id) for m in messages]
+    keys += [key for known in naive.customers for key in sorted(known.keys)]
+    keys.append(channel_key(Channel.EMAIL, "c1"))
+    who = choose((None, None, *naive.items, "over"))
+    count = choose((1, 1, 2) if who is None else (0, 0, 1))
+    return ev.EraseCustomer(tuple(choose(keys) for _ in range(count)), who)
+
+
 #: What can be asked, with a weight for walks.
 COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     "submit": (30, _submit),
+    "write": (4, _write),
     "quarantine": (1, _quarantine),
     "deliver": (10, _deliver),
     "abandon": (2, lambda c, n: ev.Abandon(_interaction(c, n), c(("", "hung up")))),
@@ -592,6 +661,8 @@ COMMANDS: dict[str, tuple[int, Callable[[Choose, NaiveEngine], Command]]] = {
     ),
     "fail_callback": (10, lambda c, n: ev.FailCallback(_callback(c, n), c(("", "no answer")))),
     "finish_wrap_up": (5, lambda c, n: ev.FinishWrapUp(_assignment(c, n))),
+    "erase_customer": (2, _erase),
+    "change_plan": (3, _change_plan),
     "tick": (2, lambda c, n: ev.Tick()),
 }
 
@@ -605,6 +676,7 @@ _HOUR = 40
 #: What a walk mostly leaves out while there is nothing to name.
 _NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
     **dict.fromkeys(("accept", "decline", "revoke"), open_offers),
+    "write": written,
     "pick": to_pick,
     "request_callback": in_line,
     "extend_wrap_up": wrap_ups,
@@ -617,6 +689,7 @@ _NEEDS: dict[str, Callable[[NaiveEngine], Collection[Any]]] = {
     "move": in_line,
     "assign": in_line,
     **dict.fromkeys(("hold", "resume", "requeue", "complete", "finish_wrap_up"), assignments),
+    "erase_customer": lambda naive: [i for i in naive.items.values() if i.messages[0].customer.id],
     **dict.fromkeys(("set_ready", "set_not_ready", "change_agent"), lambda naive: naive.people),
 }
 

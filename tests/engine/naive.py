@@ -4,7 +4,8 @@ Plain dicts and lists, loops over all pairs, no index. The sections stand in the
 page, so the two can be read side by side. The real engine must answer every list of commands
 with the same events. Only open interactions are kept; everything is looked up by loops. What comes
 in besides plain messages is in `naive_inbound`, what follows an acceptance in `naive_after`,
-overflow and what is done to whole queues in `naive_overflow`.
+overflow and what is done to whole queues in `naive_overflow`, other plans and customers who are to
+be forgotten in `naive_plans`.
 
 Where the page leaves something open, this is the reading:
 - what raises (a bad value) is found before any timer fires, so "nothing has changed" is true;
@@ -43,7 +44,8 @@ import attrs
 
 from engine.naive_after import NaiveAfter
 from engine.naive_inbound import NaiveDoor
-from engine.naive_overflow import NaiveOverflow
+from engine.naive_overflow import NaiveOverflow, both
+from engine.naive_plans import NaivePlans
 from engine.naive_room import has_room, occupancy_of
 from omniroute import events as ev
 from omniroute.errors import CommandError, UnknownNameError
@@ -113,7 +115,7 @@ class Item:
     seq: int = 0
     state: InteractionState = WAITING
     step: int = 0
-    step_began_ms: int = 0
+    step_ends_ms: int | None = None
     opening: int = 0
     asked: dict[int, str] = attrs.field(factory=dict)  # open offers: whose
     agent_id: str | None = None
@@ -123,6 +125,7 @@ class Item:
     code: str = ""
     until_ms: int = 0  # of the wrap-up
     extended_ms: int = 0
+    may_extend_ms: int = 0
     owner: str | None = None  # of parked work
     own_links: int = 0  # of an escalation: how many of its links are not its parent's
     confers: tuple[Item, int] | None = None  # with which consult, as which assignment
@@ -144,7 +147,7 @@ class Person:
     lease_ms: int | None = None
 
 
-class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
+class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow, NaivePlans):
     """The slow definition, with the same calls as `omniroute.engine.Engine`."""
 
     def __init__(self, plan: Plan) -> None:
@@ -155,6 +158,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         self.open_the_door()
         NaiveAfter.__init__(self)
         NaiveOverflow.__init__(self)
+        NaivePlans.__init__(self)
         self.timers: dict[tuple[Any, ...], tuple[int, int]] = {}  # what: (deadline, order set)
         self.last_seq = self.last_offer = self.last_idle = self.last_timer = 0
         self.events: list[Event] = []
@@ -225,6 +229,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             self.read(command.requirement)
         self.check_after(command)
         self.check_overflow(command)
+        self.check_plans(command)
         if isinstance(command, ev.Submit):
             for step in command.steps:
                 self.read(step.requirement)
@@ -234,6 +239,8 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         if priority is not None and not 0 <= priority <= self.plan.limits.max_priority:
             raise CommandError(f"priority {priority}")
         if isinstance(command, ev.SignIn | ev.ChangeAgent):
+            if len(command.agent.id) > 256:
+                raise CommandError("too long an id")
             if command.agent.capacity not in self.plan.capacities:
                 raise UnknownNameError("capacity", command.agent.capacity, self.plan.capacities)
             if (command.agent.wrap_up_ms or 0) < 0:
@@ -302,7 +309,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             return
         queue = self.plan.queue(rule.queue)
         own = parse(command.requirement) if command.requirement is not None else None
-        requirement = all_of(own, rule.requirement, self.language(rule, message))
+        requirement = both(all_of(own, rule.requirement), self.language(rule, message))
         door = self.at_the_door(queue, requirement, message, command.steps)
         queue, requirement = door.queue, door.requirement
         if door.reason is not None:
@@ -353,7 +360,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
 
     def item(self, **fields: Any) -> Item:
         item = Item(arrived_at_ms=self.now_ms, enqueued_at_ms=self.now_ms, **fields)
-        item.step_began_ms = self.now_ms
+        item.step_ends_ms = self.end_of_step(item)
         if item.max_wait_ms is None:
             item.max_wait_ms = item.queue.max_wait_ms
         return item
@@ -691,11 +698,17 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
 
     # --- Ladder ---------------------------------------------------------------------------
 
-    def step_end(self, item: Item) -> int | None:
+    def end_of_step(self, item: Item) -> int | None:
+        """If it begins now."""
         step = self.ladder(item)[item.step]
         if step.for_ms is not None:
-            return item.step_began_ms + step.for_ms
+            return self.now_ms + step.for_ms
         return None if step.until_ms is None else item.arrived_at_ms + step.until_ms
+
+    def begin_ladder(self, item: Item) -> None:
+        item.step, item.opening = 0, 0
+        item.step_ends_ms = self.end_of_step(item)
+        self.set_clocks(item)
 
     def climb(self, item: Item, step: int) -> None:
         """Enter `step`, or the first one after it that is not passed over at once."""
@@ -712,11 +725,15 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         is_new = step != item.step
         if is_new:
             self.tell(ev.StepReached, interaction_id=item.id, step=step)
-            item.step, item.step_began_ms = step, self.now_ms
-            self.set_clock(("step", item), self.step_end(item))
+            item.step = step
+            item.step_ends_ms = self.end_of_step(item)
+            self.set_clock(("step", item), item.step_ends_ms)
         self.lend(item, ladder[step].priority)
         if is_new:
-            self.overflow_at_step(item)
+            before = item.moves
+            self.reset_refusals([item])
+            if item.id in self.items and item.moves == before:  # no refusal has ended or moved it
+                self.overflow_at_step(item)
 
     def lend(self, item: Item, priority: int | None) -> None:
         """It goes by the priority of its step, if that has one."""
@@ -733,7 +750,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             self.set_timer(what, deadline_ms)
 
     def set_clocks(self, item: Item) -> None:
-        self.set_clock(("step", item), self.step_end(item))
+        self.set_clock(("step", item), item.step_ends_ms)
         self.set_clock(("opening", item), self.opening_end(item))
 
     def stop_clocks(self, item: Item) -> None:
@@ -843,10 +860,10 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
                 item.barred.discard(who)
                 self.timers.pop(("refusal", item, who), None)
 
-    def reset_refusals(self) -> list[Item]:
+    def reset_refusals(self, items: Iterable[Item] | None = None) -> list[Item]:
         """Clear each memory of `all_declined` that bars everyone; whatever made it so."""
         found = []
-        for item in sorted(self.items.values(), key=self.place):
+        for item in sorted(self.items.values() if items is None else items, key=self.place):
             able = [p for p in self.people.values() if self.satisfies(p, item)]
             by_all = item.queue.refusal.rule is RefusalRule.ALL_DECLINED
             if by_all and item.barred and all(p.agent.id in item.barred for p in able):
@@ -985,8 +1002,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             priority=item.priority,
             requirement=None if item.requirement is None else str(item.requirement),
         )
-        item.step, item.step_began_ms, item.opening = 0, self.now_ms, 0
-        self.set_clocks(item)
+        self.begin_ladder(item)
         self.catch_up(item)
         self.climb(item, 0)
         return people
@@ -1034,6 +1050,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
             until_ms = self.now_ms + duration_ms
             self.set_timer(("wrap_up", item), until_ms)
             item.until_ms, item.extended_ms = until_ms, 0
+            item.may_extend_ms = wrap_up.max_extension_ms
         about = {**self.about(item), "agent_id": item.agent_id}
         self.tell(ev.WrapUpStarted, **about, until_ms=until_ms, code=code)
         if wrap_up.own_queue_only:
@@ -1051,7 +1068,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
     def on_finish_wrap_up(self, command: Any) -> None:
         if (item := self.assigned(command, WRAP_UP)) is None:
             return
-        if item.queue.wrap_up.kind is WrapUpKind.FORCED:
+        if item.queue.wrap_up.kind is WrapUpKind.FORCED and ("wrap_up", item) in self.timers:
             self.refuse(command, command.assignment_id, "illegal_state")
             return
         self.match(people=[self.finish(item)])
@@ -1086,8 +1103,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow):
         if again_at_ms is not None:
             self.bar(item, person)
         self.catch_up(item)
-        end = self.step_end(item)
-        if end is not None and end <= self.now_ms:
+        if item.step_ends_ms is not None and item.step_ends_ms <= self.now_ms:
             self.climb(item, item.step + 1)
 
     def on_abandon(self, command: Any) -> None:

@@ -12,6 +12,7 @@ Where the page leaves something open, this is the reading:
   matched with the others;
 - a hand-over's offer number counts for nothing else;
 - a callback counts its failures over its whole life; only `Started` counts for the pace;
+- a wrap-up without an end cannot be extended;
 - a code is looked at by the queue of the assignment before any timer fires; an engine's is free.
 """
 
@@ -25,7 +26,7 @@ from omniroute import events as ev
 from omniroute.errors import CommandError
 from omniroute.events import Kind, OwnStep, RevokeReason
 from omniroute.model import InteractionState, Message
-from omniroute.plan import Queue, WrapUpKind, all_of, parse
+from omniroute.plan import Queue, all_of, parse
 
 SCHEDULED, PARKED = InteractionState.SCHEDULED, InteractionState.PARKED
 WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
@@ -52,6 +53,11 @@ class NaiveAfter:
                 raise CommandError(f"{name} {moment_ms}")
         if isinstance(command, ev.Transfer) and command.queue is None and command.agent_id is None:
             raise CommandError("neither queue nor agent")
+        if isinstance(command, ev.Consult) and command.requirement is not None:
+            for item in self.items.values():
+                whose = {item.assignment_id: item.agent_id, **item.asked}.get(command.assignment_id)
+                if whose is not None:
+                    parse(str(all_of(parse(command.requirement), parse(f'agent != "{whose}"'))))
         if isinstance(command, ev.ExtendWrapUp) and command.by_ms < 1:
             raise CommandError(f"by_ms {command.by_ms}")
         if isinstance(command, ev.Complete):
@@ -90,8 +96,7 @@ class NaiveAfter:
     def begin(self, item: Any, *, open_access: bool = False) -> None:
         """It waits from now on, at the start of its ladder."""
         item.state, item.arrived_at_ms, item.offers = WAITING, self.now_ms, 0
-        item.step, item.step_began_ms, item.opening = 0, self.now_ms, 0
-        self.set_clocks(item)
+        self.begin_ladder(item)
         self.set_time_to_live(item)
         if open_access and (last := len(self.openings(item.queue))):
             item.opening = last
@@ -200,9 +205,8 @@ class NaiveAfter:
             again_at_ms=again_at_ms,
         )
         item.state, item.agent_id, item.arrived_at_ms = WAITING, None, self.now_ms
-        item.step, item.step_began_ms, item.opening = 0, self.now_ms, 0
         self.touch(person)
-        self.set_clocks(item)
+        self.begin_ladder(item)
         self.set_time_to_live(item)
         if again_at_ms is not None:
             self.bar(item, person)
@@ -379,6 +383,8 @@ class NaiveAfter:
     def remember_agent(self, item: Any) -> None:
         if item.kind is Kind.CONSULT or not (customer := self.customer(item)):
             return
+        if all(queue.last_agent is None for queue in self.plan.queues.values()):
+            return
         self.last_agents.pop(customer, None)
         self.last_agents[customer] = (item.agent_id, self.now_ms)
         if len(self.last_agents) > self.plan.limits.max_last_agents:
@@ -394,9 +400,8 @@ class NaiveAfter:
     def on_extend_wrap_up(self, command: Any) -> None:
         if (item := self.assigned(command, WRAP_UP)) is None:
             return
-        wrap_up = item.queue.wrap_up
         extended_ms = item.extended_ms + command.by_ms
-        if wrap_up.kind is WrapUpKind.OPTIONAL or extended_ms > wrap_up.max_extension_ms:
+        if ("wrap_up", item) not in self.timers or extended_ms > item.may_extend_ms:
             self.refuse(command, command.assignment_id, "illegal_state")
             return
         item.extended_ms = extended_ms

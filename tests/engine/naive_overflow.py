@@ -22,13 +22,22 @@ import attrs
 
 from engine.naive_pace import NaivePace
 from omniroute import events as ev
-from omniroute.errors import CommandError
+from omniroute.errors import CommandError, ExpressionError
 from omniroute.events import RevokeReason
 from omniroute.model import InteractionState, Message
-from omniroute.plan import Overflow, Queue, TriageRule, all_of
+from omniroute.plan import Overflow, Queue, TriageRule, all_of, parse
 
 WAITING, OFFERED = InteractionState.WAITING, InteractionState.OFFERED
 _GOLDEN = 11400714819323198485
+
+
+def both(own: Any, more: Any) -> Any:
+    """What can be read again: the own one alone where both are too long together."""
+    try:
+        parse(str(all_of(own, more)))
+    except ExpressionError:
+        return own
+    return all_of(own, more)
 
 
 @attrs.frozen
@@ -122,7 +131,7 @@ class NaiveOverflow:
             if rule.reject is not None:
                 door.reason, door.text = "overflow", rule.reject
                 return door
-            door.requirement = all_of(door.requirement, rule.requirement)
+            door.requirement = both(door.requirement, rule.requirement)
             door.priority = door.priority if rule.priority is None else rule.priority
             if rule.queue is None or rule.queue in (*door.via, door.queue.name):
                 door.open_access = rule.open_access
@@ -155,11 +164,7 @@ class NaiveOverflow:
         standing = self.standing(item.queue, item, item.step)
         if rule.when is not None and not rule.when.matches(standing):
             return
-        before = item.moves
-        reset = self.reset_refusals()
-        if item.id in self.items and item.moves == before:  # no refusal has ended or moved it
-            self.overflow(item, rule)
-        self.match(items=reset)
+        self.overflow(item, rule)
 
     def overflow(self, item: Any, rule: Overflow) -> None:
         if rule.reject is not None:
@@ -172,7 +177,7 @@ class NaiveOverflow:
             count = count + 1 if moved_ms == self.now_ms else 1
             if count <= 8:
                 item.overflowed = (self.now_ms, count)
-                requirement = all_of(item.requirement, rule.requirement)
+                requirement = both(item.requirement, rule.requirement)
                 people = self.move(item, self.plan.queue(rule.queue), rule.priority, requirement)
                 self.match(people=people, items=[item])
         elif rule.priority is not None:

@@ -9,6 +9,7 @@ from engine.naive_room import has_room
 from omniroute.engine import Verdict
 from omniroute.events import OfferKind
 from omniroute.model import InteractionState
+from omniroute.plan import Delivery
 
 WAITING = InteractionState.WAITING
 
@@ -36,6 +37,28 @@ def verdict(naive: NaiveEngine, agent_id: str, interaction_id: str) -> Verdict:
     if agent_id in item.barred:
         return Verdict.DECLINED
     return Verdict.ELIGIBLE if naive.has_room(person, item) else Verdict.NO_ROOM
+
+
+def reason(naive: NaiveEngine, interaction_id: str) -> str:
+    """Why it is where it is: of those who may not take it, the nearest says why."""
+    item = naive.items[interaction_id]
+    if item.state is not WAITING:
+        return item.state.value
+    if item.queue.delivery is Delivery.PULL:
+        return "agents_pick"
+    if not naive.people:
+        return "no_agent_signed_in"
+    found = {verdict(naive, name, interaction_id) for name in naive.people}
+    for nearest, word in (
+        (Verdict.NO_ROOM, "all_busy"),
+        (Verdict.DECLINED, "all_declined"),
+        (Verdict.NOT_READY, "no_agent_ready"),
+        (Verdict.OTHER_CHANNELS, "no_agent_for_channel"),
+        (Verdict.NO_ACCESS_YET, "access_not_open"),
+    ):
+        if nearest in found:
+            return word
+    return "no_agent_qualified"
 
 
 class WatchingEngine(NaiveEngine):

@@ -9,6 +9,7 @@ from engine.cases import walk
 from engine.naive import WAITING, NaiveEngine
 from engine.naive_overflow import Door
 from omniroute import events as ev
+from omniroute.engine.customers import channel_key
 from omniroute.events import Kind, OfferKind, OwnStep, RejectReason, RevokeReason
 from omniroute.model import Agent, Channel, Customer, Message, UpdateKind
 from omniroute.plan import (
@@ -29,6 +30,7 @@ from omniroute.plan import (
     Step,
     WrapUp,
     WrapUpKind,
+    dumps,
 )
 from omniroute.simulation import AuditError, Auditor, Law
 
@@ -152,6 +154,14 @@ PAIR = (ev.SignIn(ANN), ev.SignIn(BOB), submit(), ev.Accept(1))
 CALLBACK = (submit(), ev.RequestCallback("i1"), ev.SignIn(ANN), ev.Accept(1), ev.FailCallback(1))
 TICK = (ev.Tick(), 60)
 LATE = (ev.Tick(), 101)
+
+HERS = submit(customer=BEA)
+ERASE = ev.EraseCustomer((channel_key(Channel.VOICE, "bea"),))
+
+
+def to(the_plan):
+    return ev.ChangePlan(dumps(the_plan))
+
 
 FAULTS = [
     # time
@@ -377,6 +387,24 @@ FAULTS = [
     ("not eligible, and still offered", plan(members="a >= 2"), (*WORKING[:2], ev.ChangeAgent(Agent(id="ann"))), cut(ev.Revoked), Law.DUTY),
     ("requeued unbarred, and stays", plan(), (*WORKING[:2], ev.Accept(1), ev.Requeue(1)), change(ev.Requeued, again_at_ms=None), Law.DUTY),
     ("a forced wrap-up ends early", plan(**WRAPPING), (*WORKING[:4], ev.Complete(1)), add(ev.Completed(4, 1, "i1", "ann")), Law.DUTY),
+    # another plan
+    ("a change of plan is lost", plan(), (submit(), to(plan()), to(plan())), lose(ev.PlanChanged), Law.STATE),
+    ("a step is over by the new plan", plan(), (submit(), (to(plan(ladder=[Step(until_ms=20), Step()])), 50)), cut(ev.StepReached), Law.DUTY),
+    ("a step has an end now", plan(), (submit(), to(plan(**LADDER)), (ev.Tick(), 90)), lose(ev.StepReached), Law.DEADLINE),
+    ("a step ends as it would have", plan(**LADDER), (submit(), to(plan(ladder=[Step(for_ms=70), Step()])), (ev.Tick(), 90)), change(ev.StepReached, at_ms=71), Law.DEADLINE),
+    ("a delay is over by the new plan", plan(), (submit(), (to(plan(**DELAYED)), 50)), cut(ev.AccessWidened), Law.DUTY),
+    ("a delay is to come by the new plan", plan(), (submit(), to(plan(**DELAYED)), (submit(), 50)), lose(ev.AccessWidened), Law.DEADLINE),
+    ("offered to one who was a member", plan(), (submit(), to(plan(members="a >= 3")), ev.SignIn(ANN)), add(ev.Offered(2, 1, "i1", "ann", 102)), Law.REQUIREMENT),
+    ("offered beside his new capacity", plans({}), (ev.SignIn(ANN), submit("q0"), submit("q0"), submit("q0"), ev.Accept(1), to(Plan(queues=[Queue(name="q0")]))), add(ev.Offered(5, 3, "i3", "ann", 20_005)), Law.CAPACITY),
+    ("a free agent who is a member now", plan(members="a >= 3"), (ev.SignIn(ANN), submit(), to(plan())), cut(ev.Offered), Law.WORK),
+    ("all have refused by the new rule", plan(), (*WORKING[:2], ev.Decline(1), to(plan(**ALL))), cut(ev.RefusalsReset), Law.REFUSAL),
+    ("barred for good by a rule for a time", plan(), (*WORKING[:2], ev.Decline(1), to(plan(**AFTER))), cut(ev.Offered, 1), Law.WORK),
+    ("an offer ends by the new plan", plan(), (*WORKING[:2], to(plan(offer_timeout_ms=50)), LATE), change(ev.Expired, at_ms=52), Law.DEADLINE),
+    # forgetting
+    ("nothing of his is forgotten", plan(), (HERS, ERASE), change(ev.CustomerErased, redacted=()), Law.MESSAGE),
+    ("another's is forgotten too", plan(), (HERS, submit(), ERASE), change(ev.CustomerErased, redacted=(("i1", (0,)), ("i2", (0,)))), Law.MESSAGE),
+    ("what was asked about it is not", plan(), (*PAIR, ev.Consult(1), ev.EraseCustomer(interaction_id="i1")), change(ev.CustomerErased, redacted=(("i1", (0,)),)), Law.MESSAGE),
+    ("its key is not", plan(), (HERS, ERASE), change(ev.CustomerErased, keys=ERASE.keys), Law.MESSAGE),
     # at rest
     ("a free agent beside work", plan(), (submit(), ev.SignIn(ANN)), cut(ev.Offered), Law.WORK),
     ("a freed agent beside work", plan(), WORKING, lambda e: e[:-1], Law.WORK),
@@ -452,7 +480,8 @@ def test_any_other_event_that_comes_twice_is_found(seed):
     the_plan, _, batches = walk(seed, 100)
     events = [event for batch in batches for event in batch]
     for number, event in enumerate(events):
-        if not isinstance(event, REPEATABLE) and number % 5 == seed % 5:
+        may_repeat = isinstance(event, REPEATABLE) or getattr(event, "redacted", None) == ()
+        if not may_repeat and number % 5 == seed % 5:
             assert fault(the_plan, [*events[: number + 1], event]) is not None, event
 
 
@@ -546,7 +575,7 @@ class NeverClimbs(NaiveEngine):
 
 
 class NeverResets(NaiveEngine):
-    def reset_refusals(self):
+    def reset_refusals(self, items=None):
         return []
 
 
@@ -643,7 +672,10 @@ WRONG = [
 def test_an_engine_that_is_wrong_is_caught(wrong, law):
     found = set()
     for seed in range(200):
-        the_plan, commands, batches = walk(seed, 120, wrong)
+        try:
+            the_plan, commands, batches = walk(seed, 120, wrong)
+        except KeyError:
+            continue  # it has found out by itself
         auditor = Auditor(the_plan)
         try:
             for (_, now_ms), batch in zip(commands, batches, strict=True):

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from engine.cases import walk
-from engine.naive_verdicts import WatchingEngine, verdict
+from engine.naive_verdicts import WatchingEngine, reason, verdict
 from omniroute.engine import Engine, Rule, Verdict
 from omniroute.errors import UsageError
-from omniroute.events import Offered, OfferKind
+from omniroute.events import CustomerErased, Offered, OfferKind, PlanChanged
 from omniroute.model import InteractionState
 
 
@@ -30,15 +30,19 @@ def steps(seed: int, length: int) -> Any:
 @pytest.mark.parametrize("first", range(5_000, 5_120, 60))
 def test_every_offer_is_explained_by_what_stood_when_it_was_made(first: int) -> None:
     rules: Counter[Rule] = Counter()
+    after = 0
     for seed in range(first, first + 60):
         told = steps(seed, 150)
-        replay = Engine(next(told))
+        plan = next(told)
+        replay = Engine(plan)
         for naive, _, events in told:
             for event in events:
                 if isinstance(event, Offered):
                     rules[check(naive, replay, event)] += 1
+                    after += replay.plan is not plan
                 replay.apply(event)
     assert not rules[Rule.OTHER]
+    assert after > 50
     assert rules.keys() >= {Rule.BOTH, Rule.PICKED, Rule.ASSIGNED}
 
 
@@ -69,19 +73,22 @@ def check(naive: WatchingEngine, replay: Engine, event: Offered) -> Rule:
 
 @pytest.mark.parametrize("first", range(5_100, 5_140, 20))
 def test_every_open_interaction_is_explained_as_it_stands(first: int) -> None:
+    kinds: Counter[type] = Counter()
     for seed in range(first, first + 20):
         told = steps(seed, 120)
         replay = Engine(next(told))
         for naive, now_ms, events in told:
             for event in events:
                 replay.apply(event)
+                kinds[type(event)] += 1
             for interaction_id, item in naive.items.items():
-                found = replay.explain(interaction_id)
+                found = replay.explain(interaction_id, now_ms)
                 people = sorted(naive.people.values(), key=lambda p: p.idle)
                 assert [(c.agent_id, c.verdict) for c in found.candidates] == [
                     (p.agent.id, verdict(naive, p.agent.id, interaction_id)) for p in people
                 ], seed
-                told_of = moments(naive, item, now_ms)
+                assert found.reason == reason(naive, interaction_id), seed
+                told_of = facts(naive, item) | moments(naive, item, now_ms)
                 assert {name: getattr(found, name) for name in told_of} == told_of, seed
                 assert [(o.offer_id, o.agent_id) for o in found.offers] == sorted(
                     item.asked.items()
@@ -94,6 +101,23 @@ def test_every_open_interaction_is_explained_as_it_stands(first: int) -> None:
                         assert candidate.until_ms == item.arrived_at_ms + delay_ms
                     elif candidate.verdict is not Verdict.DECLINED:
                         assert candidate.until_ms is None
+
+    assert kinds[PlanChanged] > 10
+    assert kinds[CustomerErased] > 5
+
+
+def facts(naive: WatchingEngine, item: Any) -> dict[str, Any]:
+    """As they stand."""
+    wanted = naive.effective(item)
+    return {
+        "state": item.state,
+        "queue": item.queue.name,
+        "step": item.step,
+        "own_step": item.step < len(item.own_steps),
+        "requirement": None if wanted is None else str(wanted),
+        "waited_ms": naive.now_ms - item.arrived_at_ms,
+        "agent_id": naive.whose(item),
+    }
 
 
 def moments(naive: WatchingEngine, item: Any, now_ms: int) -> dict[str, int | None]:

@@ -39,6 +39,8 @@ SHUT = Plan(
     queues=[Queue(name="q", hours="office", overflow=[Overflow(when="not open", reject="shut")])],
     hours=[OPEN],
 )
+#: As much as can be read at once.
+LONG = f'attr.x == "{"x" * 4_084}"'
 DOOR = [
     ("a rule that holds sends it on", to_r("waiting >= 1"), (ask(),), ask(),
      ["1 queued i2 2 r 5 q"]),
@@ -49,6 +51,8 @@ DOOR = [
      ["0 queued i1 1 r 3 q"]),
     ("with a requirement more", to_r(requirement="x"), (), ask(requirement="y"),
      ["0 queued i1 1 r 5 x and y q"]),
+    ("but none that is too long with it", to_r(requirement="x"), (), ask(requirement=LONG),
+     [f"0 queued i1 1 r 5 {LONG} q"]),
     ("and a hint", to_r(hint="callback"), (), ask(), ["0 queued i1 1 r 5 q callback"]),
     ("it may be told to come back", one(overflow=[Overflow(reject="later", hint="mail")]), (),
      ask(), ["0 rejected i1 overflow q later mail"]),
@@ -78,6 +82,8 @@ MOVING = two({"ladder": [Step(for_ms=20), Step(overflow=RULE)]}, {})
 STEPS = [
     ("a step may send it on", MOVING, (ask(),), (20, ev.Tick()),
      ["20 step_reached i1 1", "20 moved i1 r 3 y"]),
+    ("without what is too long with its own", MOVING, (ask(requirement=LONG),), (20, ev.Tick()),
+     ["20 step_reached i1 1", f"20 moved i1 r 3 {LONG}"]),
     ("its offer is revoked, and its agent is matched first", MOVING,
      (ann(y=1), ask(), (9, ask("r"))), (21, ev.Tick()),
      ["21 step_reached i1 1", "21 revoked 1 i1 ann moved", "21 moved i1 r 3 y",
@@ -161,11 +167,14 @@ def test_given_when_then(make, plan, given, when, then):
 @pytest.mark.parametrize("make", [Engine, NaiveEngine])
 @pytest.mark.parametrize(
     "command",
-    [ev.Drain("r"), ev.Reopen("r"), ev.MoveAll("q", "r"), ev.CloseAll("r"), leased(0)],
+    [
+        *(ev.Drain("r"), ev.Reopen("r"), ev.MoveAll("q", "r"), ev.CloseAll("r"), leased(0)),
+        *(ev.SignIn(Agent(id="a" * 257)), ev.Consult(1, requirement=LONG)),
+    ],
 )
 def test_a_mistake_raises_and_nothing_has_changed(make, command):
     engine = make(one())
-    engine.receive(ask(), 5)
+    run(engine, [ann(), ask(), (5, ev.Accept(1))])
     with pytest.raises(UsageError):
         engine.receive(command, 500)
     assert engine.now_ms == 5

@@ -46,6 +46,10 @@ _MISTAKES = [
     ev.Reprioritize("i1", 10),
     ev.SignIn(Agent(id="p9", capacity="huge")),
     ev.ChangeAgent(Agent(id="p1", capacity="huge")),
+    ev.ChangePlan("[queues"),
+    ev.ChangePlan("[queues.q0]", moves=(("q0", "nowhere"),)),
+    ev.ChangePlan("[queues.q0]", moves=(("nowhere", "q0"),)),
+    ev.EraseCustomer(),
     ev.SignIn(Agent(id="p9", wrap_up_ms=-1)),
 ]
 

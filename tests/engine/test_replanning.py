@@ -40,7 +40,9 @@ def test_any_plan_may_follow_any_other(seed):
     before = {i.id: i for i in engine.interactions()}
     how = {
         "to_waiting": dice.random() < 0.5,
-        "moves": {name: next(iter(other.queues)) for name in plan.queues if dice.random() < 0.3},
+        "moves": {
+            name: next(iter(other.queues)) for name in engine.plan.queues if dice.random() < 0.3
+        },
     }
     preview = engine.preview(other, **how)
     batch = changed(engine, other, now_ms, **how)

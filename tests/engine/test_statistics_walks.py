@@ -11,21 +11,37 @@ import pytest
 
 from engine.cases import walk
 from engine.naive_pace import NaivePace
+from engine.naive_plans import loaded
 from omniroute import events as ev
 from omniroute.engine import Counts, Engine, GroupCounts, estimates, records
 from omniroute.engine.estimates import ewt_ms, recent_service_level
 from omniroute.errors import UsageError
 from omniroute.events import Event
 from omniroute.model import Agent
-from omniroute.plan import Plan, Queue
+from omniroute.plan import Plan, Queue, dumps
 
 #: (length of an interval, how many are kept); walks last from 0.3 to some 100 s.
 _RINGS = ((50, 100_000), (1_000, 3), (7_000, 48), (1_800_000, 48))
 
 
 def short(seed: int, length: int = 150) -> tuple[Plan, list[Any]]:
-    """A walk whose plan has short intervals and short abandons."""
+    """A walk whose plans have short intervals and short abandons."""
     plan, commands, _ = walk(seed, length)
+    shortened = [
+        (msgspec.structs.replace(command, plan=dumps(_short(seed, new_plan(plan, command)))), ms)
+        if isinstance(command, ev.ChangePlan)
+        else (command, ms)
+        for command, ms in commands
+    ]
+    return _short(seed, plan), shortened
+
+
+def new_plan(plan: Plan, change: ev.ChangePlan | ev.PlanChanged) -> Plan:
+    """Whose text is in it."""
+    return loaded(change.plan, tuple(plan.scorers.items()))
+
+
+def _short(seed: int, plan: Plan) -> Plan:
     interval_ms, max_intervals = _RINGS[seed % len(_RINGS)]
     limits = attrs.evolve(
         plan.limits,
@@ -37,7 +53,7 @@ def short(seed: int, length: int = 150) -> tuple[Plan, list[Any]]:
         attrs.evolve(q, service_level=attrs.evolve(q.service_level, short_abandon_ms=seed % 5))
         for q in plan.queues.values()
     ]
-    return attrs.evolve(plan, limits=limits, queues=queues), commands
+    return attrs.evolve(plan, limits=limits, queues=queues)
 
 
 def play(plan: Plan, commands: list[Any]) -> tuple[Engine, list[Event], list[int]]:
@@ -61,9 +77,9 @@ class Agents:
         self.ready: set[str] = set()
         self.carried: dict[str, dict[int, str]] = defaultdict(dict)
         self.channel: dict[str, str] = {}
-        self.queue: dict[str, Queue] = {}
         self.arrived: dict[str, int] = {}
-        self.target: dict[str, int] = {}
+        self.queue: dict[str, str] = {}
+        self.wrapping: dict[int, tuple[str, str]] = {}
         self.accepted: dict[int, int] = {}
         self.groups: dict[str | None, Counter[str]] = {None: Counter()}
         self.now_ms = 0
@@ -74,6 +90,20 @@ class Agents:
     def count(self, agent_id: str, **counts: int) -> None:
         for name in self.names(self.agents[agent_id]):
             self.groups.setdefault(name, Counter()).update(counts)
+
+    def queue_of(self, item: str) -> Queue:
+        name = self.queue[item]
+        return self.plan.queues.get(name) or Queue(name=name)
+
+    def weigh_wrap_ups(self) -> None:
+        """What is for its own queue only is carried at no cost."""
+        for number, (agent_id, item) in self.wrapping.items():
+            if number in self.carried[agent_id]:
+                is_free = self.queue_of(item).wrap_up.own_queue_only
+                self.carried[agent_id][number] = "" if is_free else self.channel[item]
+
+    def target_ms(self, item: str) -> int:
+        return self.queue_of(item).service_level.target_ms
 
     def pass_time(self, until_ms: int) -> None:
         took_ms = until_ms - self.now_ms
@@ -109,6 +139,9 @@ class Agents:
             self.ready.add(event.agent_id)
         elif isinstance(event, ev.BecameNotReady):
             self.ready.discard(event.agent_id)
+        elif isinstance(event, ev.PlanChanged):
+            self.plan = new_plan(self.plan, event)
+            self.weigh_wrap_ups()
         else:
             self.observe_work(event)
 
@@ -118,11 +151,10 @@ class Agents:
             self.channel[item] = event.message.channel
             self.arrive(item, event)
         elif isinstance(event, ev.Moved):
-            self.queue[item] = self.plan.queue(event.queue)
-            self.target[item] = self.queue[item].service_level.target_ms
+            self.queue[item] = event.queue
         elif isinstance(event, ev.WrapUpStarted):
-            if self.queue[item].wrap_up.own_queue_only:  # he carries it at no cost
-                self.carried[event.agent_id][event.assignment_id] = ""
+            self.wrapping[event.assignment_id] = event.agent_id, item
+            self.weigh_wrap_ups()
         elif isinstance(event, ev.Started | ev.Unparked):
             self.arrived[item] = event.at_ms
         elif isinstance(event, ev.Offered):
@@ -130,7 +162,7 @@ class Agents:
             self.count(event.agent_id, offered=1)
         elif isinstance(event, ev.Accepted):
             waited_ms = event.at_ms - self.arrived[item]
-            in_time = waited_ms <= self.target[item]
+            in_time = waited_ms <= self.target_ms(item)
             self.accepted[event.offer_id] = event.at_ms
             self.count(event.agent_id, accepted=1, wait_ms=waited_ms, accepted_in_time=in_time)
         elif isinstance(event, ev.Declined | ev.Expired | ev.Revoked):
@@ -147,8 +179,7 @@ class Agents:
 
     def arrive(self, item: str, event: Any) -> None:
         self.arrived[item] = event.at_ms
-        self.queue[item] = self.plan.queue(event.queue)
-        self.target[item] = self.queue[item].service_level.target_ms
+        self.queue[item] = event.queue
         self.held = getattr(self, "held", {})
 
     def end(self, event: Any) -> None:
@@ -260,6 +291,8 @@ def test_waits_are_estimated_and_service_levels_told_as_the_page_says(
             except UsageError:
                 continue
             for event in events:
+                if isinstance(event, ev.PlanChanged):
+                    pace.change(new_plan(plan, event), event.at_ms)
                 pace.observe(event)
             for name, queue in engine._state.queues.items():
                 assert queue.lined == pace.in_line(name), seed

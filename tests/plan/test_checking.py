@@ -16,8 +16,10 @@ from omniroute.plan import (
     Finding,
     HeadStart,
     Limits,
+    Overflow,
     Plan,
     Queue,
+    Refusal,
     ServiceLevel,
     Severity,
     Skill,
@@ -82,6 +84,7 @@ def until(seconds, requirement=None, **changes):
 
 
 VOICE = 'channel == "voice"'
+DECLINED_BY_ALL = Refusal("all_declined", overflow=Overflow(queue="r"))
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 CASES = [
@@ -124,7 +127,7 @@ CASES = [
         Code.SKILL_OUT_OF_REACH,
         ERROR,
         "queues.q.members",
-        "billing > 5: the highest level is 5",
+        "billing > 5: the highest level is 5, agent 'anna'",
         queue(members="billing > 5 or lang:de"),
         queue(members="billing > 4 or lang:de"),
     ),
@@ -132,7 +135,7 @@ CASES = [
         Code.SKILL_OUT_OF_REACH,
         ERROR,
         "queues.q.members",
-        "biling: no agent has the skill; did you mean 'billing'?",
+        "biling: no agent has the skill; did you mean 'billing'? (agents have: billing, lang:de)",
         queue(members="biling or lang:de"),
         queue(members="not biling or lang:de"),
     ),
@@ -316,7 +319,7 @@ CASES = [
         "queues.r",
         "no triage rule leads here",
         {"queues": [Queue(name="q"), Queue(name="r")]},
-        {"queues": [Queue(name="q"), Queue(name="r")], "triage": []},
+        {"queues": [Queue(name="q", refusal=DECLINED_BY_ALL), Queue(name="r")]},
     ),
     (
         Code.NO_LANGUAGE_SKILL,

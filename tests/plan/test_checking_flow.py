@@ -20,6 +20,7 @@ from omniroute.plan import (
     NewestFirst,
     Overflow,
     Queue,
+    Refusal,
     Severity,
     Step,
     Strict,
@@ -54,6 +55,10 @@ def to(name, **changes):
 
 def two(first=(), second=(), **changes):
     return queues(Queue(name="q", **dict(first)), Queue(name="r", **dict(second)), **changes)
+
+
+def declined(queue):
+    return Refusal("all_declined", overflow=Overflow(queue=queue))
 
 
 def ladder(step):
@@ -139,7 +144,7 @@ CASES = [
         Code.UNREACHABLE_OVERFLOW,
         ERROR,
         "queues.q.overflow[0]",
-        "it never holds in this queue: not open",
+        "it never holds in this queue: not open; without `hours` the queue is always open",
         overflow(SHUT),
         overflow(SHUT, hours="office") | {"hours": [OFFICE]},
     ),
@@ -187,7 +192,7 @@ CASES = [
         Code.USELESS_OVERFLOW,
         WARNING,
         "queues.q.overflow[0]",
-        "it does nothing",
+        "it leads to its own queue, so it does nothing",
         overflow(Overflow(when="waiting < 5", queue="q")),
         overflow(Overflow(when="waiting < 5", queue="q"), Overflow(hint="callback")),
     ),
@@ -270,6 +275,14 @@ CASES = [
         "q -> q: ",
         queue(wait(60), Step(overflow=Overflow(queue="q"))),
         queue(wait(60), Step(overflow=Overflow(priority=1))),
+    ),
+    (
+        Code.OVERFLOW_LOOP,
+        WARNING,
+        "queues.q.refusal.overflow",
+        "q -> r -> q: what all of them decline wanders",
+        two({"refusal": declined("r")}, {"refusal": declined("q")}),
+        two({"refusal": declined("r")}, {}),
     ),
     # hours
     (

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omniroute.model import Agent
-from omniroute.plan import Plan, Queue, Step, Strict, TriageRule, draw
+from omniroute.plan import Overflow, Plan, Queue, Refusal, Step, Strict, TriageRule, draw
 from plan import worlds
 from plan.plans import plans
 
@@ -16,7 +16,7 @@ NODE = re.compile(
     r'|\{\{"(?P<choice>[^"]*)"\}\}|\["(?P<box>[^"]*)"\])'
 )
 EDGE = re.compile(
-    r'(?P<from>[a-z]+[0-9_]*) -->(?:\|(?:(?P<word>no)|"(?P<label>[^"]*)")\|)? (?P<to>[a-z]+[0-9_]*)'
+    r'(?P<from>[a-z]+[0-9_]*) (?:-->|(?P<dotted>-\.->))(?:\|(?:(?P<word>no)|"(?P<label>[^"]*)")\|)? (?P<to>[a-z]+[0-9_]*)'
 )
 CODE = re.compile(r"#([0-9]+);")
 
@@ -46,6 +46,7 @@ def read(drawing):
             edge = EDGE.fullmatch(line[4:])
             assert edge, line
             label = text_of(edge["label"]) if edge["label"] else [edge["word"]]
+            label = ["...", *label] if edge["dotted"] else label
             edges.append((edge["from"], label, edge["to"]))
     assert {end for one, _, other in edges for end in (one, other)} <= nodes.keys()
     return nodes, edges
@@ -125,6 +126,34 @@ def test_a_rule_without_a_condition_ends_triage():
     assert ("rule0", [None], "queue0") in edges
 
 
+def test_overflow_is_dotted_and_what_stays_is_told_at_its_place():
+    first = Queue(
+        name="first",
+        overflow=[
+            Overflow(when="waiting >= 50", reject="call again", hint="mail"),
+            Overflow(when="nobody", queue="second", priority=7, requirement="x"),
+            Overflow(when="ready == 0", priority=3, open_access=True),
+        ],
+        ladder=[
+            Step("x", for_ms=20_000),
+            Step(for_ms=20_000, only_if="waiting >= 2", overflow=Overflow(queue="second")),
+            Step(overflow=Overflow(when="not open", priority=9)),
+        ],
+        refusal=Refusal("all_declined", overflow=Overflow(reject="call again")),
+    )
+    nodes, edges = read(draw(Plan(queues=[first, Queue(name="second")])))
+    assert nodes["queue0"][2:] == ["if ready == 0: priority 3, open to all agents at once"]
+    assert nodes["step0_1"] == ["step 1: any member", "only if waiting >= 2"]
+    assert nodes["step0_2"] == ["step 2: any member", "if not open: priority 9"]
+    assert nodes["turned0"] == ["rejected: call again"]
+    assert [edge for edge in edges if edge[1][0] == "..."] == [
+        ("queue0", ["...", "if waiting >= 50", "hint mail"], "turned0"),
+        ("queue0", ["...", "if nobody", "priority 7", "needs x"], "queue1"),
+        ("queue0", ["...", "all have declined"], "turned0"),
+        ("step0_1", ["...", "always"], "queue1"),
+    ]
+
+
 def test_without_agents_the_requirement_stands_for_them():
     nodes, _ = read(draw(Plan(queues=[Queue(name="a", members="x >= 2"), Queue(name="b")])))
     assert nodes["agents0"] == ["agents", "x >= 2"]
@@ -142,7 +171,11 @@ def test_long_labels_are_cut():
 def test_any_plan_is_drawn_well_formed(plan):
     nodes, edges = read(draw(plan))
     assert draw(plan) == draw(plan)
+    dotted = [one for one, said, _ in edges if said[0] == "..."]
     for number, queue in enumerate(plan.queues.values()):
+        rules = [rule for rule in queue.overflow if rule.queue or rule.reject is not None]
+        rules += [queue.refusal.overflow] if queue.refusal.overflow else []
+        assert dotted.count(f"queue{number}") == len(rules)
         assert nodes[f"queue{number}"][0] == queue.name
         for step in range(len(queue.ladder)):
             ends = [to for one, _, to in edges if one == f"step{number}_{step}"]

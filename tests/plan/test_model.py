@@ -48,7 +48,7 @@ BAD_VALUES = [
     (
         lambda: Queue(name="a", ladder=[Step(for_ms=1, until_ms=1), Step()]),
         PlanError,
-        "step 0: give `for` or `until`, not both",
+        "step 0: give one end, not both",
     ),
     (lambda: TriageRule(queue="a", priority=-1), PlanError, "TriageRule.priority"),
     (lambda: TriageRule(queue="a", when="billing"), ExpressionError, "unknown field 'billing'"),

@@ -68,14 +68,9 @@ def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     """The agent takes it."""
     offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
     if offer is not None:
-        _accept(state, offer, at_ms, out)
-
-
-def _accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
-    """He has it; where open offers are limited he may be offered the next."""
-    matching.accept(state, offer, at_ms, out)
-    if offer.agent.load.capacity.max_open_offers is not None:
-        feed(state, offer.agent, at_ms, out)
+        matching.accept(state, offer, at_ms, out)
+        if state.limits_offers:
+            feed(state, offer.agent, at_ms, out)
 
 
 def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
@@ -185,11 +180,11 @@ def _give(
     out: Events,
 ) -> None:
     """It is his: by the offer that he has, else by one of this kind."""
-    for offer in record.held_by:
-        if offer.agent is agent:
-            _accept(state, offer, at_ms, out)
-            return
-    _accept(state, matching.offer(state, record, agent, at_ms, out, how), at_ms, out)
+    his = [offer for offer in record.held_by if offer.agent is agent]
+    offer = his[0] if his else matching.offer(state, record, agent, at_ms, out, how)
+    matching.accept(state, offer, at_ms, out)
+    if state.limits_offers:
+        feed(state, agent, at_ms, out)
 
 
 # --- assignments --------------------------------------------------------------------------
@@ -286,13 +281,13 @@ def completed(state: State, offer: OfferRecord, code: str, at_ms: int, out: Even
 
 
 def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events) -> None:
-    """The agent has done his after-contact work; a forced wrap-up lasts its time."""
+    """The agent has done his after-contact work; a forced wrap-up lasts its time, if it has one."""
     number = command.assignment_id
     offer = lookup.assignment(state, command, number, _WRAP_UP, at_ms, out)
     if offer is None:
         return
     record = offer.record
-    if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED:
+    if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED and offer.timer:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
     completed(state, offer, record.code, at_ms, out)

@@ -150,6 +150,10 @@ class Customers:
             mine.update(dict.fromkeys(self.customers.pop(other, ())))
         mine.update(dict.fromkeys(keys))
         self._keep(customer_id, tuple(mine))
+        self.shrink()
+
+    def shrink(self) -> None:
+        """Keep the limit: who was linked longest ago goes first."""
         while len(self.customers) > self._identity.max_customers:
             for key in self.customers.popitem(last=False)[1]:
                 del self._keys[key]

@@ -45,13 +45,25 @@ def erasure(state: State, keys: Iterable[str], interaction_id: str | None = None
         if record is not None:
             wanted.update(own_key(message) for message in record.messages if message.customer.id)
     wanted = state.customers.all_keys(wanted)
-    redacted = []
-    for record in state.interactions.values():
-        positions = _positions(record, wanted)
-        if positions:
-            redacted.append((record.id, positions))
-            wanted.add(interaction_key(record.id))
+    known = 0
+    while known < len(wanted):  # what was opened from another is of the same customer
+        known = len(wanted)
+        redacted = []
+        for record in state.interactions.values():
+            _add_kin(record, wanted)
+            positions = _positions(record, wanted)
+            if positions:
+                redacted.append((record.id, positions))
+                wanted.add(interaction_key(record.id))
     return CustomerErased(state.now_ms, tuple(sorted(wanted)), tuple(redacted))
+
+
+def _add_kin(record: InteractionRecord, keys: set[str]) -> None:
+    """Add the key of an interaction if that of its parent is there, and the other way round."""
+    if record.side is not None and record.side.parent_id is not None:
+        kin = {interaction_key(record.id), interaction_key(record.side.parent_id)}
+        if not keys.isdisjoint(kin):
+            keys |= kin
 
 
 def _positions(record: InteractionRecord, keys: set[str]) -> tuple[int, ...]:

@@ -60,6 +60,16 @@ def check_target(state: State, command: Transfer | Consult) -> None:
         intake.check_priority(state, command)
     if command.requirement is not None:
         intake.check_requirement(state, command.requirement)
+    if isinstance(command, Consult):
+        offer = state.offers.get(command.assignment_id)
+        if offer is not None:
+            parse(_asked(command, offer.agent.id))
+
+
+def _asked(command: Consult, agent_id: str) -> str:
+    """Who may answer: anybody else who satisfies what is wanted."""
+    given = None if command.requirement is None else parse(command.requirement)
+    return str(all_of(given, not_agents([agent_id])))
 
 
 def check_escalate(state: State, command: Escalate) -> None:
@@ -139,8 +149,6 @@ def consult(state: State, command: Consult, at_ms: int, out: Events) -> None:
     if record.side is not None and record.side.consult is not None:
         lookup.reject(command, offer.id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    given = None if command.requirement is None else parse(command.requirement)
-    wanted = all_of(given, not_agents([agent.id]))
     to_id = command.agent_id
     _open_beside(
         state,
@@ -149,7 +157,7 @@ def consult(state: State, command: Consult, at_ms: int, out: Events) -> None:
         consulted(record.message),
         queue,
         record.own_priority if command.priority is None else command.priority,
-        str(wanted),
+        _asked(command, agent.id),
         () if to_id is None else (to_agent(queue, to_id),),
         at_ms,
         out,

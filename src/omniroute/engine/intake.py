@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from ..errors import CommandError, ExpressionError, UnknownNameError
+from ..errors import CommandError, UnknownNameError
 from ..events import (
     Consult,
     CustomersLinked,
@@ -26,7 +26,6 @@ from ..events import (
 )
 from ..model import InteractionState, Message
 from ..plan import (
-    Expression,
     LastAgent,
     Plan,
     Scope,
@@ -362,7 +361,7 @@ def _triage(state: State, command: Submit) -> tuple[str | None, int | None, str 
         if rule.match_language and message.language and _LANGUAGE.fullmatch(message.language):
             skill = f"lang:{message.language}"
             if not plan.skills or skill in plan.skills:
-                joined = _with_skill(joined, skill)
+                joined = overflow.both(joined, has_skill(skill))
         priority = rule.priority if command.priority is None else command.priority
         queue = _by_percent(rule, state.seq + 1) if rule.split else rule.queue
         return queue, priority, None if joined is None else str(joined)
@@ -384,16 +383,6 @@ def _by_percent(rule: TriageRule, seq: int) -> str:
     return rule.queue
 
 
-def _with_skill(requirement: Expression | None, skill: str) -> Expression | None:
-    """The requirement and the skill; without the skill where both are too long together."""
-    joined = all_of(requirement, has_skill(skill))
-    try:
-        parse(str(joined), Scope.AGENT)
-    except ExpressionError:
-        return requirement
-    return joined
-
-
 def _refused_at_door(
     state: State, event: Queued, wanted: Wanted | None, *, later: bool
 ) -> RejectReason | None:
@@ -403,15 +392,14 @@ def _refused_at_door(
     if later:
         is_full = state.set_aside >= limits.max_set_aside
         return RejectReason.SET_ASIDE_FULL if is_full else None
+    opening = len(queue.delays) if wanted is not None and wanted.open_access else 0
     if queue.waiting >= queue.plan.max_waiting or state.waiting >= limits.max_waiting:
-        opening = len(queue.delays) if wanted is not None and wanted.open_access else 0
         ask = (event.steps, 0, opening, event.requirement, event.message.channel)
         if not state.market.is_somebody_free(state.lane(queue, ask)):
             return RejectReason.QUEUE_FULL
     if len(state.market.lanes) >= limits.max_lanes:
         used = state.lanes_in_use()
         effective = state.effective(queue, event.steps, 0, event.requirement)
-        opening = len(queue.delays) if wanted is not None and wanted.open_access else 0
         key = (queue.name, all_of(effective, queue.closed(opening)), event.message.channel)
         if len(used) >= limits.max_lanes and state.market.lanes.get(key) not in used:
             return RejectReason.LANES_EXHAUSTED

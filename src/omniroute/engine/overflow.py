@@ -6,6 +6,7 @@ docs/explanation/semantics.md, "Overflow".
 
 from __future__ import annotations
 
+from ..errors import ExpressionError
 from ..events import OwnStep, RejectReason, Reprioritized, RevokeReason
 from ..model import Presence
 from ..plan import Expression, Overflow, Scope, all_of, parse
@@ -15,7 +16,7 @@ from .matching import Events, cancel, rematch, revoke_all
 from .records import AgentRecord, InteractionRecord, QueueRecord
 from .state import State
 
-__all__ = ["Outlook", "Wanted", "act", "at_the_door", "holds", "on_step"]
+__all__ = ["Outlook", "Wanted", "act", "at_the_door", "both", "holds", "on_step"]
 
 #: How often one interaction is moved on by its ladders at one moment.
 _MAX_HOPS = 8
@@ -163,10 +164,23 @@ def _first(queue: QueueRecord, outlook: Outlook) -> Overflow | None:
     return None
 
 
+def both(own: Expression | None, more: Expression | None) -> Expression | None:
+    """Two requirements as one; the first alone where both are too long together to be read."""
+    joined = all_of(own, more)
+    try:
+        parse(str(joined), Scope.AGENT)
+    except ExpressionError:
+        return own
+    return joined
+
+
 def _joined(requirement: str | None, rule: Overflow) -> str | None:
     """The own requirement and that of the rule."""
-    own = None if requirement is None else parse(requirement, Scope.AGENT)
-    joined = all_of(own, rule.requirement)
+    if rule.requirement is None:
+        return requirement
+    joined = both(
+        None if requirement is None else parse(requirement, Scope.AGENT), rule.requirement
+    )
     return None if joined is None else str(joined)
 
 

@@ -42,11 +42,16 @@ __all__ = [
     "sign_out",
 ]
 
+#: Steps for one agent name him in an expression, and those have an end.
+_MAX_ID = 256
+
 
 def check_agent(state: State, command: SignIn | ChangeAgent) -> None:
     """Find a caller's mistakes before anything changes."""
     agent = command.agent
     plan = state.plan
+    if len(agent.id) > _MAX_ID:
+        raise CommandError(f"agent ids have at most {_MAX_ID} characters, not {len(agent.id)}")
     where = f"agent {agent.id!r}"
     if agent.capacity not in plan.capacities:
         raise UnknownNameError("capacity", agent.capacity, plan.capacities, where=where)

@@ -51,5 +51,5 @@ def lift(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bo
 
 def lift_everywhere(state: State, at_ms: int, out: Events) -> list[InteractionRecord]:
     """The agents have changed: look again at everything that was refused."""
-    refused = sorted(state.refused.values(), key=lambda record: record.key)
+    refused = sorted(state.refused.values(), key=lambda r: state.market.place(r, at_ms))
     return [record for record in refused if lift(state, record, at_ms, out)]

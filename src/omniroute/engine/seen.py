@@ -44,6 +44,14 @@ class Seen:
         while len(keys) > self._max_keys or at_ms - next(iter(keys.values()))[0] > self._keep_ms:
             keys.popitem(last=False)
 
+    def shrink(self, at_ms: int, kept_ms: int) -> None:
+        """The limits were others until now: keys were kept so long. O(what goes)."""
+        for keys in self.channels.values():
+            while keys and (
+                len(keys) > self._max_keys or at_ms - next(iter(keys.values()))[0] > kept_ms
+            ):
+                keys.popitem(last=False)
+
     def find(self, channel: Channel, key: str | None, now_ms: int) -> str | None:
         """What the key was about when it came within the dedupe time, or None."""
         keys = self.channels.get(channel)

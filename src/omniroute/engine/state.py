@@ -54,6 +54,7 @@ class State:
         "known_requirements",
         "last_agents",
         "last_offer",
+        "limits_offers",
         "loads",
         "market",
         "max_priority",
@@ -101,6 +102,7 @@ class State:
         self.last_agents: OrderedDict[str, tuple[str, int]] = OrderedDict()
         self.has_codes = any(q.codes for q in plan.queues.values())
         self.keeps_last_agents = any(q.last_agent is not None for q in plan.queues.values())
+        self.limits_offers = any(c.max_open_offers is not None for c in plan.capacities.values())
         self.intervals = Intervals(plan.limits.interval_ms, plan.limits.max_intervals)
         self.timers = Timers()
         self.loads = Loads(plan.queues.values())
@@ -309,7 +311,10 @@ class State:
 
     def arm_opening(self, record: InteractionRecord, at_ms: int) -> None:
         """Set the moment at which more agents have access, unless it has passed already."""
-        delays, climb = record.queue.delays, record.climbing()
+        delays = record.queue.delays
+        if not delays and not record.climb.opening_timer:
+            return
+        climb = record.climbing()
         self.timers.cancel(climb.opening_timer)
         climb.opening_timer = 0
         if climb.opening < len(delays):

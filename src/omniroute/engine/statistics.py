@@ -321,5 +321,6 @@ def statistics(state: State) -> Statistics:
                 },
             )
             for name, queue in state.queues.items()
+            if queue.tallies or name in state.plan.queues
         },
     )

@@ -12,7 +12,7 @@ import operator as operators
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..errors import nearest
+from ..errors import hint
 from .checking_capacity import check_capacities
 from .checking_overflow import check_conditions, check_hours, check_loops, check_overflow
 from .checking_queues import (
@@ -76,10 +76,9 @@ def _check_names(survey: Survey) -> Iterator[Finding]:
             ("attribute", expression.attributes, attributes, warning),
         ):
             for name in sorted(mentioned - known):
-                close = nearest(name, sorted(known))
-                hint = f"; did you mean {close!r}?" if close else ""
                 owner = "no such agent" if kind == "agent" else f"no agent has the {kind}"
-                yield finding(Code.UNKNOWN_NAME, where, f"{owner} {name!r}{hint}")
+                near = hint(name, known, of=f"{kind}s")
+                yield finding(Code.UNKNOWN_NAME, where, f"{owner} {name!r}{near}")
 
 
 def _check_levels(survey: Survey) -> Iterator[Finding]:
@@ -93,10 +92,8 @@ def _check_levels(survey: Survey) -> Iterator[Finding]:
                     f"{compare.text}: the highest level of {compare.name!r} is {highest}",
                 )
             elif survey.agents and not any(map(compiled(compare, Scope.AGENT), survey.agents)):
-                best = max(agent.skills.get(compare.name, 0) for agent in survey.agents)
-                found = f"the highest level is {best}" if best else "no agent has the skill"
-                close = "" if best else _near_skill(survey, compare.name)
-                yield error(Code.SKILL_OUT_OF_REACH, where, f"{compare.text}: {found}{close}")
+                found = _best_of(survey, compare.name)
+                yield error(Code.SKILL_OUT_OF_REACH, where, f"{compare.text}: {found}")
 
 
 def _wanted(node: Node, *, holds: bool) -> Iterator[Compare]:
@@ -123,9 +120,14 @@ def _reachable(compare: Compare, highest: int) -> bool:
     return _REACHES[compare.operator](highest, compare.value)
 
 
-def _near_skill(survey: Survey, name: str) -> str:
-    close = nearest(name, sorted({skill for agent in survey.agents for skill in agent.skills}))
-    return f"; did you mean {close!r}?" if close else ""
+def _best_of(survey: Survey, skill: str) -> str:
+    """Who has most of a skill, or which skills there are."""
+    best = max(survey.agents, key=lambda agent: agent.skills.get(skill, 0))
+    level = best.skills.get(skill, 0)
+    if level:
+        return f"the highest level is {level}, agent {best.id!r}"
+    known = {name for agent in survey.agents for name, has in agent.skills.items() if has}
+    return "no agent has the skill" + hint(skill, known, of="agents have")
 
 
 def _check_limits(survey: Survey) -> Iterator[Finding]:

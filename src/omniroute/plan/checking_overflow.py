@@ -20,6 +20,8 @@ __all__ = ["check_conditions", "check_hours", "check_loops", "check_overflow"]
 
 _OPEN = parse("open", Scope.QUEUE).tree
 
+_NOTHING = "it does nothing: give it a queue, a priority or a text to reject with"
+
 
 def check_overflow(survey: Survey) -> Iterator[Finding]:
     """Rules that never apply, that do nothing, or that lead to nobody."""
@@ -28,7 +30,7 @@ def check_overflow(survey: Survey) -> Iterator[Finding]:
             where = f"{queue_path(queue)}.overflow[{number}]"
             earlier = [before.when for before in queue.overflow[:number]]
             if not _may_hold(survey, queue, rule.when, []):
-                found = f"it never holds in this queue: {rule.when}"
+                found = _why_never(survey, queue, rule.when)
                 yield error(Code.UNREACHABLE_OVERFLOW, where, found)
             elif not _may_hold(survey, queue, rule.when, earlier):
                 found = "a rule before it applies whenever it would"
@@ -58,6 +60,16 @@ def _may_hold(
     return possible(every, none, Scope.QUEUE)
 
 
+def _why_never(survey: Survey, queue: Queue, when: Expression | None) -> str:
+    """What is told of a condition that never holds."""
+    found = f"it never holds in this queue: {when}"
+    if when is None or not possible([when.tree], [], Scope.QUEUE):
+        return found
+    if queue.hours is None:
+        return f"{found}; without `hours` the queue is always open"
+    return f"{found}; its hours {queue.hours!r} never open"
+
+
 def _effects(where: str, why: str | None) -> Iterator[Finding]:
     if why is not None:
         yield warning(Code.USELESS_OVERFLOW, where, why)
@@ -75,13 +87,13 @@ def _idle_at_door(queue: Queue, rule: Overflow, *, is_last: bool) -> str | None:
         return "open_access, but no row of access has a delay"
     # One before others may be there to keep them from being read.
     if is_last and not (changes or rule.open_access or rule.hint):
-        return "it does nothing"
+        return _NOTHING if rule.queue is None else "it leads to its own queue, so it does nothing"
     return None
 
 
 def _on_step(survey: Survey, queue: Queue, rule: Overflow, where: str) -> Iterator[Finding]:
     if not _may_hold(survey, queue, rule.when, []):
-        found = f"it never holds in this queue: {rule.when}"
+        found = _why_never(survey, queue, rule.when)
         yield error(Code.UNREACHABLE_OVERFLOW, where, found)
         return
     moves = rule.reject is None and rule.queue is not None
@@ -99,7 +111,7 @@ def _on_step(survey: Survey, queue: Queue, rule: Overflow, where: str) -> Iterat
     if ignored:
         yield from _effects(where, f"a step does nothing with {', '.join(ignored)} here")
     elif rule.reject is None and rule.queue is None and rule.priority is None:
-        yield from _effects(where, "it does nothing")
+        yield from _effects(where, _NOTHING)
     if moves:
         yield from _leads_to_nobody(survey, queue, rule, where)
 
@@ -130,7 +142,7 @@ def check_conditions(survey: Survey) -> Iterator[Finding]:
                 found = "the last step is never passed over, so it is not asked"
                 yield warning(Code.USELESS_CONDITION, where, found)
             elif not _may_hold(survey, queue, step.only_if, []):
-                found = f"it never holds in this queue: {step.only_if}"
+                found = _why_never(survey, queue, step.only_if)
                 yield error(Code.UNREACHABLE_STEP, step_path(queue, number), found)
             elif not _may_hold(survey, queue, None, [step.only_if]):
                 found = f"it always holds in this queue: {step.only_if}"
@@ -144,7 +156,10 @@ def check_hours(survey: Survey) -> Iterator[Finding]:
             continue
         where = f"{queue_path(queue)}.hours"
         if survey.plan.hours[queue.hours].never_opens:
-            found = f"hours {queue.hours!r} never open: no day and no exception has any"
+            found = (
+                f"hours {queue.hours!r} never open: no day and no exception has any;"
+                ' give `weekly` some, such as mon = ["09:00-17:00"]'
+            )
             yield error(Code.NEVER_OPENS, where, found)
         elif not any(map(_asks_open, _conditions(queue))):
             found = "no overflow rule and no step asks `open`: the queue takes work at any hour"
@@ -179,6 +194,11 @@ def _at_door(queue: Queue) -> list[str]:
     return [rule.queue for rule in rules if rule.queue not in (None, queue.name) and rule.queue]
 
 
+def _by_refusals(queue: Queue) -> list[str]:
+    rule = queue.refusal.overflow
+    return [rule.queue] if rule is not None and rule.queue is not None else []
+
+
 def _by_steps(queue: Queue) -> list[str]:
     rules = [step.overflow for step in queue.ladder if step.overflow is not None]
     return [rule.queue for rule in rules if rule.queue is not None and rule.reject is None]
@@ -186,6 +206,7 @@ def _by_steps(queue: Queue) -> list[str]:
 
 _WAYS: tuple[tuple[str, Callable[[Queue], list[str]], str], ...] = (
     ("overflow", _at_door, "what all of them turn away stays in the last of them"),
+    ("refusal.overflow", _by_refusals, "what all of them decline wanders, and is asked anew"),
     ("ladder", _by_steps, "what nobody takes wanders, and each ladder begins anew"),
 )
 

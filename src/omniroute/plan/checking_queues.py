@@ -48,7 +48,7 @@ def _unreachable(queue: Queue) -> Iterator[Finding]:
                 Code.UNREACHABLE_STEP,
                 step_path(queue, number),
                 f"it ends at {seconds(step.until_ms)} of waiting, but begins at the earliest"
-                f" at {seconds(begin_ms)}",
+                f" at {seconds(begin_ms)}: until_s must be above that",
             )
 
 

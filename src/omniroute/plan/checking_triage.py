@@ -57,7 +57,7 @@ def check_routes(survey: Survey) -> Iterator[Finding]:
     live = [survey.plan.triage[number] for number in survey.live_rules]
     fed = {name for rule in live for name in targets(rule)}
     for queue in survey.plan.queues.values():
-        rules = [*queue.overflow, *(step.overflow for step in queue.ladder)]
+        rules = [*queue.overflow, queue.refusal.overflow, *(s.overflow for s in queue.ladder)]
         fed.update(rule.queue for rule in rules if rule is not None and rule.queue is not None)
     for queue in survey.plan.queues.values():
         if queue.name not in fed:

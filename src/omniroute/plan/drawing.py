@@ -1,7 +1,9 @@
 """A plan as a Mermaid flowchart: triage, queues, the steps of their ladders, who takes it.
 
-Node ids are made here (``rule0``, ``queue1``, ``step1_0``, ``agents0``); names of the plan
-stand only in labels, where everything but letters, digits and a few harmless marks is
+Dotted edges are overflow: where work goes, or ends, that a queue or a step does not keep.
+
+Node ids are made here (``rule0``, ``queue1``, ``step1_0``, ``agents0``, ``turned0``); names of the
+plan stand only in labels, where everything but letters, digits and a few harmless marks is
 written as a character code, so no name can break the drawing or run in a browser.
 """
 
@@ -20,6 +22,7 @@ from .model import (
     Strict,
     TriageRule,
 )
+from .overflow import Overflow
 from .survey import Survey
 
 __all__ = ["draw"]
@@ -64,6 +67,8 @@ class _Drawing:
         self.survey = Survey(plan)
         self.queue_ids = {name: f"queue{n}" for n, name in enumerate(plan.queues)}
         self.agent_ids: dict[tuple[str, ...], str] = {}
+        #: what customers are told whom a rule rejects
+        self.turned_ids: dict[str, str] = {}
 
     def lines(self) -> Iterator[str]:
         edges: list[str] = []
@@ -72,6 +77,8 @@ class _Drawing:
             yield from self.queue(number, queue, edges)
         for shown, node in self.agent_ids.items():
             yield f"{node}([{label(*shown)}])"
+        for text, node in self.turned_ids.items():
+            yield f"{node}([{label(f'rejected: {text}')}])"
         yield from edges
 
     def triage(self, edges: list[str]) -> Iterator[str]:
@@ -112,7 +119,14 @@ class _Drawing:
         lines = [queue.name, f"{order}, {queue.strategy}"]
         if queue.members is not None:
             lines.append(f"members: {queue.members}")
+        lines += [
+            f"{_when(rule)}: {', '.join(_gives(rule))}" for rule in queue.overflow if _stays(rule)
+        ]
         yield f"{node}[({label(*lines)})]"
+        for rule in queue.overflow:
+            self.overflow(node, rule, _when(rule), edges)
+        if queue.refusal.overflow is not None:
+            self.overflow(node, queue.refusal.overflow, "all have declined", edges)
         before, end = node, ""
         for at, (step, wanted) in enumerate(
             zip(queue.ladder, self.survey.steps(queue), strict=True)
@@ -121,7 +135,19 @@ class _Drawing:
             yield f"{here}[{label(*self.step(at, step))}]"
             edges.append(f"{before} -->{end} {here}")
             edges.append(f"{here} --> {self.agents(wanted)}")
+            if step.overflow is not None:
+                self.overflow(here, step.overflow, _when(step.overflow), edges)
             before, end = here, f"|{label(_end(step))}|"
+
+    def overflow(self, node: str, rule: Overflow, when: str, edges: list[str]) -> None:
+        """An edge to where a rule sends work, if it does."""
+        if _stays(rule):
+            return
+        if rule.reject is not None:
+            to = self.turned_ids.setdefault(rule.reject, f"turned{len(self.turned_ids)}")
+        else:
+            to = self.queue_ids[rule.queue or ""]
+        edges.append(f"{node} -.->|{label(when, *_gives(rule))}| {to}")
 
     def step(self, number: int, step: Step) -> list[str]:
         wanted = "any member" if step.requirement is None else str(step.requirement)
@@ -132,6 +158,10 @@ class _Drawing:
             lines.append("skipped if nobody is signed in")
         if step.priority is not None:
             lines.append(f"priority {step.priority}")
+        if step.only_if is not None:
+            lines.append(f"only if {step.only_if}")
+        if step.overflow is not None and _stays(step.overflow):
+            lines.append(f"{_when(step.overflow)}: {', '.join(_gives(step.overflow))}")
         return lines
 
     def agents(self, wanted: Expression | None) -> str:
@@ -151,3 +181,26 @@ def _end(step: Step) -> str:
     if step.for_ms is not None:
         return f"after {_seconds(step.for_ms)}"
     return f"at {_seconds(step.until_ms or 0)} of waiting"
+
+
+def _stays(rule: Overflow) -> bool:
+    """Whether the work stays where it is, with other settings."""
+    return rule.queue is None and rule.reject is None
+
+
+def _when(rule: Overflow) -> str:
+    return "always" if rule.when is None else f"if {rule.when}"
+
+
+def _gives(rule: Overflow) -> list[str]:
+    """What a rule changes, beside the queue."""
+    parts = []
+    if rule.priority is not None:
+        parts.append(f"priority {rule.priority}")
+    if rule.requirement is not None:
+        parts.append(f"needs {rule.requirement}")
+    if rule.open_access:
+        parts.append("open to all agents at once")
+    if rule.hint:
+        parts.append(f"hint {rule.hint}")
+    return parts

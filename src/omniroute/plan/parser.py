@@ -15,12 +15,12 @@ passes `Names`, which skills, agents, groups and attributes do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import NoReturn
 
 import attrs
 
-from ..errors import ExpressionError, nearest
+from ..errors import ExpressionError, hint, nearest
 from ..model import Channel
 from .lexer import Token, TokenKind, tokenize
 from .syntax import (
@@ -46,7 +46,6 @@ MAX_NODES = 256
 MAX_DEPTH = 50
 
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-_HINTED = 12
 _CHANNELS = tuple(channel.value for channel in Channel)
 
 
@@ -63,15 +62,6 @@ class Names:
 def parse_tree(source: str, scope: Scope, names: Names) -> Node:
     """The canonical tree of ``source``; raises `ExpressionError` for anything else."""
     return _Parser(source, scope, names).parse()
-
-
-def _hint(name: str, allowed: Iterable[str]) -> str:
-    known = sorted(allowed)
-    close = nearest(name, known)
-    if close is not None:
-        return f"; did you mean {close!r}?"
-    more = ", ..." if len(known) > _HINTED else ""
-    return f"; known: {', '.join(known[:_HINTED])}{more}" if known else ""
 
 
 class _Parser:
@@ -126,11 +116,11 @@ class _Parser:
             self.fail("this ')' closes nothing", token)
         if any(map(self.at, (*_COMPARISONS, "in", "has"))):
             self.fail("a comparison cannot be compared again; combine two with 'and'", token)
-        hint = ""
+        ending = ""
         if token.kind is TokenKind.NAME:
             close = nearest(str(token.value).lower(), ("and", "or"))
-            hint = f"; did you mean {close!r}?" if close else ""
-        self.fail(f"expected 'and', 'or' or the end, found {token.shown()}{hint}", token)
+            ending = f"; did you mean {close!r}?" if close else ""
+        self.fail(f"expected 'and', 'or' or the end, found {token.shown()}{ending}", token)
 
     def fail(self, message: str, token: Token) -> NoReturn:
         raise ExpressionError(message, self.source, token.position)
@@ -202,12 +192,12 @@ class _Parser:
         if known is not None:
             return known, text
         if self.scope is Scope.QUEUE:
-            self.fail(f"unknown field {text!r} of a queue{_hint(text, FIELDS[self.scope])}", token)
+            self.fail(f"unknown field {text!r} of a queue{hint(text, FIELDS[self.scope])}", token)
         if text == "attr" or text.startswith("attr."):
             return Kind.ATTRIBUTE, self.attribute(token, text)
         if self.scope is Scope.MESSAGE:
             allowed = [*FIELDS[self.scope], "attr.name"]
-            self.fail(f"unknown field {text!r} of a message{_hint(text, allowed)}", token)
+            self.fail(f"unknown field {text!r} of a message{hint(text, allowed)}", token)
         if text == "skill":
             text, token = self.name_argument("skill")
         if self.at("("):
@@ -355,4 +345,4 @@ class _Parser:
 
     def check_name(self, what: str, name: str, known: Collection[str] | None, token: Token) -> None:
         if known is not None and name not in known:
-            self.fail(f"unknown {what} {name!r}{_hint(name, known)}", token)
+            self.fail(f"unknown {what} {name!r}{hint(name, known)}", token)

@@ -89,7 +89,10 @@ def faults_of_agent(
         found = f"must be an integer of at least 0, got {wrap_up_ms!r}"
         yield PlanError(found, where=f"{where}.wrap_up_ms")
     if agent.capacity not in capacities:
-        yield UnknownNameError("capacity", agent.capacity, capacities, where=f"{where}.capacity")
+        place = f"{where}.capacity"
+        if agent.capacity == "default":
+            place += ' (where none is given it is "default")'
+        yield UnknownNameError("capacity", agent.capacity, capacities, where=place)
     for name, level in agent.skills.items():
         place = f"{where}.skills.{name}"
         if not is_integer(level) or level < 0:
@@ -172,18 +175,21 @@ def faults_of_rule(
         yield from _over_limit(rule.priority, limits, f"{where}.priority")
 
 
+_ENDS = "`for_s` or `until_s` (in Python `for_ms` or `until_ms`)"
+
+
 def faults_of_ladder(ladder: Iterable[Step]) -> Iterator[tuple[int, str]]:
     """(step, what is wrong) for steps whose end does not fit their place."""
     steps = tuple(ladder)
     for number, step in enumerate(steps):
         ends = (step.for_ms is not None) + (step.until_ms is not None)
         if ends == 2:
-            yield number, "give `for` or `until`, not both"
+            yield number, f"give one end, not both: {_ENDS}"
         elif number == len(steps) - 1:
             if ends:
-                yield number, "the last step has no end: remove `for` or `until`"
+                yield number, f"the last step has no end: remove {_ENDS}"
         elif not ends:
-            yield number, "every step but the last needs `for` or `until`"
+            yield number, f"every step but the last needs an end: {_ENDS}"
         if step.overflow is not None and not number:
             yield number, "the first step has no overflow: the queue's own rules come before it"
 

@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from ..events import Event, HandedOver
+from ..events import Event, HandedOver, PlanChanged
 from ..plan import Plan
 from .books import IN_LINE, OPEN, SUBJECTS, AuditError, Books, Law
 from .laws import HANDLERS
@@ -52,6 +52,8 @@ class Auditor:
     def __init__(self, plan: Plan) -> None:
         self._books = Books(plan)
         self._rests = 0
+        #: whether the plan has changed since the last rest
+        self._is_other_plan = False
         #: the interactions and agents that events have named since the last rest
         self._works: dict[str, None] = {}
         self._agents: dict[str, None] = {}
@@ -78,6 +80,7 @@ class Auditor:
 
     def _note(self, event: Any) -> None:
         """Whom and what it names, and who has the work that it names."""
+        self._is_other_plan |= isinstance(event, PlanChanged)
         interaction_id = getattr(event, "interaction_id", None)
         if interaction_id is not None:
             self._works[interaction_id] = None
@@ -107,7 +110,8 @@ class Auditor:
             refused = is_refused_by_all(books, work)
             books.require(not refused, Law.REFUSAL, f"all have refused {work.id!r}")
         self._rests += 1
-        if whole or self._rests % _WHOLE_EVERY == 0:
+        if whole or self._is_other_plan or self._rests % _WHOLE_EVERY == 0:
+            self._is_other_plan = False
             self._works = dict.fromkeys(books.works)
             self._agents = dict.fromkeys([*books.desks, *self._agents])
             self._free.clear()

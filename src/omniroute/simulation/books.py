@@ -18,7 +18,7 @@ from .. import events as ev
 from ..errors import OmnirouteError
 from ..events import Event
 from ..model import InteractionState
-from ..plan import Plan
+from ..plan import Plan, Queue
 from .figures import Figures
 from .inbound_book import InboundBook
 from .works import Desk, Known, Lanes, Work
@@ -157,6 +157,14 @@ class Deadlines:
             yield at_ms, kind, about, subject
 
 
+def _overflows(plan: Plan) -> bool:
+    """Whether rules may move what waits."""
+    return any(
+        queue.refusal.overflow or any(step.overflow for step in queue.ladder)
+        for queue in plan.queues.values()
+    )
+
+
 class Books:
     """All that is known of the engine after some of its events, and how it may change."""
 
@@ -173,12 +181,11 @@ class Books:
         self.consults: dict[str, Work] = {}
         self.handing: dict[str, str] = {}
         self.starts: dict[str, int] = {}
+        self.plan_version = 0
         self.draining: set[str] = set()
-        #: whether rules may move what waits
-        self.overflows = any(
-            queue.refusal.overflow or any(step.overflow for step in queue.ladder)
-            for queue in plan.queues.values()
-        )
+        #: queues of plans before this one
+        self.gone: dict[str, Queue] = {}
+        self.overflows = _overflows(plan)
         self.lanes = Lanes()
         self.held_out = Lanes()
         self.touched: set[str] = set()
@@ -191,6 +198,21 @@ class Books:
         self.last_seq = self.last_offer = self.admitted = self.ended = 0
         self.figures = Figures()
         self._known: dict[object, Known] = {}
+
+    def adopt(self, plan: Plan) -> None:
+        """Go by this plan; `laws_plans` says what that means for what is open."""
+        for name in self.plan.queues:
+            self.gone.setdefault(name, Queue(name=name))
+        self.inbound.adopt(plan, self.now_ms)
+        self.plan, self.overflows = plan, _overflows(plan)
+        self._known.clear()
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that name; one that the plan has no more has default settings."""
+        found = self.plan.queues.get(name) or self.gone.get(name)
+        if found is None:
+            self.fail(Law.ADMISSION, f"unknown queue {name!r}")
+        return found
 
     def known(self, work: Work) -> Known:
         """What is worked out once for all of a queue and channel that ask for the same."""

@@ -124,7 +124,7 @@ class Figures:
                     for channel, row in self._counts.get(name, {}).items()
                 },
             }
-            for name in plan.queues
+            for name in dict.fromkeys((*plan.queues, *self._counts))
         }
         return {
             "quarantined": self.quarantined,

@@ -6,17 +6,26 @@ read from events as they stand there; nothing is decided.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from ..engine.customers import channel_key
 from ..model import Channel, Message
 from ..plan import Plan
 
 __all__ = ["InboundBook", "message_key"]
 
+_Row = TypeVar("_Row")
+
 
 def message_key(message: Message) -> str | None:
     """As events name it; None when nothing tells the message's repeat."""
     key = message.dedupe_key
     return None if key is None else f"m{key}"
+
+
+def _newest(rows: dict[str, _Row], most: int) -> dict[str, _Row]:
+    """The last rows of a table."""
+    return dict(list(rows.items())[max(0, len(rows) - most) :])
 
 
 class InboundBook:
@@ -31,6 +40,15 @@ class InboundBook:
         self.customers: dict[str, str] = {}
         #: at which moment whose messages were changed; only the last moment is kept
         self.changed: set[tuple[int, str]] = set()
+
+    def adopt(self, plan: Plan, now_ms: int) -> None:
+        """Another plan: what was over by now stays so, what is too much goes, oldest first."""
+        kept_ms = self._limits.dedupe_ms
+        self._limits, self._rate = plan.limits, plan.sender_rate
+        for channel, rows in self._seen.items():
+            known = {key: row for key, row in rows.items() if now_ms - row[0] <= kept_ms}
+            self._seen[channel] = _newest(known, self._limits.max_dedupe_keys)
+        self._windows.clear()
 
     # --- repeats --------------------------------------------------------------------------
 
@@ -80,7 +98,7 @@ class InboundBook:
     def count_sender(self, message: Message, at_ms: int) -> None:
         """A message was routed."""
         sender = message.customer.id
-        if not sender:
+        if not sender or not self._rate.maximum(message.channel):
             return
         counts = self._window(message.channel, at_ms)
         if sender not in counts and len(counts) == self._rate.max_senders:

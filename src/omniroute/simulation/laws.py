@@ -2,7 +2,8 @@
 
 Each takes the `Books` and the event, requires, then writes down. `HANDLERS` says which event
 is whose. The laws of messages are in `laws_messages`, those of waiting in `laws_ladder`, of offers
-and assignments in `laws_offers`, of what follows an acceptance in `laws_aside`.
+and assignments in `laws_offers`, of what follows an acceptance in `laws_aside`, of another plan in
+`laws_plans`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import attrs
 from .. import events as ev
 from ..events import Kind, RejectReason
 from ..plan import Delivery, parse
-from . import laws_aside, laws_ladder, laws_offers
+from . import laws_aside, laws_ladder, laws_offers, laws_plans
 from . import laws_messages as messages
 from .books import TAKEN, Books, Law
 from .laws_ladder import start
@@ -30,9 +31,9 @@ __all__ = ["HANDLERS"]
 
 
 def _queued(books: Books, event: ev.Queued) -> None:
-    queue = books.plan.queues.get(event.queue)
-    if queue is None:
-        books.fail(Law.ADMISSION, f"unknown queue {event.queue!r}")
+    queue = books.queue(event.queue)
+    is_there = event.kind is not Kind.CUSTOMER or event.queue in books.plan.queues
+    books.require(is_there, Law.ADMISSION, f"the plan has no queue {event.queue!r}")
     books.require(event.interaction_id not in books.works, Law.STATE, "it is open already")
     books.require(event.seq > books.last_seq, Law.STATE, f"seq was {books.last_seq}")
     _check_priority(books, event.priority)
@@ -57,7 +58,9 @@ def _queued(books: Books, event: ev.Queued) -> None:
         front=event.front,
     )
     work.enter(queue, event.steps)
+    work.stand_at(0, event.at_ms)
     work.known = books.known(work)
+    messages.note_writer(books, event.message, work)
     books.last_seq = event.seq
     books.admitted += 1
     books.works[work.id] = work
@@ -99,10 +102,11 @@ def _reprioritized(books: Books, event: ev.Reprioritized) -> None:
     _check_priority(books, event.priority)
     books.require(event.enqueued_at_ms <= event.at_ms, Law.ADMISSION, "a moment to come")
     if event.for_step:
-        lent = work.ladder[work.step].priority
-        right = event.priority in (work.priority, lent) and event.priority != work.own_priority
+        stays = work.is_lent and event.priority == work.priority
+        lends = event.priority == work.ladder[work.step].priority
+        right = (stays or lends) and event.priority != work.own_priority
         books.require(right, Law.LADDER, f"its step lends it {work.due_priority}")
-        work.priority = event.priority
+        work.priority, work.is_lent = event.priority, True
     else:
         work.rank(event.priority)
     work.enqueued_at_ms = event.enqueued_at_ms
@@ -122,10 +126,13 @@ def _moved(books: Books, event: ev.Moved) -> None:
     work.enter(queue, ())
     work.rank(event.priority)
     work.requirement = None if event.requirement is None else parse(event.requirement)
-    work.step, work.step_began_ms, work.opening, work.offered = 0, event.at_ms, 0, 0
+    work.opening = work.offered = 0
+    work.stand_at(0, event.at_ms)
     work.known = books.known(work)
     work.barred.clear()
     books.refused.pop(work.id, None)
+    for what in (ev.AccessWidened, ev.StepReached):  # of the ladder that it has left
+        books.owed.pop((what, work.id), None)
     books.move(work, event)
     start(books, work)
 
@@ -257,6 +264,7 @@ HANDLERS: Final[dict[type, Callable[[Books, Any], None]]] = {
     ev.BecameNotReady: _became_not_ready,
     ev.AgentChanged: _agent_changed,
     ev.CommandRejected: _command_rejected,
+    ev.PlanChanged: laws_plans.plan_changed,
     **laws_ladder.HANDLERS,
     **laws_offers.HANDLERS,
     **laws_aside.HANDLERS,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from .. import events as ev
 from ..events import Kind
 from ..model import InteractionState
-from ..plan import WrapUpKind, parse
+from ..plan import parse
 from .books import IN_LINE, TAKEN, Books, Law
 from .laws_ladder import bar, begin, start
 from .works import Work, alone
@@ -52,7 +52,7 @@ def check_parent(books: Books, event: ev.Queued) -> None:
         books.require(parent.id not in books.consults, Law.STATE, "it has an open consult")
         books.require(not event.front, Law.ORDER, "it has no claim to the front")
         return
-    own_steps = (alone(parent.agent_id, books.plan.queues[event.queue]),)
+    own_steps = (alone(parent.agent_id, books.queue(event.queue)),)
     books.require(event.front, Law.ORDER, "it belongs in front")
     books.require(event.steps == own_steps, Law.LADDER, "it is not for its agent first")
 
@@ -135,9 +135,7 @@ def _unparked(books: Books, event: ev.Unparked) -> None:
 
 
 def _transferred(books: Books, event: ev.Transferred) -> None:
-    work, queue = assigned(books, event), books.plan.queues.get(event.queue)
-    if queue is None:
-        books.fail(Law.ADMISSION, f"unknown queue {event.queue!r}")
+    work, queue = assigned(books, event), books.queue(event.queue)
     leave(books, work)
     colleagues = (name for name in books.desks if name != event.agent_id)
     right = not event.steps or any(event.steps == (alone(name, queue),) for name in colleagues)
@@ -205,10 +203,10 @@ def _callback_failed(books: Books, event: ev.CallbackFailed) -> None:
 
 def _wrap_up_extended(books: Books, event: ev.WrapUpExtended) -> None:
     work = assigned(books, event)
-    wrap_up, until_ms = work.queue.wrap_up, work.until_ms or 0
+    until_ms = work.until_ms or 0
     work.extended_ms += event.until_ms - until_ms
-    right = wrap_up.kind is not WrapUpKind.OPTIONAL and event.until_ms > until_ms
-    right = right and work.extended_ms <= wrap_up.max_extension_ms
+    right = work.until_ms is not None and event.until_ms > until_ms
+    right = right and work.extended_ms <= work.may_extend_ms
     books.require(right, Law.DEADLINE, f"it ends at {until_ms}, extended by {work.extended_ms}")
     work.until_ms = event.until_ms
     books.deadlines.add(event.until_ms, "wrap_up", work)

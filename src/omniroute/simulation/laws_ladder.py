@@ -55,8 +55,9 @@ def _owe_priority(books: Books, work: Work) -> None:
 
 def begin(work: Work, at_ms: int) -> None:
     """Let it stand before its first step and opening, with an age of nothing."""
-    work.arrived_at_ms = work.step_began_ms = at_ms
-    work.step = work.opening = work.offered = 0
+    work.arrived_at_ms = at_ms
+    work.opening = work.offered = 0
+    work.stand_at(0, at_ms)
 
 
 def _is_passed(books: Books, work: Work, step: int) -> bool | None:
@@ -85,7 +86,7 @@ def _step_reached(books: Books, event: ev.StepReached) -> None:
     books.require(over, Law.LADDER, f"step {work.step} ends at {end_ms}")
     passed = _is_passed(books, work, event.step)
     books.require(passed is not True, Law.LADDER, "it is passed over")
-    work.step, work.step_began_ms = event.step, event.at_ms
+    work.stand_at(event.step, event.at_ms)
     books.move(work, event)
     _set_clocks(books, work)
     _owe_priority(books, work)

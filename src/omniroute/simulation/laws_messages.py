@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import events as ev
+from ..engine.customers import interaction_key, own_key
 from ..events import Kind, RejectReason
 from ..model import InteractionState, Message
 from .books import Books, Law
@@ -22,6 +23,7 @@ __all__ = [
     "erased",
     "is_full",
     "linked",
+    "note_writer",
     "noted",
     "quarantined",
     "read_message",
@@ -108,6 +110,7 @@ def appended(books: Books, event: ev.MessageAppended) -> None:
     work = books.work(event)
     read_message(books, event, joins=work)
     read_sender(books, event.message, work)
+    note_writer(books, event.message, work)
     books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
     books.figures.count(event, work)
     if work.state is InteractionState.PARKED:
@@ -151,16 +154,47 @@ def _read_update(books: Books, channel: str, key: str | None, event: Any) -> Non
     books.inbound.remember(channel, key, event.interaction_id, event.at_ms)
 
 
+def note_writer(books: Books, message: Message, work: Work) -> None:
+    """Whose a message is; over the limit the oldest but the first is not known any more."""
+    is_known = message != message.erased()
+    work.writers.append(own_key(message) if is_known else None)
+    if len(work.writers) > max(1, books.plan.limits.max_messages):
+        del work.writers[1]
+
+
 def erased(books: Books, event: ev.CustomerErased) -> None:
-    """A customer was forgotten: only open interactions are named, and they stay."""
-    for interaction_id, positions in event.redacted:
-        work = books.works.get(interaction_id)
-        if work is None:
-            books.fail(Law.MESSAGE, f"{interaction_id!r} is not open")
+    """A customer was forgotten: in open interactions, all that is his and nothing else."""
+    keys, redacted = frozenset(event.keys), dict(event.redacted)
+    for work in books.works.values():
+        positions = redacted.pop(work.id, ())
+        if keys:  # a sealed journal does not keep them
+            _check_erased(books, work, positions, keys)
+        for position in positions:
+            there = position < len(work.writers) and work.writers[position] is not None
+            books.require(there, Law.MESSAGE, f"{work.id!r} has no message {position}")
+            work.writers[position] = None
         if 0 in positions:
             books.threads.pop((work.channel, work.thread_id or ""), None)
             work.thread_id = None
-    books.inbound.forget(frozenset(event.keys))
+    books.require(not redacted, Law.MESSAGE, f"{[*redacted]!r} are not open")
+    books.inbound.forget(keys)
+
+
+def _check_erased(
+    books: Books, work: Work, positions: tuple[int, ...], keys: frozenset[str]
+) -> None:
+    own, parent_id = interaction_key(work.id), work.parent_id
+    if parent_id is not None:
+        both = (own in keys) is (interaction_key(parent_id) in keys)
+        books.require(both, Law.MESSAGE, f"{work.id!r} was opened from {parent_id!r}")
+    is_named = own in keys or any(writer in keys for writer in work.writers)
+    his = tuple(
+        position
+        for position, writer in enumerate(work.writers)
+        if writer is not None and (writer in keys if writer else is_named)
+    )
+    right = positions == his and (own in keys or not his)
+    books.require(right, Law.MESSAGE, f"his in {work.id!r} are {his}")
 
 
 def linked(books: Books, event: ev.CustomersLinked) -> None:

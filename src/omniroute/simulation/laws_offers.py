@@ -108,7 +108,8 @@ def _check_match(books: Books, work: Work, desk: Desk) -> None:
     queue, limits = work.queue, books.plan.limits
     books.require(queue.delivery is not Delivery.PULL, Law.OFFER, "agents pick from there")
     books.require(len(work.offers) < queue.offers, Law.OFFER, "enough offers of it are open")
-    once_more = work.is_callback and work.state is InteractionState.WAITING
+    may_once_more = work.is_callback or books.plan_version  # the limit may have been another
+    once_more = may_once_more and work.state is InteractionState.WAITING
     often = work.offered >= limits.max_offers and not once_more
     books.require(not often, Law.OFFER, "offered too often")
     books.require(desk.agent.id not in work.barred, Law.REFUSAL, "he is barred")
@@ -247,6 +248,7 @@ def _wrap_up_started(books: Books, event: ev.WrapUpStarted) -> None:
         books.deadlines.add(until_ms, "wrap_up", work)
     books.require(event.until_ms == until_ms, Law.DEADLINE, f"not {until_ms}")
     work.until_ms, work.extended_ms = until_ms, 0
+    work.may_extend_ms = wrap_up.max_extension_ms
     books.move(work, event)
 
 

@@ -86,9 +86,10 @@ def alone(agent_id: str, queue: Queue, *, skip_if_nobody: bool = False) -> OwnSt
 class Work:
     """An open interaction.
 
-    ``offers`` are its open offers by id, ``offered`` how many there were since the last
-    acceptance. ``assignment_id`` and ``agent_id`` are of the agent who has it, ``owner`` parked
-    it; ``own_priority`` is what it goes by where no step lends it another. ``until_ms`` is when its
+    ``step_end_ms`` is when its current step ends, None on one that is for good. ``offers`` are its
+    open offers by id, ``offered`` how many there were since the last acceptance. ``assignment_id``
+    and ``agent_id`` are of the agent who has it, ``owner`` parked it; ``own_priority`` is what it
+    goes by where no step has lent it another. ``until_ms`` is when its
     wrap-up or its time aside ends, ``place`` where it waits, ``ladder`` its ``own_steps`` and the
     queue's.
     """
@@ -108,10 +109,12 @@ class Work:
     parent_id: str | None = None
     front: bool = False
     own_priority: int = 0
+    is_lent: bool = False
     own_steps: tuple[OwnStep, ...] = ()
     ladder: tuple[Step, ...] = ()
     state: InteractionState = InteractionState.WAITING
     step: int = 0
+    step_end_ms: int | None = None
     opening: int = 0
     offers: dict[int, Offer] = attrs.field(factory=dict)
     offered: int = 0
@@ -121,6 +124,7 @@ class Work:
     accepted_at_ms: int = 0
     owner: str = ""
     extended_ms: int = 0
+    may_extend_ms: int = 0
     is_callback: bool = False
     attempts: int = 0
     #: when it was moved last, and how often at that moment
@@ -129,6 +133,8 @@ class Work:
     barred: dict[str, int] = attrs.field(factory=dict)
     #: ids of its messages; False: redacted
     texts: dict[str, bool] = attrs.field(factory=dict)
+    #: whose its messages are, by key ("": nobody is named); None: forgotten with him
+    writers: list[str | None] = attrs.field(factory=list)
     place: tuple[Lanes, Lane, Key] | None = None
     #: shared by those that ask for the same
     known: Known = attrs.field(factory=dict)
@@ -199,17 +205,22 @@ class Work:
         )
         self.ladder = (*before, *queue.ladder)
 
-    @property
-    def step_end_ms(self) -> int | None:
-        """When its current step ends, None on one that is for good."""
+    def stand_at(self, step: int, at_ms: int) -> None:
+        """Enter a step now."""
+        self.step, self.step_began_ms = step, at_ms
+        self.step_end_ms = self.end_of_step(at_ms)
+
+    def end_of_step(self, began_ms: int) -> int | None:
+        """When its step ends if it began then."""
         step = self.ladder[self.step]
         if step.for_ms is not None:
-            return self.step_began_ms + step.for_ms
+            return began_ms + step.for_ms
         return None if step.until_ms is None else self.arrived_at_ms + step.until_ms
 
     def rank(self, priority: int) -> None:
         """This priority is its own now, and what it goes by."""
         self.priority = self.own_priority = priority
+        self.is_lent = False
 
     @property
     def due_priority(self) -> int:
