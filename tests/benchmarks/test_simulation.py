@@ -39,3 +39,12 @@ def test_after_a_compilation_the_sources_are_measured_too():
     found = benchmark.the_plain_sources(200, 1)
     assert found["engine"] == "plain Python"
     assert [case["model"] for case in found["cases"]] == [model.name for model in benchmark.MODELS]
+
+
+def test_a_simulated_day_comes_to_an_end():
+    import simulated_day
+
+    outcome, seconds = simulated_day.play(0.005)
+    assert 800 < outcome.interactions < 1_200
+    assert outcome.left_open == 0
+    assert seconds > 0

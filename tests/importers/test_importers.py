@@ -200,11 +200,15 @@ def test_twilio_a_last_timeout_without_default_is_told():
     assert plan.queues[plan.triage[0].queue].max_wait_ms is None
 
 
-def test_twilio_order_by_a_level_is_most_skilled():
-    targets = [{"queue": "R", "order_by": "worker.routing.levels.billing DESC"}]
-    plan, _ = imported("twilio", workflow({"targets": targets}, default=None))
+@pytest.mark.parametrize(
+    ("word", "strategy"), [("DESC", Strategy.MOST_SKILLED), ("asc", Strategy.LEAST_SKILLED)]
+)
+def test_twilio_order_by_a_level_is_a_strategy(word, strategy):
+    targets = [{"queue": "R", "order_by": f"worker.routing.levels.billing {word}"}]
+    plan, gaps = imported("twilio", workflow({"targets": targets}, default=None))
     queue = plan.queues[plan.triage[0].queue]
-    assert queue.strategy is Strategy.MOST_SKILLED
+    assert queue.strategy is strategy
+    assert told(gaps, f"order_by worker.routing.levels.billing {word}", strategy, loss=Loss.CHANGED)
     assert queue.members.required_skills == ("billing",)
 
 

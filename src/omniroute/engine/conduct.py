@@ -58,6 +58,7 @@ __all__ = [
 _ENGAGED = (InteractionState.ENGAGED,)
 _HELD = (InteractionState.HELD,)
 _WRAP_UP = (InteractionState.WRAP_UP,)
+_NO_WRAP_UP = WrapUpKind.NONE
 
 
 # --- offers -------------------------------------------------------------------------------
@@ -67,14 +68,9 @@ def accept(state: State, command: Accept, at_ms: int, out: Events) -> None:
     """The agent takes it."""
     offer = lookup.open_offer(state, command, command.offer_id, at_ms, out)
     if offer is not None:
-        _accept(state, offer, at_ms, out)
-
-
-def _accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
-    """He has it; where open offers are limited he may be offered the next."""
-    matching.accept(state, offer, at_ms, out)
-    if offer.agent.load.capacity.max_open_offers is not None:
-        feed(state, offer.agent, at_ms, out)
+        matching.accept(state, offer, at_ms, out)
+        if state.limits_offers:
+            feed(state, offer.agent, at_ms, out)
 
 
 def decline(state: State, command: Decline, at_ms: int, out: Events) -> None:
@@ -119,6 +115,8 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
         freed += waiting
     elif on_expiry is OnExpiry.NOT_READY and agent.presence is Presence.READY:
         freed += presence.become_not_ready(state, agent, "no_answer", at_ms, out)
+    elif on_expiry is OnExpiry.NOTHING:
+        matching.place(state, record, at_ms, out, but=agent)
     rematch(state, at_ms, out, agents=agents, records=freed)
 
 
@@ -182,11 +180,11 @@ def _give(
     out: Events,
 ) -> None:
     """It is his: by the offer that he has, else by one of this kind."""
-    for offer in record.held_by:
-        if offer.agent is agent:
-            _accept(state, offer, at_ms, out)
-            return
-    _accept(state, matching.offer(state, record, agent, at_ms, out, how), at_ms, out)
+    his = [offer for offer in record.held_by if offer.agent is agent]
+    offer = his[0] if his else matching.offer(state, record, agent, at_ms, out, how)
+    matching.accept(state, offer, at_ms, out)
+    if state.limits_offers:
+        feed(state, agent, at_ms, out)
 
 
 # --- assignments --------------------------------------------------------------------------
@@ -249,9 +247,9 @@ def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
 def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
     """The customer has gone: wrap-up if the queue has one, else completed."""
     record, agent = offer.record, offer.agent
+    freed = [] if record.is_plain else handing.drop_consult(state, record, at_ms, out)
     wrap_up = record.queue.plan.wrap_up
-    freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
-    if wrap_up.kind is WrapUpKind.NONE or not (duration_ms := _length_ms(wrap_up, agent)):
+    if wrap_up.kind is _NO_WRAP_UP or not (duration_ms := _length_ms(wrap_up, agent)):
         completed(state, offer, code, at_ms, out)
         if freed:
             rematch(state, at_ms, out, agents=[agent, *freed])
@@ -292,7 +290,7 @@ def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events)
     if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED and offer.timer:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    completed(state, offer, record.wrap_up_code, at_ms, out)
+    completed(state, offer, record.code, at_ms, out)
     feed(state, offer.agent, at_ms, out)
 
 
@@ -331,5 +329,5 @@ def extend_wrap_up(state: State, command: ExtendWrapUp, at_ms: int, out: Events)
 def wrap_up_over(state: State, timer: Timer, out: Events) -> None:
     """The time for after-contact work is over."""
     offer = timer.record.held_by[0]
-    completed(state, offer, timer.record.wrap_up_code, timer.deadline_ms, out)
+    completed(state, offer, offer.record.code, timer.deadline_ms, out)
     feed(state, offer.agent, timer.deadline_ms, out)

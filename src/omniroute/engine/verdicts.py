@@ -32,7 +32,7 @@ class Verdict(enum.StrEnum):
     OTHER_CHANNELS = "other_channels"  #: his capacity never admits this channel
     NOT_READY = "not_ready"
     DECLINED = "declined"  #: barred by a refusal
-    NO_ROOM = "no_room"  #: his capacity is taken
+    NO_ROOM = "no_room"  #: his capacity is taken, or all that he may have of the queue
     ELIGIBLE = "eligible"
     CHOSEN = "chosen"  #: he has the offer or the assignment
 

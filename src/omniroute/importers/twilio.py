@@ -46,7 +46,9 @@ _DEFAULT_RESERVATION_S = 120
 _MAX_PRIORITY = 2**31 - 1
 _MAX_SECONDS = 2 * 7 * 86_400
 _FEW_AVAILABLE = re.compile(r"\s*workers\.available\s*(==|<=|<)\s*([0-9]{1,4})\s*")
-_BY_LEVEL = re.compile(r"\s*worker\.routing\.levels\.([A-Za-z_$][\w$]*)\s+DESC\s*", re.IGNORECASE)
+_BY_LEVEL = re.compile(
+    r"\s*worker\.routing\.levels\.([A-Za-z_$][\w$]*)\s+(DESC|ASC)\s*", re.IGNORECASE
+)
 _OF_RESOURCES = (
     "sid", "account_sid", "workspace_sid", "workspace_name", "date_created", "date_updated",
     "url", "links", "meta", "document_content_type",
@@ -344,16 +346,18 @@ class _Importer:
             self.notes.left_out(
                 targets[0].where, f"order_by {' / '.join(sorted(filter(None, orders)))}",
                 "agents are not ordered by attributes",
-                "the strategy most_skilled, over the levels of skills",
+                "the strategies most_skilled and least_skilled, over the levels of skills",
             )  # fmt: skip
             return queue
+        is_asc = level[2].upper() == "ASC"
+        strategy = Strategy.LEAST_SKILLED if is_asc else Strategy.MOST_SKILLED
         self.notes.changed(
             targets[0].where, f"order_by {level[0].strip()}",
-            "most_skilled adds up the levels of all skills that are required",
+            f"{strategy.value} adds up the levels of all skills that are required",
             f"the level of {level[1]} counts; so do those of other skills that are asked for",
         )  # fmt: skip
         counts = all_of(queue.members, has_skill(level[1], 0))
-        return attrs.evolve(queue, strategy=Strategy.MOST_SKILLED, members=counts)
+        return attrs.evolve(queue, strategy=strategy, members=counts)
 
     def members(self, reference: str, where: str) -> Expression | None:
         table = self.task_queues.get(reference)
