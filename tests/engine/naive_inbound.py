@@ -208,14 +208,12 @@ class NaiveDoor:
             return
         self.remember_keys(command.message.channel, item.id, self.delivery)
         keys = [self.delivery]
-        named: list[str] = []
-        for message in left:
-            if message.message_id and message.message_id not in named:
-                named.append(message.message_id)
-        for message_id in named:
-            place = [m.message_id for m in item.messages].index(message_id)
-            item.messages[place] = item.messages[place].redacted()
-            self.redacted(item, message_id, keys)
+        ids = [m.message_id for m in item.messages]
+        for place, message in enumerate(list(item.messages)):
+            is_first = message.message_id and ids.index(message.message_id) == place
+            if is_first and "redacted" not in message.attributes:
+                item.messages[place] = message.redacted()
+                self.redacted(item, message.message_id, keys)
         if any("redacted" not in m.attributes for m in item.messages):
             item.messages = [m.redacted() for m in item.messages]
             self.redacted(item, "", keys)

@@ -424,6 +424,18 @@ def test_a_thread_that_was_deleted_leaves_nothing_of_what_was_said() -> None:
     door.restart(from_snapshot=False)
 
 
+def test_nor_of_what_came_again_under_an_id_that_was_deleted_before() -> None:
+    door = Door(plan(limits=Limits(dedupe_ms=10)))
+    for message, now_ms in ((secret(0), 1), (secret(0), 20)):
+        door.deliver(create(message), now_ms)
+    door.deliver(update(UpdateKind.DELETED, said(0, "")), 21)
+    (event,) = door.deliver(THREAD_GONE, 22)
+    assert isinstance(event, ev.MessageRedacted)
+    assert event.message_id == ""
+    assert b"secret" not in msgspec.json.encode(pictures(door)[0])
+    door.restart(from_snapshot=False)
+
+
 def test_a_thread_that_was_deleted_and_is_not_open_is_remembered() -> None:
     door = Door(plan())
     (noted,) = door.deliver(THREAD_GONE, 1)
