@@ -639,7 +639,12 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow, NaivePlans):
         may_again = item.offers < self.plan.limits.max_offers
         return item.state is WAITING or (item.state is OFFERED and may_more and may_again)
 
-    def match(self, people: Iterable[Person] = (), items: Iterable[Item] = ()) -> None:
+    def match(
+        self,
+        people: Iterable[Person] = (),
+        items: Iterable[Item] = (),
+        but: Person | None = None,
+    ) -> None:
         if self.unattended:
             return
         for person in sorted(people, key=lambda p: p.idle):
@@ -647,7 +652,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow, NaivePlans):
                 self.hold_out(person, self.best_for(person, found))
         for item in sorted(items, key=self.place):
             while self.is_open(item):
-                able = [p for p in self.people.values() if self.eligible(p, item)]
+                able = [p for p in self.people.values() if self.eligible(p, item) and p is not but]
                 if not able:
                     break
                 self.hold_out(min(able, key=lambda p: self.rank(p, item)), item)
@@ -831,6 +836,7 @@ class NaiveEngine(NaiveDoor, NaiveAfter, NaiveOverflow, NaivePlans):
             people, items = self.leave(person, "no_answer")
             self.match(people, [item, *items])
         else:
+            self.match(items=[item], but=person)
             self.match(people=[person], items=[item])
 
     def again_at(self, item: Item) -> int | None:

@@ -40,7 +40,7 @@ class NaiveDoor:
 
     def open_the_door(self) -> None:
         self.seen: dict[tuple[str, str], tuple[int, str]] = {}
-        self.windows: dict[tuple[str, str], tuple[int, int]] = {}
+        self.windows: dict[tuple[str, int], list[str]] = {}
         self.customers: list[Known] = []
         self.delivery: str | None = None  # of the delivery at hand
 
@@ -84,27 +84,19 @@ class NaiveDoor:
 
     def is_over_rate(self, message: Message) -> bool:
         rate = self.plan.sender_rate
-        began_ms, count = self.windows.get((message.channel, message.customer.id), (0, 0))
-        open_still = count > 0 and self.now_ms - began_ms < rate.window_ms
         limit = rate.maximum(message.channel)
-        return bool(message.customer.id and limit and open_still and count >= limit)
+        window = (message.channel, self.now_ms // rate.window_ms)
+        sent = [who for who in self.windows.get(window, []) if who == message.customer.id]
+        return bool(message.customer.id and limit and len(sent) >= limit)
 
     def count_sender(self, message: Message) -> None:
-        rate, sender = self.plan.sender_rate, (message.channel, message.customer.id)
-        if not message.customer.id or not rate.maximum(message.channel):
+        rate, sender = self.plan.sender_rate, message.customer.id
+        if not sender or not rate.maximum(message.channel):
             return
-        began_ms, count = self.windows.get(sender, (0, 0))
-        if count and self.now_ms - began_ms < rate.window_ms:
-            self.windows[sender] = (began_ms, count + 1)
-            return
-        self.windows.pop(sender, None)
-        self.windows[sender] = (self.now_ms, 1)
-        for other, (other_ms, _) in list(self.windows.items()):
-            if self.now_ms - other_ms >= rate.window_ms:
-                del self.windows[other]
-        others = [other for other in self.windows if other[0] == message.channel]
-        if len(others) > rate.max_senders:
-            del self.windows[others[0]]
+        sent = self.windows.setdefault((message.channel, self.now_ms // rate.window_ms), [])
+        if sender not in sent and len(set(sent)) == rate.max_senders:
+            sent.clear()
+        sent.append(sender)
 
     # --- who is the same customer ---------------------------------------------------------
 
@@ -216,14 +208,12 @@ class NaiveDoor:
             return
         self.remember_keys(command.message.channel, item.id, self.delivery)
         keys = [self.delivery]
-        named: list[str] = []
-        for message in left:
-            if message.message_id and message.message_id not in named:
-                named.append(message.message_id)
-        for message_id in named:
-            place = [m.message_id for m in item.messages].index(message_id)
-            item.messages[place] = item.messages[place].redacted()
-            self.redacted(item, message_id, keys)
+        ids = [m.message_id for m in item.messages]
+        for place, message in enumerate(list(item.messages)):
+            is_first = message.message_id and ids.index(message.message_id) == place
+            if is_first and "redacted" not in message.attributes:
+                item.messages[place] = message.redacted()
+                self.redacted(item, message.message_id, keys)
         if any("redacted" not in m.attributes for m in item.messages):
             item.messages = [m.redacted() for m in item.messages]
             self.redacted(item, "", keys)

@@ -124,22 +124,15 @@ class NaivePlans:
             del item.messages[1]
 
     def forget_what_was_over(self, before: Plan) -> None:
-        limits, rate = self.plan.limits, self.plan.sender_rate
+        limits = self.plan.limits
+        self.windows.clear()
         for key, (seen_ms, _) in list(self.seen.items()):
             if self.now_ms - seen_ms > before.limits.dedupe_ms:
                 del self.seen[key]
-        for key, (began_ms, _) in list(self.windows.items()):
-            over = self.now_ms - began_ms >= before.sender_rate.window_ms
-            if over or not rate.maximum(key[0]):
-                del self.windows[key]
-        for known, most in (
-            (self.seen, limits.max_dedupe_keys),
-            (self.windows, rate.max_senders),
-        ):
-            for channel in {key[0] for key in known}:
-                here = [key for key in known if key[0] == channel]
-                for key in here[: max(0, len(here) - most)]:
-                    del known[key]
+        for channel in {key[0] for key in self.seen}:
+            here = [key for key in self.seen if key[0] == channel]
+            for key in here[: max(0, len(here) - limits.max_dedupe_keys)]:
+                del self.seen[key]
         wanted = any(queue.last_agent is not None for queue in self.plan.queues.values())
         most = limits.max_last_agents if wanted else 0
         for customer in list(self.last_agents)[: max(0, len(self.last_agents) - most)]:
@@ -203,9 +196,8 @@ class NaivePlans:
         self.customers = [known for known in self.customers if known not in gone]
         for customer in keys | {known.id for known in gone}:
             self.last_agents.pop(customer, None)
-        for channel, sender in list(self.windows):
-            if digest(channel, sender) in keys:
-                del self.windows[channel, sender]
+        for (channel, _), sent in self.windows.items():
+            sent[:] = [sender for sender in sent if digest(channel, sender) not in keys]
         for channel, key in list(self.seen):
             sender = key.partition("\n")[2]
             if channel == "email" and sender and digest("email", sender) in keys:

@@ -552,12 +552,12 @@ class ForgetsToAccept(NaiveEngine):
 
 
 class ForgetsTheFreed(NaiveEngine):
-    def match(self, people=(), items=()):
-        super().match(items=items)
+    def match(self, people=(), items=(), but=None):
+        super().match(items=items, but=but)
 
 
 class ForgetsTheArrived(NaiveEngine):
-    def match(self, people=(), items=()):
+    def match(self, people=(), items=(), but=None):
         super().match(people=people)
 
 

@@ -83,8 +83,9 @@ def test_what_an_agent_declined_stands_in_lanes_that_are_not_his() -> None:
     engine.receive(Tick(), 400)
     market = engine._state.market
     assert sorted(len(lane) for lane in market.lanes.values()) == [0, 300]
-    row = market._row(engine._state.agents["picky"].profile, (1 << 40) - 1)
-    assert [len(lane) for lane in row.lanes] == [0]
+    (row,) = engine._state.agents["picky"].profile.rows
+    served = set(row.indexes((1 << 40) - 1))
+    assert [len(lane) for lane in market.lanes.values() if lane.index in served] == [0]
     engine.receive(SignIn(Agent(id="anna")), 401)
     assert engine.interaction("i1").agent_id == "anna"  # type: ignore[union-attr]
 

@@ -83,7 +83,7 @@ def test_linked_customers_and_senders_are_forgotten_as_one():
     )
     assert events[-1].redacted == (("i1", (0,)), ("i2", (0,)))
     assert not engine._state.customers.customers
-    assert set(engine._state.senders.of(Channel.EMAIL).rows) <= {"bob"}
+    assert set(engine._state.senders[Channel.EMAIL].counts) <= {"bob"}
     assert b"j@x" not in engine.snapshot()
     assert b"bob" in engine.snapshot()
 

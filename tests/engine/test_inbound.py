@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from omniroute import events as ev
 from omniroute.engine import Engine, command_of
 from omniroute.engine.seen import Seen
-from omniroute.engine.senders import Senders
+from omniroute.engine.senders import senders
 from omniroute.errors import CommandError
 from omniroute.events import NotApplied, RejectReason
 from omniroute.model import (
@@ -424,6 +424,18 @@ def test_a_thread_that_was_deleted_leaves_nothing_of_what_was_said() -> None:
     door.restart(from_snapshot=False)
 
 
+def test_nor_of_what_came_again_under_an_id_that_was_deleted_before() -> None:
+    door = Door(plan(limits=Limits(dedupe_ms=10)))
+    for message, now_ms in ((secret(0), 1), (secret(0), 20)):
+        door.deliver(create(message), now_ms)
+    door.deliver(update(UpdateKind.DELETED, said(0, "")), 21)
+    (event,) = door.deliver(THREAD_GONE, 22)
+    assert isinstance(event, ev.MessageRedacted)
+    assert event.message_id == ""
+    assert b"secret" not in msgspec.json.encode(pictures(door)[0])
+    door.restart(from_snapshot=False)
+
+
 def test_a_thread_that_was_deleted_and_is_not_open_is_remembered() -> None:
     door = Door(plan())
     (noted,) = door.deliver(THREAD_GONE, 1)
@@ -592,16 +604,16 @@ def test_in_no_stretch_of_a_window_a_sender_brings_more_than_twice_the_maximum(
     arrivals: list[tuple[int, int]],
 ) -> None:
     rate = SenderRate(window_ms=100, maxima={"*": 3})
-    senders = Senders(rate).of(Channel.SMS)
-    bounded = Senders(attrs.evolve(rate, max_senders=5)).of(Channel.SMS)
+    window = senders(rate)[Channel.SMS]
+    bounded = senders(attrs.evolve(rate, max_senders=5))[Channel.SMS]
     now_ms, routed = 0, defaultdict[str, list[int]](list)
     for number, gap_ms in arrivals:
         now_ms += gap_ms
         sender = f"c{number}"
         bounded.count(sender, now_ms)
-        assert len(bounded.rows) <= 5
-        if not senders.is_over(sender, now_ms):
-            senders.count(sender, now_ms)
+        assert len(bounded.counts) <= 5
+        if not window.is_over(sender, now_ms):
+            window.count(sender, now_ms)
             routed[sender].append(now_ms)
     for times in routed.values():
         for began_ms in times:

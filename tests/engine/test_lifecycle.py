@@ -287,6 +287,8 @@ OFFERS = [
      ["101 expired 1 i1 ann", "101 signed_out ann no_answer"]),
     ("no answer: nothing; it is no refusal", one(on_expiry="nothing"), (ann(), ask()), (101, ev.Tick()),
      ["101 expired 1 i1 ann", "101 offered 2 i1 ann 201"]),
+    ("no answer: nothing; but others come first", one(on_expiry="nothing"), (ann(), ask(), (50, bob())),
+     (101, ev.Tick()), ["101 expired 1 i1 ann", "101 offered 2 i1 bob 201"]),
     ("never again", one(), (ann(), ask()), ev.Decline(1, "busy"), ["2 declined 1 i1 ann busy -1"]),
     ("after a while", one(**AFTER), (ann(), ask(), ev.Decline(1)), (32, ev.Tick()),
      ["32 refusals_reset i1 ann", "32 offered 2 i1 ann 132"]),

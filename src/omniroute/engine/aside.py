@@ -89,7 +89,8 @@ def starts(state: State, timer: Timer, out: Events) -> None:
 
 def is_over(record: InteractionRecord, at_ms: int) -> bool:
     """Whether it has waited as long as it may."""
-    return record.max_wait_ms is not None and at_ms - record.arrived_at_ms >= record.max_wait_ms
+    max_wait_ms = record.climb.max_wait_ms
+    return max_wait_ms is not None and at_ms - record.arrived_at_ms >= max_wait_ms
 
 
 def too_long(state: State, timer: Timer, out: Events) -> None:

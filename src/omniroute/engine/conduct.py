@@ -58,6 +58,7 @@ __all__ = [
 _ENGAGED = (InteractionState.ENGAGED,)
 _HELD = (InteractionState.HELD,)
 _WRAP_UP = (InteractionState.WRAP_UP,)
+_NO_WRAP_UP = WrapUpKind.NONE
 
 
 # --- offers -------------------------------------------------------------------------------
@@ -114,6 +115,8 @@ def offer_expired(state: State, timer: Timer, out: Events) -> None:
         freed += waiting
     elif on_expiry is OnExpiry.NOT_READY and agent.presence is Presence.READY:
         freed += presence.become_not_ready(state, agent, "no_answer", at_ms, out)
+    elif on_expiry is OnExpiry.NOTHING:
+        matching.place(state, record, at_ms, out, but=agent)
     rematch(state, at_ms, out, agents=agents, records=freed)
 
 
@@ -244,9 +247,9 @@ def complete(state: State, command: Complete, at_ms: int, out: Events) -> None:
 def finish(state: State, offer: OfferRecord, code: str, at_ms: int, out: Events) -> None:
     """The customer has gone: wrap-up if the queue has one, else completed."""
     record, agent = offer.record, offer.agent
+    freed = [] if record.is_plain else handing.drop_consult(state, record, at_ms, out)
     wrap_up = record.queue.plan.wrap_up
-    freed = handing.drop_consult(state, record, at_ms, out) if record.side is not None else []
-    if wrap_up.kind is WrapUpKind.NONE or not (duration_ms := _length_ms(wrap_up, agent)):
+    if wrap_up.kind is _NO_WRAP_UP or not (duration_ms := _length_ms(wrap_up, agent)):
         completed(state, offer, code, at_ms, out)
         if freed:
             rematch(state, at_ms, out, agents=[agent, *freed])
@@ -287,7 +290,7 @@ def finish_wrap_up(state: State, command: FinishWrapUp, at_ms: int, out: Events)
     if record.queue.plan.wrap_up.kind is WrapUpKind.FORCED and offer.timer:
         lookup.reject(command, number, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    completed(state, offer, record.wrap_up_code, at_ms, out)
+    completed(state, offer, record.code, at_ms, out)
     feed(state, offer.agent, at_ms, out)
 
 
@@ -326,5 +329,5 @@ def extend_wrap_up(state: State, command: ExtendWrapUp, at_ms: int, out: Events)
 def wrap_up_over(state: State, timer: Timer, out: Events) -> None:
     """The time for after-contact work is over."""
     offer = timer.record.held_by[0]
-    completed(state, offer, timer.record.wrap_up_code, timer.deadline_ms, out)
+    completed(state, offer, offer.record.code, timer.deadline_ms, out)
     feed(state, offer.agent, timer.deadline_ms, out)

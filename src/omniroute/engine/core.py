@@ -61,7 +61,6 @@ class Engine:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._state = State(plan)
-        self._timers = self._state.timers
 
     @property
     def now_ms(self) -> int:
@@ -90,21 +89,18 @@ class Engine:
         changed then). Cost: a few microseconds, independent of how many wait.
         """
         state = self._state
-        handler, check = _HANDLERS[type(command)]
         if now_ms < state.now_ms:
             raise CommandError(f"time goes back: now_ms {now_ms} is before {state.now_ms}")
+        handler, check = _HANDLERS[type(command)]
         if check is not None:
             check(state, command)
         out: list[Event] = []
-        timers = self._timers
-        if timers.next_due <= now_ms:
+        if now_ms >= state.timers.wake_ms:
             state.unattended = type(command) is ev.Tick and command.unattended
-            self._fire(now_ms, out)
+            self._wake(now_ms, out)
             state.unattended = False
         state.now_ms = now_ms
-        if now_ms >= state.intervals.next_ms:
-            state.intervals.roll(state, now_ms)
-        if type(command) is ev.ChangePlan:
+        if handler is None:
             self._change_plan(command, now_ms, out)
         else:
             handler(state, command, now_ms, out)
@@ -112,7 +108,7 @@ class Engine:
 
     def next_deadline(self) -> int | None:
         """When to tick at the latest, in ms since the epoch; None when no timer is set."""
-        due = self._timers.next_due
+        due = self._state.timers.next_due
         return None if due == NEVER else due
 
     def apply(self, event: Event) -> None:
@@ -134,7 +130,8 @@ class Engine:
         events = copy.receive(command, self.now_ms)
         return preview_of(copy._state, events)
 
-    def _change_plan(self, command: ev.ChangePlan, at_ms: int, out: Events) -> None:
+    def _change_plan(self, command: Command, at_ms: int, out: Events) -> None:
+        assert isinstance(command, ev.ChangePlan)
         event = ev.PlanChanged(at_ms, self._state.plan_version + 1, command.plan)
         self._adopt(event)
         out.append(event)
@@ -143,7 +140,6 @@ class Engine:
     def _adopt(self, event: ev.PlanChanged) -> None:
         """Go on under another plan."""
         self._state = adopted(self._state, event)
-        self._timers = self._state.timers
         self.plan = self._state.plan
 
     def erasure(self, keys: Iterable[str]) -> ev.CustomerErased:
@@ -242,14 +238,17 @@ class Engine:
         record = self._state.agents.get(agent_id)
         return Presence.LOGGED_OUT if record is None else record.presence
 
-    def _fire(self, now_ms: int, out: Events) -> None:
-        """Fire every timer due by now, each at its own deadline."""
+    def _wake(self, now_ms: int, out: Events) -> None:
+        """Fire what timers are due, each at its own deadline; close what intervals are over."""
         state = self._state
-        while (timer := self._timers.pop_due(now_ms)) is not None:
+        while (timer := state.timers.pop_due(now_ms)) is not None:
             state.now_ms = deadline_ms = timer.deadline_ms
             if deadline_ms >= state.intervals.next_ms:
                 state.intervals.roll(state, deadline_ms)
             _ON_TIMER[timer.kind](state, timer, out)
+        if now_ms >= state.intervals.next_ms:
+            state.intervals.roll(state, now_ms)
+        state.timers.wake_ms = min(state.timers.next_due, state.intervals.next_ms)
 
 
 def _tick(state: State, command: ev.Tick, at_ms: int, out: Events) -> None:
@@ -258,15 +257,11 @@ def _tick(state: State, command: ev.Tick, at_ms: int, out: Events) -> None:
         rematch(state, at_ms, out, agents=state.agents.values())
 
 
-def _nothing_more(_state: State, _command: ev.ChangePlan, _at_ms: int, _out: Events) -> None:
-    """The engine itself adopts a plan."""
-
-
 _Handler = Callable[[State, Any, int, Events], None]
 _Check = Callable[[State, Any], None]
 
-#: command -> (handler, check of the caller's mistakes or None)
-_HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
+#: command -> (handler, check of the caller's mistakes or None); None: it replaces the state
+_HANDLERS: dict[type[Command], tuple[_Handler | None, _Check | None]] = {
     ev.Submit: (intake.submit, intake.check_submit),
     ev.Quarantine: (intake.quarantine, intake.check_id),
     ev.Update: (updates.update, updates.check_update),
@@ -305,7 +300,7 @@ _HANDLERS: dict[type[Command], tuple[_Handler, _Check | None]] = {
     ev.FailCallback: (aside.fail_callback, None),
     ev.FinishWrapUp: (conduct.finish_wrap_up, None),
     ev.EraseCustomer: (erasure.erase, erasure.check_erase),
-    ev.ChangePlan: (_nothing_more, replanning.check_plan),
+    ev.ChangePlan: (None, replanning.check_plan),
     ev.Tick: (_tick, None),
 }
 

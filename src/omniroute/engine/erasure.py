@@ -94,9 +94,9 @@ def customer_erased(state: State, event: CustomerErased) -> None:
         return
     for customer_id in state.customers.forget(keys):
         state.last_agents.pop(customer_id, None)
-    for channel, windows in state.senders.channels.items():
-        for sender in [each for each in windows.rows if channel_key(channel, each) in keys]:
-            del windows.rows[sender]
+    for channel, window in state.senders.items():
+        for sender in [each for each in window.counts if channel_key(channel, each) in keys]:
+            del window.counts[sender]
     _forget_mail(state, keys)
 
 

@@ -81,7 +81,7 @@ def ewt_ms(queue: QueueRecord, now_ms: int, position: int | None = None) -> int 
 
 def _took_ms(queue: QueueRecord, now_ms: int) -> int:
     """The sum of its gaps, the one that is not over included."""
-    return queue.gaps_ms + (now_ms - queue.served_ms if queue.served_ms >= 0 else 0)
+    return sum(queue.gaps) + (now_ms - queue.served_ms if queue.served_ms >= 0 else 0)
 
 
 def _patience(queue: QueueRecord) -> tuple[int, int]:

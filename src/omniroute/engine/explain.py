@@ -148,11 +148,11 @@ def explain(state: State, record: InteractionRecord, now_ms: int) -> Explanation
 
 def _moments(state: State, record: InteractionRecord) -> dict[str, int | None]:
     """What happens to it by itself, and when."""
-    rings_at_ms = state.timers.deadline_of(record.clock_timer)
+    rings_at_ms = state.timers.deadline_of(record.climb.clock_timer)
     aside = record.state in (InteractionState.SCHEDULED, InteractionState.PARKED)
     return {
-        "next_step_at_ms": state.timers.deadline_of(record.step_timer),
-        "opens_at_ms": state.timers.deadline_of(record.opening_timer),
+        "next_step_at_ms": state.timers.deadline_of(record.climb.step_timer),
+        "opens_at_ms": state.timers.deadline_of(record.climb.opening_timer),
         "gives_up_at_ms": None if aside else rings_at_ms,
         "resumes_at_ms": rings_at_ms if aside else None,
     }

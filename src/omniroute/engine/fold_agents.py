@@ -7,7 +7,6 @@ from ..model import InteractionState, Presence
 from .lifecycle import PRESENCE
 from .records import AgentRecord
 from .state import State
-from .tallies import AgentTally
 from .timers import TimerKind
 
 __all__ = [
@@ -26,8 +25,7 @@ def signed_in(state: State, event: ev.SignedIn) -> None:
     assert agent.id not in state.agents
     record = AgentRecord(agent, state.loads.get(state.capacity(agent), {}))
     record.presence = PRESENCE[ev.SignedIn][record.presence]
-    record.tally = AgentTally.begin(record, event.at_ms)
-    state.intervals.admit(record, state.plan.limits.max_groups)
+    state.join_team(record, event.at_ms)
     state.agents[agent.id] = record
     state.market.enter(record)
     state.touch(record)
@@ -52,7 +50,7 @@ def lease_renewed(state: State, event: ev.LeaseRenewed) -> None:
 def signed_out(state: State, event: ev.SignedOut) -> None:
     """An agent leaves; he carries nothing."""
     record = state.agents.pop(event.agent_id)
-    state.intervals.retire(record, event.at_ms)
+    state.leave_team(record, event.at_ms)
     record.presence = PRESENCE[ev.SignedOut][record.presence]
     assert not record.work, "an agent signed out with work"
     state.timers.cancel(record.lease_timer)
@@ -65,8 +63,7 @@ def presence_changed(state: State, event: ev.BecameReady | ev.BecameNotReady) ->
     """Ready, or not ready any more."""
     record = state.agents[event.agent_id]
     record.presence = PRESENCE[type(event)][record.presence]
-    ready = record.presence is Presence.READY
-    record.tally.turn(event.at_ms, ready=ready, busy=bool(record.load.counts))
+    record.team.turn(record.load, event.at_ms, 1 if record.presence is Presence.READY else -1)
     state.market.mark(record)
 
 
@@ -75,11 +72,10 @@ def agent_changed(state: State, event: ev.AgentChanged) -> None:
     record = state.agents[event.agent.id]
     record.presence = PRESENCE[ev.AgentChanged][record.presence]
     state.market.leave(record)
-    state.intervals.retire(record, event.at_ms)
+    state.leave_team(record, event.at_ms)
     record.agent = event.agent
     offers = sum(o.record.state is InteractionState.OFFERED for o in record.work.values())
     counts = dict(record.load.counts)
     record.load = state.loads.get(state.capacity(event.agent), counts, offers)
-    record.tally = AgentTally.begin(record, event.at_ms)
-    state.intervals.admit(record, state.plan.limits.max_groups)
+    state.join_team(record, event.at_ms)
     state.market.enter(record)

@@ -53,7 +53,7 @@ def started(state: State, event: ev.Started) -> None:
         record.queue.last_callback_ms = event.at_ms
     else:
         record.enqueued_at_ms = event.at_ms
-    _wait_anew(state, record, record.own_steps, event.at_ms)
+    _wait_anew(state, record, record.own_steps, event.at_ms, front=record.front)
 
 
 def callback_requested(state: State, event: ev.CallbackRequested) -> None:
@@ -95,23 +95,28 @@ def unparked(state: State, event: ev.Unparked) -> None:
     record.state = INTERACTION[ev.Unparked][record.state]
     state.parked -= 1
     record.aside().owner_id = None
-    record.front = True
     record.enqueued_at_ms = event.at_ms
-    _wait_anew(state, record, event.steps, event.at_ms)
+    _wait_anew(state, record, event.steps, event.at_ms, front=True)
 
 
 def _wait_anew(
-    state: State, record: InteractionRecord, own_steps: tuple[ev.OwnStep, ...], at_ms: int
+    state: State,
+    record: InteractionRecord,
+    own_steps: tuple[ev.OwnStep, ...],
+    at_ms: int,
+    *,
+    front: bool,
 ) -> None:
     """What was set aside waits from this moment, at the start of its ladder."""
-    state.timers.cancel(record.clock_timer)
-    record.clock_timer = 0
+    climb = record.climbing()
+    state.timers.cancel(climb.clock_timer)
+    climb.clock_timer = 0
     state.set_aside -= 1
     record.queue.waiting += 1
     state.waiting += 1
     record.arrived_at_ms = at_ms
-    record.climb(own_steps)
-    record.rank()
+    record.begin(own_steps)
+    record.rank(front=front)
     state.wait(record)
     state.arm(record, at_ms)
 
@@ -121,9 +126,9 @@ def _give_up(state: State, offer: OfferRecord, at_ms: int) -> None:
     record = offer.record
     agent = state.give_back(offer)
     state.touch(agent)
-    handled_ms = at_ms - record.accepted_at_ms
+    handled_ms = at_ms - offer.accepted_at_ms
     record.tally.handle_ms += handled_ms
-    agent.tally.handle(handled_ms)
+    agent.team.handle(handled_ms)
 
 
 # --- other hands --------------------------------------------------------------------------
@@ -141,7 +146,7 @@ def transferred(state: State, event: ev.Transferred) -> None:
     record.reprioritize(event.priority)
     record.requirement = event.requirement
     record.arrived_at_ms = event.at_ms
-    record.rank()
+    record.rank(front=record.front)
     record.queue.waiting += 1
     state.waiting += 1
     state.wait(record)
@@ -156,13 +161,12 @@ def handed_over(state: State, event: ev.HandedOver) -> None:
     record.state = INTERACTION[ev.HandedOver][record.state]
     _give_up(state, offer, event.at_ms)
     record.tally.transferred += 1
-    taken = OfferRecord(event.offer_id, record, colleague)
-    record.held_by = (taken,)
-    record.accepted_at_ms = event.at_ms
+    taken = OfferRecord(event.offer_id, record, colleague, event.at_ms)
+    record.offer = taken
+    taken.accepted_at_ms = event.at_ms
     state.last_offer = event.offer_id
     state.offers[event.offer_id] = colleague.work[event.offer_id] = taken
-    colleague.carry(state.loads.taken(colleague.load, taken.kind), event.at_ms)
-    state.market.mark(colleague)
+    state.carry(colleague, state.loads.taken(colleague.load, taken.kind), event.at_ms)
 
 
 def conferenced(state: State, event: ev.Conferenced) -> None:

@@ -70,7 +70,7 @@ def message_appended(state: State, event: ev.MessageAppended) -> None:
     record.tally.messages += 1
     remember(state, event)
     message = event.message
-    state.senders.of(message.channel).count(message.customer.id, event.at_ms)
+    state.senders[message.channel].count(message.customer.id, event.at_ms)
 
 
 def message_edited(state: State, event: ev.MessageEdited) -> None:

@@ -34,8 +34,8 @@ def offered(
     state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord
 ) -> OfferRecord:
     """Held out to an agent; it holds his capacity."""
-    offer_id = event.offer_id
-    offer = OfferRecord(offer_id, record, agent)
+    offer_id, at_ms = event.offer_id, event.at_ms
+    offer = OfferRecord(offer_id, record, agent, at_ms)
     record.state = _OFFERED[record.state]
     queue = record.queue
     if record.lane is not None:
@@ -43,23 +43,23 @@ def offered(
         record.lane = None
         if record.place < HELD_OUT:
             queue.lined -= 1
-    record.held_by = (*record.held_by, offer) if record.held_by else (offer,)
+    if record.offer is None:
+        record.offer = offer
+    else:
+        record.hold((*record.held_by, offer))
     state.last_offer = agent.last_offer = offer_id
     record.offers += 1
-    kind = offer.kind
-    load = agent.load
-    agent.carry(load.plus.get(kind) or state.loads.plus(load, kind), event.at_ms)
-    if not agent.stale:
-        state.market.mark(agent)
+    kind, load = offer.kind, agent.load
+    state.carry(agent, load.plus.get(kind) or state.loads.plus(load, kind), at_ms)
     state.offers[offer_id] = agent.work[offer_id] = offer
     record.tally.offered += 1
-    agent.tally.offered += 1
+    agent.team.offered += 1
     if queue.counts_taken:
         agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
-    timers, duration_ms = queue.offer_timers, event.expires_at_ms - event.at_ms
-    if timers.duration_ms != duration_ms:  # a journal, under another plan
-        timers = state.timers.fifo(TimerKind.OFFER, duration_ms)
-    offer.timer = timers.set(event.at_ms, record, agent.id)
+    timers = queue.offer_timers
+    if at_ms + timers.duration_ms != event.expires_at_ms:  # a journal, under another plan
+        timers = state.timers.fifo(TimerKind.OFFER, event.expires_at_ms - at_ms)
+    offer.timer = timers.set(at_ms, record, agent.id)
     if queue.max_offers_at_once > 1:
         state.refile(record)
     return offer
@@ -67,43 +67,45 @@ def offered(
 
 def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     """The agent has it. Other open offers of it end by a `Revoked` of their own."""
-    record = offer.record
-    record.state = _ACCEPTED[record.state]
-    if record.lane is not None:
-        state.stop_waiting(record)
-    record.held_by = (offer,)
-    record.offers = 0
-    state.timers.cancel(offer.timer)
-    offer.timer = 0
-    if record.step_timer or record.opening_timer or record.clock_timer:
-        state.pause_ladder(record)
-    if record.front:
-        record.front = False
-        record.rank()
-    if record.barred is not None:
-        state.unbar(record)
-    at_ms = event.at_ms
-    record.accepted_at_ms = at_ms
+    record, agent, at_ms = offer.record, offer.agent, event.at_ms
     queue = record.queue
+    record.state = _ACCEPTED[record.state]
+    if not record.is_plain or record.lane is not None:
+        _settle(state, record, offer)
+    record.offers = 0
+    state.timers.live_numbers.discard(offer.timer)
+    offer.timer = 0
+    offer.accepted_at_ms = at_ms
     queue.waiting -= 1
     state.waiting -= 1
-    agent = offer.agent
     if agent.load.offers:
         state.settle(agent)
-    state.touch(agent)
+    state.idle = agent.idle = state.idle + 1
+    if not agent.stale:
+        state.market.mark(agent)
     waited_ms = at_ms - record.arrived_at_ms
-    tally = record.tally
+    tally, team = record.tally, agent.team
     tally.accepted += 1
     tally.wait_ms += waited_ms
-    theirs = agent.tally
-    theirs.accepted += 1
-    theirs.wait_ms += waited_ms
+    team.accepted += 1
+    team.wait_ms += waited_ms
     if waited_ms <= queue.target_ms:
         tally.accepted_in_time += 1
-        theirs.accepted_in_time += 1
+        team.accepted_in_time += 1
     if queue.served_ms >= 0:
-        queue.serve(at_ms - queue.served_ms)
+        queue.gaps.append(at_ms - queue.served_ms)
     queue.served_ms = at_ms if queue.lined else -1
+
+
+def _settle(state: State, record: InteractionRecord, offer: OfferRecord) -> None:
+    """It waits no more, and its clocks stand still."""
+    state.stop_waiting(record)
+    if record.offer is not offer or offer.other is not None:
+        record.hold((offer,))
+    state.pause_ladder(record)
+    if record.front:
+        record.rank(front=False)
+    state.unbar(record)
 
 
 def declined(state: State, event: ev.Declined) -> None:
@@ -112,7 +114,7 @@ def declined(state: State, event: ev.Declined) -> None:
     state.touch(agent)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
     record.tally.declined += 1
-    agent.tally.declined += 1
+    agent.team.declined += 1
 
 
 def expired(state: State, event: ev.Expired) -> None:
@@ -120,7 +122,7 @@ def expired(state: State, event: ev.Expired) -> None:
     record, agent = _offer_over(state, event)
     state.touch(agent)
     record.tally.expired += 1
-    agent.tally.expired += 1
+    agent.team.expired += 1
 
 
 def revoked(state: State, event: ev.Revoked) -> None:
@@ -138,7 +140,7 @@ def _offer_over(
     if offer.agent.load.offers:
         state.settle(offer.agent)
     agent = state.give_back(offer)
-    if record.state is InteractionState.OFFERED and not record.held_by:
+    if record.state is InteractionState.OFFERED and record.offer is None:
         record.state = INTERACTION[type(event)][record.state]
     state.refile(record)
     return record, agent
@@ -164,14 +166,14 @@ def requeued(state: State, event: ev.Requeued) -> None:
     agent = state.give_back(offer)
     state.touch(agent)
     record.tally.requeued += 1
-    handled_ms = event.at_ms - record.accepted_at_ms
+    handled_ms = event.at_ms - offer.accepted_at_ms
     record.tally.handle_ms += handled_ms
-    agent.tally.handle(handled_ms)
+    agent.team.handle(handled_ms)
     record.queue.waiting += 1
     state.waiting += 1
     if event.enqueued_at_ms is not None:
         record.enqueued_at_ms = event.enqueued_at_ms
-        record.rank()
+        record.rank(front=False)
     state.wait(record)
     state.resume_ladder(record, event.at_ms)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
@@ -182,14 +184,12 @@ def wrap_up_started(state: State, event: ev.WrapUpStarted) -> None:
     offer = state.offers[event.assignment_id]
     record = offer.record
     record.state = INTERACTION[ev.WrapUpStarted][record.state]
-    record.wrap_up_code = event.code
+    if event.code:
+        record.aside().code = event.code
     state.leave_thread(record)
     kind = record.queue.wrap_up_kind
     if kind is not None:
-        agent = offer.agent
-        agent.carry(state.loads.turned(agent.load, offer.kind, kind), event.at_ms)
-        offer.kind = kind
-        state.market.mark(agent)
+        state.turn(offer, kind, event.at_ms)
     if event.until_ms is not None:
         wrap_up = record.queue.plan.wrap_up
         if event.until_ms - event.at_ms == wrap_up.duration_ms:
@@ -219,15 +219,17 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     record = offer.record
     record.state = _COMPLETED[record.state]
     agent = state.give_back(offer)
-    state.touch(agent)
+    state.idle = agent.idle = state.idle + 1  # as `touch`; he was marked just now
     if state.keeps_last_agents:
         _remember_last_agent(state, record, event)
     state.end(record)
     tally = record.tally
     tally.completed += 1
-    handled_ms = event.at_ms - record.accepted_at_ms
+    handled_ms = event.at_ms - offer.accepted_at_ms
     tally.handle_ms += handled_ms
-    agent.tally.handle(handled_ms)
+    team = agent.team
+    team.handled += 1
+    team.handle_ms += handled_ms
 
 
 def _remember_last_agent(state: State, record: InteractionRecord, event: ev.Completed) -> None:

@@ -21,13 +21,14 @@ __all__ = [
     "step_reached",
 ]
 
+_CUSTOMER = Kind.CUSTOMER
 _QUEUED = INTERACTION[ev.Queued]
 
 
 def queued(state: State, event: ev.Queued) -> InteractionRecord:
     """A new interaction waits."""
     message = event.message
-    queue = state.queue(event.queue)
+    queue = state.queues.get(event.queue) or state.queue(event.queue)
     interaction_id = event.interaction_id
     at_ms = event.at_ms
     record = InteractionRecord(
@@ -40,10 +41,10 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         at_ms,
         event.steps,
     )
-    record.max_wait_ms = event.max_wait_ms
+    if event.max_wait_ms is not None:
+        record.climbing().max_wait_ms = event.max_wait_ms
     if event.front:
-        record.front = True
-        record.rank()
+        record.rank(front=True)
     record.state = _QUEUED[record.state]
     state.seq = event.seq
     state.interactions[interaction_id] = record
@@ -51,15 +52,16 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
         state.join_thread(record)
     if message.message_id is not None or event.delivery_key is not None:
         remember(state, event)
-    if message.customer.id and event.kind is Kind.CUSTOMER:
-        state.senders.of(message.channel).count(message.customer.id, at_ms)
+    sender = message.customer.id
+    if sender and event.kind is _CUSTOMER:
+        state.senders[message.channel].count(sender, at_ms)
     if event.parent_id is not None:
         _beside_parent(state, record, event)
     queue.waiting += 1
     state.waiting += 1
     record.tally.queued += 1
     state.wait(record)
-    if record.own_steps or not queue.is_simple or record.max_wait_ms is not None:
+    if record.climb is not queue.foot or not queue.is_simple:
         state.arm(record, at_ms)
     return record
 
@@ -84,7 +86,7 @@ def step_reached(state: State, event: ev.StepReached) -> None:
     """It waits with another requirement from now on."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.StepReached][record.state]
-    record.step = min(event.step, len(record.ladder) - 1)
+    record.climbing().step = min(event.step, len(record.ladder) - 1)
     state.refile(record)
     state.arm_step(record, event.at_ms)
 
@@ -93,7 +95,7 @@ def access_widened(state: State, event: ev.AccessWidened) -> None:
     """More agents may take it from now on."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.AccessWidened][record.state]
-    record.opening = event.opening
+    record.climbing().opening = event.opening
     state.refile(record)
     state.arm_opening(record, event.at_ms)
 
@@ -104,7 +106,7 @@ def reprioritized(state: State, event: ev.Reprioritized) -> None:
     record.state = INTERACTION[ev.Reprioritized][record.state]
     record.reprioritize(event.priority, for_step=event.for_step)
     record.enqueued_at_ms = event.enqueued_at_ms
-    record.rank()
+    record.rank(front=record.front)
     state.refile(record)
 
 
@@ -121,7 +123,7 @@ def moved(state: State, event: ev.Moved) -> None:
     record.tally.moved_in += 1
     record.reprioritize(event.priority)
     record.requirement = event.requirement
-    record.rank()
+    record.rank(front=record.front)
     state.unbar(record)
     state.refile(record)
     state.arm_step(record, event.at_ms)
@@ -151,11 +153,11 @@ def abandoned(state: State, event: ev.Abandoned) -> None:
 def cancelled(state: State, event: ev.Cancelled) -> None:
     """Taken out, from any open state."""
     record = state.interactions[event.interaction_id]
-    if not record.held_by:
+    if record.offer is None:
         _stop_waiting(state, event)
     else:
         record.state = INTERACTION[ev.Cancelled][record.state]
-        state.touch(state.give_back(record.held_by[0]))
+        state.touch(state.give_back(record.offer))
         state.end(record)
     record.tally.cancelled += 1
 

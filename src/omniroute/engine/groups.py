@@ -4,14 +4,14 @@ A *profile* is the set of agents who differ in nothing that a requirement can se
 the available agents of one profile with one load; inside it they differ only in idle time.
 A *board* says for one channel which profiles have somebody available and who of them is longest
 idle: an arrival that nobody can take costs one `&`. A *row* is the mirror image:
-the lanes that a profile with these open channels may serve.
+the lanes of one tier that a profile may serve, by channel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from heapq import heappop, heappush
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from ..model import Agent
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "Tier", "profile_key"]
+__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "profile_key"]
 
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
@@ -47,51 +47,40 @@ def profile_key(agent: Agent, *, named: bool) -> ProfileKey:
     )
 
 
-class Tier:
-    """The lanes of one tier in a row."""
-
-    __slots__ = ("lanes", "number", "pick")
-
-    def __init__(self, number: int, lanes: list[Lane]) -> None:
-        self.number = number
-        #: reads the heads of all these lanes out of the list of heads, at C speed; None where
-        #: there is more to compare than fixed keys
-        self.pick: Pick | None = None
-        self.lanes = lanes
-        if all(lane.is_fixed and lane.queue.plan.share is None for lane in lanes):
-            self.pick = picker(lane.index for lane in lanes)
-
-
 class Row:
-    """The lanes that a profile may serve while certain channels are open to it, by tier."""
+    """The lanes of one tier that a profile may serve."""
 
-    __slots__ = ("example", "lanes", "open", "tiers")
+    __slots__ = ("lanes", "tier")
 
-    def __init__(self, example: Agent, open_channels: int, lanes: list[Lane]) -> None:
-        self.example = example
-        self.open = open_channels
-        self.lanes = lanes
-        #: made when first looked at; a row without lanes has none
-        self.tiers: list[Tier] | None = None
+    def __init__(self, tier: int) -> None:
+        self.tier = tier
+        #: by the bit of a channel the indexes of its lanes
+        self.lanes: dict[int, list[int]] = {}
 
-    def add(self, lane: Lane) -> None:
-        """A lane that this row may serve came into being."""
-        self.lanes.append(lane)
-        self.tiers = None
-
-    def build(self) -> list[Tier]:
-        """Make ``tiers``, the first to look at first."""
-        tiers: dict[int, list[Lane]] = {}
-        for lane in self.lanes:
-            tiers.setdefault(lane.queue.tier_for(self.example), []).append(lane)
-        self.tiers = [Tier(tier, tiers[tier]) for tier in sorted(tiers)]
-        return self.tiers
+    def indexes(self, open_channels: int) -> list[int]:
+        """The lanes of these channels."""
+        found: list[int] = []
+        for bit, lanes in self.lanes.items():
+            if bit & open_channels:
+                found += lanes
+        return found
 
 
 class Profile:
     """Agents who differ in nothing that a requirement can see."""
 
-    __slots__ = ("agents", "bit", "example", "groups", "index", "key", "rows")
+    __slots__ = (
+        "agents",
+        "available",
+        "bit",
+        "example",
+        "groups",
+        "index",
+        "is_plain",
+        "key",
+        "picks",
+        "rows",
+    )
 
     def __init__(self, index: int, key: ProfileKey, example: Agent) -> None:
         self.index = index
@@ -100,14 +89,59 @@ class Profile:
         #: requirements are evaluated on him; without an id where no requirement names one
         self.example = example
         self.agents: dict[str, AgentRecord] = {}
-        self.rows: dict[int, Row] = {}
+        #: the lanes that they may serve, the first tier to look at first
+        self.rows: list[Row] = []
+        #: whether the keys of the heads are all there is to compare
+        self.is_plain = True
+        #: by open channels: reads the heads of the lanes of the first tier out of the list of
+        #: heads, at C speed; None where their keys are not all there is to compare
+        self.picks: dict[int, Pick | None] = {}
         self.groups: dict[Load, Group] = {}
+        #: how many of them are in a group
+        self.available = 0
+
+    def serve(self, lane: Lane) -> None:
+        """They satisfy the need of this lane, and the engine offers from it."""
+        tier = lane.queue.tier_for(self.example)
+        for row in self.rows:
+            if row.tier == tier:
+                break
+        else:
+            row = Row(tier)
+            self.rows.append(row)
+            self.rows.sort(key=attrgetter("tier"))
+        row.lanes.setdefault(lane.bit, []).append(lane.index)
+        self.picks.clear()
+        if not lane.is_plain:
+            self.is_plain = False
+
+    def forget_lanes(self) -> None:
+        """As if no lane had come into being yet."""
+        self.rows.clear()
+        self.picks.clear()
+        self.is_plain = True
+
+    def build(self, open_channels: int) -> Pick | None:
+        """Make the pick of these channels."""
+        pick = None
+        if self.is_plain and self.rows:
+            pick = picker(self.rows[0].indexes(open_channels))
+        self.picks[open_channels] = pick
+        return pick
+
+    def first(self, bit: int) -> int:
+        """The longest idle of those in groups to whom a channel is open, or `NOBODY`."""
+        first = NOBODY
+        for group in self.groups.values():
+            if group.first < first and group.load.open & bit:
+                first = group.first
+        return first
 
     def new_group(self, load: Load) -> Group:
         """The first of them who is available with this load; loads may come and go."""
         if len(self.groups) >= _MOST_GROUPS:
             self.groups = {load: group for load, group in self.groups.items() if group.members}
-            self.rows.clear()
+            self.picks.clear()
         group = self.groups[load] = Group(load)
         return group
 
@@ -135,7 +169,7 @@ class Group:
         if len(self._heap) > 2 * len(members) + 16:
             self._heap = sorted(members)
 
-    def first_but(self, others: Collection[AgentRecord]) -> AgentRecord | None:
+    def first_but(self, others: Collection[AgentRecord | None]) -> AgentRecord | None:
         """The longest idle who is none of these; None: nobody."""
         left = [idle for idle, agent in self.members.items() if agent not in others]
         return self.members[min(left)] if left else None
@@ -168,20 +202,3 @@ class Board:
         self.firsts = [NOBODY] * slots
         #: one bit per profile that has somebody available
         self.profiles = 0
-
-    def add(self, profile: Profile, idle: int) -> None:
-        """Somebody of this profile became available."""
-        if idle < self.firsts[profile.index]:
-            self.firsts[profile.index] = idle
-            self.profiles |= profile.bit
-
-    def remove(self, profile: Profile, idle: int) -> None:
-        """He is not available any more; the groups of the profile say who is next."""
-        if self.firsts[profile.index] == idle:
-            first = NOBODY
-            for group in profile.groups.values():
-                if group.first < first and group.load.open & self.bit:
-                    first = group.first
-            self.firsts[profile.index] = first
-            if first == NOBODY:
-                self.profiles ^= profile.bit

@@ -8,7 +8,7 @@ offers that ring.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .strategies import OF_GROUP, Score
@@ -24,30 +24,31 @@ __all__ = ["HeldOut", "best_other"]
 class HeldOut:
     """All of them, by ``seq``, which is their order."""
 
-    __slots__ = ("_records",)
+    __slots__ = ("records",)
 
     def __init__(self) -> None:
-        self._records: dict[int, InteractionRecord] = {}
+        #: by ``seq``
+        self.records: dict[int, InteractionRecord] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._records)
+        return bool(self.records)
 
     def __iter__(self) -> Iterator[InteractionRecord]:
-        return iter(self._records.values())
+        return iter(self.records.values())
 
     def put(self, record: InteractionRecord) -> None:
         """It is open to more offers."""
-        self._records[record.seq] = record
+        self.records[record.seq] = record
 
     def take(self, record: InteractionRecord) -> None:
         """It is not any more."""
-        del self._records[record.seq]
+        del self.records[record.seq]
 
     def first(self, agent: AgentRecord, tier: int) -> InteractionRecord | None:
         """The first that this agent may be offered, of the queues in a tier of his. O(held out)."""
         index, example = agent.profile.index, agent.profile.example
         found: InteractionRecord | None = None
-        for seq, record in self._records.items():
+        for seq, record in self.records.items():
             lane = record.lane
             assert lane is not None
             if (
@@ -63,10 +64,12 @@ class HeldOut:
 
 
 def best_other(
-    record: InteractionRecord, lane: Lane, profiles: Iterable[Profile], score: Score
+    holders: Collection[AgentRecord | None],
+    lane: Lane,
+    profiles: Iterable[Profile],
+    score: Score,
 ) -> AgentRecord | None:
-    """The agent whom the strategy prefers of those who have no offer of it; None: nobody."""
-    holders = [offer.agent for offer in record.held_by]
+    """The agent whom the strategy prefers of those who are none of these; None: nobody."""
     candidates: list[AgentRecord] = []
     for profile in profiles:
         for group in profile.groups.values():

@@ -69,14 +69,18 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
 
 def check_submit(state: State, command: Submit) -> None:
     """Find a caller's mistakes before anything changes."""
-    if command.interaction_id is not None:
+    given = command.interaction_id
+    if given is not None and given[:1] == "i":
         check_id(state, command)
-    if command.priority is not None:
+    priority = command.priority
+    if priority is not None and (
+        type(priority) is not int or not 0 <= priority <= state.max_priority
+    ):
         check_priority(state, command)
-    if command.queue is not None:
-        check_queue(state, command.queue, "submit")
-    own = command.requirement
-    if own is not None:
+    queue, own = command.queue, command.requirement
+    if queue is not None and queue not in state.plan.queues:
+        check_queue(state, queue, "submit")
+    if own is not None and own not in state.known_requirements:
         check_requirement(state, own)
     if command.steps:
         _check_steps(state, command.steps)
@@ -84,7 +88,7 @@ def check_submit(state: State, command: Submit) -> None:
         _check_positive("start_at_ms", command.start_at_ms)
     if command.max_wait_ms is not None:
         _check_positive("max_wait_ms", command.max_wait_ms)
-    if own is not None and command.queue is None:
+    if own is not None and queue is None:
         joined = _triage(state, command)[2]
         if joined is not None:
             parse(joined, Scope.AGENT)
@@ -148,10 +152,11 @@ def check_priority(
     state: State, command: Submit | Reprioritize | Move | Transfer | Consult | OwnStep
 ) -> None:
     """A priority is an integer within the plan's limit."""
-    highest = state.plan.limits.max_priority
     priority = command.priority
-    if type(priority) is not int or not 0 <= priority <= highest:
-        raise CommandError(f"priority must be an integer from 0 to {highest}, got {priority!r}")
+    if type(priority) is not int or not 0 <= priority <= state.max_priority:
+        raise CommandError(
+            f"priority must be an integer from 0 to {state.max_priority}, got {priority!r}"
+        )
 
 
 def check_skills(plan: Plan, skills: Iterable[str], where: str) -> None:
@@ -171,8 +176,9 @@ def submit(state: State, command: Submit, at_ms: int, out: Events) -> None:
         return
     if command.joins_only and state.thread(message) is None:
         return
-    if message.customer.id:
-        if state.senders.of(message.channel).is_over(message.customer.id, at_ms):
+    sender = message.customer.id
+    if sender:
+        if state.senders[message.channel].is_over(sender, at_ms):
             _over_rate(state, command, at_ms, out)
             return
         if state.customers.has_rules:
@@ -191,8 +197,9 @@ def quarantine(state: State, command: Quarantine, at_ms: int, out: Events) -> No
 def _open(state: State, command: Submit, at_ms: int, out: Events) -> None:
     """Triage, overflow, admission, queued."""
     message = command.message
-    interaction_id = _new_id(state, command, at_ms, out)
-    if interaction_id is None:
+    interaction_id = command.interaction_id or f"i{state.seq + 1}"
+    if interaction_id in state.interactions:
+        lookup.reject(command, interaction_id, RejectReason.ID_IN_USE, at_ms, out)
         return
     queue, priority, requirement = command.queue, command.priority, command.requirement
     if queue is None:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..model import Channel
-from .tallies import AGENT_FIELDS, Tally, totals
+from .tallies import AGENT_FIELDS, Tally, Team
 
 if TYPE_CHECKING:
-    from .records import AgentRecord, QueueRecord
+    from .records import QueueRecord
     from .state import State
 
 __all__ = ["OTHERS", "Interval", "Intervals", "group_totals"]
@@ -77,13 +77,13 @@ class Intervals:
         #: the readings at ``start_ms``
         self.read: dict[tuple[str, Channel], Row] = {}
         self.read_groups: dict[str | None, Row] = {}
-        #: what agents had counted who have signed out or changed since, by group
+        #: what teams had counted that nobody is in any more, by group
         self.groups: dict[str | None, Row] = {None: _NOTHING}
         #: what the interval before the running one had, for whoever asks often
         self.last: dict[tuple[str, Channel], Served] = {}
 
     def roll(self, state: State, now_ms: int) -> None:
-        """Close every interval that is over by now. O(tallies + agents), once per interval."""
+        """Close every interval that is over by now. O(tallies + teams), once per interval."""
         length_ms = self.length_ms
         last_ms = now_ms - now_ms % length_ms
         oldest_ms = last_ms - self.maximum * length_ms
@@ -134,7 +134,7 @@ class Intervals:
                 self.kept.append(Interval(start_ms, start_ms + length_ms, (), groups))
 
     def running(self, state: State, now_ms: int) -> Interval:
-        """The interval that is not over, up to now. O(tallies + agents)."""
+        """The interval that is not over, up to now. O(tallies + teams)."""
         queues = (
             (name, channel, _less(tally.row(), self.read.get((name, channel), _NO_COUNTS)))
             for name, queue in sorted(state.queues.items())
@@ -151,34 +151,40 @@ class Intervals:
             tuple(row for row in groups if any(row[1])),
         )
 
-    def admit(self, agent: AgentRecord, maximum: int) -> None:
-        """The groups of an agent are counted from now on, up to ``maximum`` groups."""
-        for name in agent.agent.groups:
+    def admit(self, team: Team, maximum: int) -> None:
+        """The groups of a team are counted from now on, up to ``maximum`` groups."""
+        for name in team.groups:
             if name not in self.groups and len(self.groups) <= maximum:
                 self.groups[name] = _NOTHING
 
-    def retire(self, agent: AgentRecord, now_ms: int) -> None:
-        """He leaves, or is another one from now on: what he had counted stays with his groups."""
-        self.close(agent, totals(agent, now_ms))
-
-    def close(self, agent: AgentRecord, row: Row) -> None:
-        """This much was counted of him."""
-        for name in self.names(agent):
+    def close(self, team: Team, now_ms: int, carried_ms: int = 0) -> None:
+        """Nobody is in it any more: what was counted of it stays with its groups."""
+        row = team.totals(now_ms, carried_ms)
+        for name in self.names(team):
             self.groups[name] = _plus(self.groups.get(name, _NOTHING), row)
 
-    def names(self, agent: AgentRecord) -> list[str | None]:
-        """The groups that an agent counts in, and None for all agents."""
+    def names(self, team: Team) -> list[str | None]:
+        """The groups that a team counts in, and None for all agents."""
         known = self.groups
-        return [None, *{name if name in known else OTHERS: 0 for name in agent.agent.groups}]
+        return [None, *{name if name in known else OTHERS: 0 for name in team.groups}]
+
+
+def carried(state: State, now_ms: int) -> dict[Team, int]:
+    """What each team carries now: cost times duration so far. O(open offers)."""
+    found = dict.fromkeys(state.teams.values(), 0)
+    for offer in state.offers.values():
+        found[offer.agent.team] += offer.cost * (now_ms - offer.since_ms)
+    return found
 
 
 def group_totals(state: State, now_ms: int) -> dict[str | None, Row]:
-    """What every group has counted by now, sorted; None: all agents. O(agents)."""
+    """What every group has counted by now, sorted; None: all agents. O(open offers + teams)."""
     intervals = state.intervals
     found = dict(intervals.groups)
-    for agent in state.agents.values():
-        row = totals(agent, now_ms)
-        for name in intervals.names(agent):
+    carried_ms = carried(state, now_ms)
+    for team in state.teams.values():
+        row = team.totals(now_ms, carried_ms[team])
+        for name in intervals.names(team):
             found[name] = _plus(found.get(name, _NOTHING), row)
     return {
         name: found[name] for name in sorted(found, key=lambda name: (name is not None, name or ""))
@@ -196,9 +202,12 @@ def served(row: Row) -> Served:
     return row[_IN_TIME], row[_ACCEPTED] + row[_ABANDONED] - row[_SHORT]
 
 
+# Lists first: tuples made of iterators of unknown length leave CPython's free lists ever longer.
+
+
 def _plus(row: Row, other: Row) -> Row:
-    return tuple(a + b for a, b in zip(row, other, strict=True))
+    return tuple([a + b for a, b in zip(row, other, strict=True)])
 
 
 def _less(row: Row, other: Row) -> Row:
-    return tuple(a - b for a, b in zip(row, other, strict=True))
+    return tuple([a - b for a, b in zip(row, other, strict=True)])

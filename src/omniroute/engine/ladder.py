@@ -111,7 +111,8 @@ def begin(state: State, record: InteractionRecord, at_ms: int, out: Events) -> N
 def catch_up(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
     """After a requeue: what has passed while the agent had it takes effect at once."""
     widen(state, record, at_ms, out)
-    if record.step_ends_at_ms is not None and record.step_ends_at_ms <= at_ms:
+    ends_at_ms = record.climb.step_ends_at_ms
+    if ends_at_ms is not None and ends_at_ms <= at_ms:
         step(state, record, record.step + 1, at_ms, out)
 
 

@@ -65,6 +65,9 @@ class Need:
             self.profiles[profile.index] = profile
             self.mask |= profile.bit
             self.pick = None
+            for lane in self.lanes:
+                if lane.is_pushed:
+                    profile.serve(lane)
 
     def take_over(self, base: Need, without: Collection[str]) -> None:
         """Take in who satisfies ``base``, but for these agents, of whom each is a profile."""
@@ -98,7 +101,18 @@ class Lane:
     reaches the top, so the top of the heap always waits.
     """
 
-    __slots__ = ("bit", "channel", "gone", "heap", "index", "is_pushed", "need", "queue")
+    __slots__ = (
+        "bit",
+        "channel",
+        "gone",
+        "heap",
+        "index",
+        "is_plain",
+        "is_pushed",
+        "need",
+        "queue",
+        "strategy",
+    )
 
     #: whether the key of the head is a fixed one, good for any moment
     is_fixed = True
@@ -111,6 +125,9 @@ class Lane:
         self.bit = queue.kinds[channel].bit
         #: whether the engine offers from it; else agents pick
         self.is_pushed = queue.plan.delivery is not Delivery.PULL
+        self.strategy = queue.plan.strategy
+        #: whether its head is compared with others by its key alone
+        self.is_plain = self.is_fixed and queue.plan.share is None
         self.heap: list[int] = []
         self.gone: set[int] = set()
 

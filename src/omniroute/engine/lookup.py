@@ -21,6 +21,7 @@ __all__ = [
 
 
 #: The states in which an agent has the customer.
+_OFFERED = InteractionState.OFFERED
 WITH_CUSTOMER = (InteractionState.ENGAGED, InteractionState.HELD)
 
 
@@ -68,7 +69,7 @@ def open_offer(
 ) -> OfferRecord | None:
     """The offer of that id, if it is still open."""
     offer = state.offers.get(offer_id)
-    if offer is None or offer.record.state is not InteractionState.OFFERED:
+    if offer is None or offer.record.state is not _OFFERED:
         reject(command, offer_id, RejectReason.UNKNOWN_OFFER, at_ms, out)
         return None
     return offer
@@ -84,10 +85,9 @@ def assignment(
 ) -> OfferRecord | None:
     """The assignment of that id, if its interaction is in one of the allowed states."""
     offer = state.offers.get(assignment_id)
-    if offer is None or offer.record.state is InteractionState.OFFERED:
-        reject(command, assignment_id, RejectReason.UNKNOWN_ASSIGNMENT, at_ms, out)
-        return None
-    if offer.record.state not in allowed:
-        reject(command, assignment_id, RejectReason.ILLEGAL_STATE, at_ms, out)
-        return None
-    return offer
+    if offer is not None and offer.record.state in allowed:
+        return offer
+    unknown = offer is None or offer.record.state is _OFFERED
+    reason = RejectReason.UNKNOWN_ASSIGNMENT if unknown else RejectReason.ILLEGAL_STATE
+    reject(command, assignment_id, reason, at_ms, out)
+    return None

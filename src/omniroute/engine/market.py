@@ -5,14 +5,14 @@ The theory. Interactions that wait stand in *lanes*, agents who have room stand 
 profile satisfies which need is worked out once, when the lane or the profile comes into
 being, and kept on both sides, as mirror images:
 
-- an agent is freed: read the heads of the lanes in his *row*, take the smallest key;
+- an agent is freed: read the heads of the lanes in his first *row*, take the smallest key;
 - an interaction arrives: `&` the mask of its *need* with the *board* of its channel, which
   says where somebody is available. Usually nothing is left. Else read the firsts of
   the need's profiles off the board, take the smallest (or compare groups, by strategy).
 
 The cost grows with the number of distinct kinds (16 ns each), never with the number of people
 or calls. Refusals are kinds too: an interaction that somebody declined waits in a lane whose
-requirement excludes him, which is not in his row.
+requirement excludes him, which is not in his rows.
 
 Both sides are brought up to date when somebody next looks: agents who changed are only
 noted (`mark`), and so is the interaction that began to wait last (`put`). A freed agent who takes
@@ -31,7 +31,7 @@ import msgspec
 
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
-from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, Tier, profile_key
+from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
 from .held_out import HeldOut, best_other
 from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
 from .order import HELD_OUT
@@ -39,6 +39,9 @@ from .records import AgentRecord, InteractionRecord, QueueRecord
 from .strategies import OF_GROUP, Picture, Required, score_of
 
 __all__ = ["Market"]
+
+_LONGEST_IDLE = Strategy.LONGEST_IDLE
+_READY = Presence.READY
 
 #: So few profiles are compared one by one; more are read at once.
 _FEW = 8
@@ -49,6 +52,29 @@ _SWEEP_AT_LEAST = 1_024
 
 class Market:
     """The index over waiting interactions and available agents; decides who is best."""
+
+    __slots__ = (
+        "_agents",
+        "_always_named",
+        "_arrived",
+        "_boards",
+        "_by_head",
+        "_by_index",
+        "_filed",
+        "_free_slots",
+        "_heads",
+        "_held_out",
+        "_named",
+        "_needs",
+        "_picture",
+        "_profiles",
+        "_required",
+        "_scorers",
+        "_stale",
+        "_sweep_at",
+        "_waiting",
+        "lanes",
+    )
 
     def __init__(
         self, agents: dict[str, AgentRecord], plan: Plan, picture: Picture, required: Required
@@ -64,8 +90,11 @@ class Market:
         self._arrived: InteractionRecord | None = None
         #: available agents by the idle number under which they are filed
         self._filed: dict[int, AgentRecord] = {}
-        self._boards: dict[int, Board] = {}  # by the bit of a kind of work
+        #: by the bit of a kind of work
+        self._boards: dict[int, Board] = {}
+        #: the head of each lane, and the lane, by its index; place 0 stays empty
         self._heads: list[int] = [EMPTY]
+        self._by_head: list[Lane | None] = [None]
         self.lanes: dict[LaneKey, Lane] = {}
         self._free_slots: list[int] = []
         #: how many lanes there must be before the empty ones are looked for
@@ -139,7 +168,7 @@ class Market:
             record.stale = False
             load = record.load
             target = None
-            if load.open and record.presence is Presence.READY:
+            if load.open and record.presence is _READY:
                 groups = record.profile.groups
                 target = groups.get(load)
                 if target is None:
@@ -159,27 +188,37 @@ class Market:
         record.filed = idle = record.idle
         self._filed[idle] = record
         group.add(record, idle)
-        open_channels = group.load.open
+        profile = record.profile
+        profile.available += 1
+        index, open_channels = profile.index, group.load.open
         for board in self._boards.values():
-            if board.bit & open_channels:
-                board.add(record.profile, idle)
+            if board.bit & open_channels and idle < board.firsts[index]:
+                board.firsts[index] = idle
+                board.profiles |= profile.bit
 
     def _withdraw(self, record: AgentRecord, group: Group) -> None:
         """He is not available any more, or not like that."""
         idle = record.filed
         del self._filed[idle]
         group.remove(idle)
-        open_channels = group.load.open
+        profile = record.profile
+        profile.available -= 1
+        index, open_channels = profile.index, group.load.open
         for board in self._boards.values():
-            if board.bit & open_channels:
-                board.remove(record.profile, idle)
+            if board.bit & open_channels and board.firsts[index] == idle:
+                first = profile.first(board.bit) if profile.available else NOBODY
+                board.firsts[index] = first
+                if first == NOBODY:
+                    board.profiles ^= profile.bit
 
     def _new_board(self, bit: int) -> None:
         """The first lane of a kind of work: from now on somebody may ask who is available."""
         board = self._boards[bit] = Board(bit, len(self._by_index))
-        for record in self._filed.values():
-            if record.load.open & board.bit:
-                board.add(record.profile, record.filed)
+        for profile in self._profiles.values():
+            first = profile.first(bit)
+            if first != NOBODY:
+                board.firsts[profile.index] = first
+                board.profiles |= profile.bit
 
     # --- interactions ---------------------------------------------------------------
 
@@ -241,13 +280,13 @@ class Market:
         record = self._arrived
         if record is not None:
             self._arrived = None
-            if record.held_by:
+            if record.offer is not None:
                 self._held_out.put(record)
                 return
-            lane = record.lane
+            lane, key = record.lane, record.place
             assert lane is not None
-            self._waiting[record.place] = record
-            lane.put(record.place)
+            self._waiting[key] = record
+            lane.put(key)
             if lane.is_fixed:
                 self._heads[lane.index] = lane.heap[0]
 
@@ -276,7 +315,7 @@ class Market:
 
     def place(self, record: InteractionRecord, now_ms: int) -> int:
         """Where an interaction stands among all that are in line, smaller first."""
-        if record.held_by:
+        if record.offer is not None:
             return HELD_OUT + record.seq
         lane = record.lane
         return record.key if lane is None else lane.place(record.place, now_ms)
@@ -308,20 +347,19 @@ class Market:
         else:
             index = len(self._heads)
             self._heads.append(EMPTY)
-        lane = new_lane(index, queue, need, channel)
+            self._by_head.append(None)
+        lane = self._by_head[index] = new_lane(index, queue, need, channel)
         if lane.bit not in self._boards:
             self._settle()
             self._new_board(lane.bit)
         need.lanes.append(lane)
         if lane.is_pushed:
             for profile in need.profiles.values():
-                for row in profile.rows.values():
-                    if row.open & lane.bit:
-                        row.add(lane)
+                profile.serve(lane)
         return lane
 
     def _sweep(self) -> None:
-        """Forget empty lanes, the needs only they had, and every row."""
+        """Forget empty lanes and the needs only they had."""
         self._file()
         held_in = {id(record.lane) for record in self._held_out}
         for key, lane in list(self.lanes.items()):
@@ -330,25 +368,17 @@ class Market:
                 lane.need.lanes.remove(lane)
                 lane.queue.lanes.clear()
                 self._free_slots.append(lane.index)
+                self._by_head[lane.index] = None
         self._needs = {e: need for e, need in self._needs.items() if need.lanes}
         named = (e.agent_ids for e in self._needs if e is not None)
         self._named = self._always_named.union(*named)
         for profile in self._profiles.values():
-            profile.rows.clear()
+            profile.forget_lanes()
+        for lane in self.lanes.values():
+            if lane.is_pushed:
+                for profile in lane.need.profiles.values():
+                    profile.serve(lane)
         self._sweep_at = max(_SWEEP_AT_LEAST, 4 * len(self.lanes))
-
-    def _row(self, profile: Profile, open_channels: int) -> Row:
-        row = profile.rows.get(open_channels)
-        if row is None:
-            lanes = [
-                lane
-                for need in self._needs.values()
-                if profile.index in need.profiles
-                for lane in need.lanes
-                if lane.bit & open_channels and lane.is_pushed
-            ]
-            row = profile.rows[open_channels] = Row(profile.example, open_channels, lanes)
-        return row
 
     # --- the two searches -------------------------------------------------------------
 
@@ -356,19 +386,39 @@ class Market:
         """The first in order among the waiting that this ready agent may take, or None."""
         if self._arrived is not None:
             self._file()
-        open_channels = record.load.open
-        row = record.profile.rows.get(open_channels) or self._row(record.profile, open_channels)
-        tiers = row.tiers
-        for tier in row.build() if tiers is None else tiers:
-            pick = tier.pick
-            key = min(pick(self._heads)) if pick else _first_of(tier, record, now_ms)
-            if key != EMPTY:
-                return self._waiting[key]
-            if self._held_out:
-                found = self._held_out.first(record, tier.number)
-                if found is not None:
-                    return found
+        profile, open_channels = record.profile, record.load.open
+        pick = profile.picks.get(open_channels) or profile.build(open_channels)
+        if pick is not None:
+            first = min(pick(self._heads))
+            if first != EMPTY:
+                return self._waiting[first]
+            if len(profile.rows) == 1 and not self._held_out.records:
+                return None
+        for row in profile.rows:
+            first = self._first_of(row, record, now_ms)
+            if first != EMPTY:
+                return self._waiting[first]
+            found = self._held_out.first(record, row.tier)
+            if found is not None:
+                return found
         return None
+
+    def _first_of(self, row: Row, agent: AgentRecord, now_ms: int) -> int:
+        """The place of the first in a row; `EMPTY`: nothing waits. Lanes may age or share."""
+        lanes = (self._by_head[index] for index in row.indexes(agent.load.open))
+        heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
+        if not heads:
+            return EMPTY
+        shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
+
+        def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
+            lane, place, _ = head
+            queue = lane.queue
+            if not shares:
+                return 0, place
+            return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
+
+        return min(heads, key=rank)[2]
 
     def is_somebody_free(self, lane: Lane) -> bool:
         """Whether what would wait in this lane would be offered to somebody at once."""
@@ -378,8 +428,13 @@ class Market:
             self._settle()
         return bool(self._boards[lane.bit].profiles & lane.need.mask)
 
-    def best_agent(self, record: InteractionRecord) -> AgentRecord | None:
-        """The agent whom the queue's strategy prefers for this interaction, or None."""
+    def best_agent(
+        self, record: InteractionRecord, but: AgentRecord | None = None
+    ) -> AgentRecord | None:
+        """The agent whom the queue's strategy prefers for this interaction, or None.
+
+        ``but`` is left out.
+        """
         lane = record.lane
         if lane is None or not lane.is_pushed:
             return None
@@ -390,11 +445,12 @@ class Market:
         common = board.profiles & need.mask
         if not common:
             return None
-        strategy = lane.queue.plan.strategy
-        if record.held_by:
+        strategy = lane.strategy
+        if record.offer is not None or but is not None:
             score = score_of(record, self._scorers, self._picture, self._required)
-            return best_other(record, lane, self._profiles_of(common), score)
-        if strategy is Strategy.LONGEST_IDLE:
+            others = [offer.agent for offer in record.held_by] + [but]
+            return best_other(others, lane, self._profiles_of(common), score)
+        if strategy is _LONGEST_IDLE:
             return self._filed[self._longest_idle(board, need, common)]
         score = score_of(record, self._scorers, self._picture, self._required)
         first = strategy in OF_GROUP
@@ -430,20 +486,3 @@ class Market:
             profile = self._by_index[lowest.bit_length() - 1]
             assert profile is not None
             yield profile
-
-
-def _first_of(tier: Tier, agent: AgentRecord, now_ms: int) -> int:
-    """The place of the first in a tier whose lanes age or share; `EMPTY` when nothing waits."""
-    heads = [(lane, *lane.head(now_ms)) for lane in tier.lanes if len(lane)]
-    if not heads:
-        return EMPTY
-    shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
-
-    def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
-        lane, place, _ = head
-        queue = lane.queue
-        if not shares:
-            return 0, place
-        return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
-
-    return min(heads, key=rank)[2]

@@ -40,6 +40,7 @@ __all__ = [
 
 Events = list[Event]
 
+_MATCHED = OfferKind.MATCHED
 _OFFERED = InteractionState.OFFERED
 _READY = Presence.READY
 
@@ -72,10 +73,21 @@ def feed(state: State, agent: AgentRecord, at_ms: int, out: Events) -> None:
         offer(state, record, agent, at_ms, out)
 
 
-def place(state: State, record: InteractionRecord, at_ms: int, out: Events) -> None:
-    """Offer an interaction to the best agents there are for it, while it is open to offers."""
-    while record.lane is not None and not state.unattended:
-        agent = state.market.best_agent(record)
+def place(
+    state: State,
+    record: InteractionRecord,
+    at_ms: int,
+    out: Events,
+    but: AgentRecord | None = None,
+) -> None:
+    """Offer an interaction to the best agents there are for it, while it is open to offers.
+
+    ``but`` is left out.
+    """
+    if state.unattended:
+        return
+    while record.lane is not None:
+        agent = state.market.best_agent(record, but)
         if agent is None:
             return
         offer(state, record, agent, at_ms, out)
@@ -87,20 +99,20 @@ def offer(
     agent: AgentRecord,
     at_ms: int,
     out: Events,
-    how: OfferKind = OfferKind.MATCHED,
+    how: OfferKind = _MATCHED,
 ) -> OfferRecord:
     """Hold it out to an agent; in a queue that accepts for him it is his at once."""
     queue = record.queue
     expires_at_ms = at_ms + queue.offer_timers.duration_ms
     number = state.last_offer + 1
-    if how is OfferKind.MATCHED:
+    if how is _MATCHED:
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms)
     else:
         over = how is OfferKind.ASSIGNED and not agent.load.open & record.kind.bit
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms, how, over)
     offered = apply.offered(state, event, record, agent)
     out.append(event)
-    if queue.auto_accept and how is OfferKind.MATCHED:
+    if queue.auto_accept and how is _MATCHED:
         accept(state, offered, at_ms, out)
     return offered
 
@@ -108,15 +120,15 @@ def offer(
 def accept(state: State, offer: OfferRecord, at_ms: int, out: Events) -> None:
     """The agent has it; whoever else was offered it is not any more."""
     record = offer.record
-    held_by = record.held_by
-    others = [] if len(held_by) == 1 else [other for other in held_by if other is not offer]
+    others = () if record.is_plain else record.held_by
     event = Accepted(at_ms, offer.id, record.id, offer.agent.id)
     apply.accepted(state, event, offer)
     out.append(event)
-    for other in others:
-        revoke(state, other, RevokeReason.TAKEN, at_ms, out)
-    if others:
-        rematch(state, at_ms, out, agents=[other.agent for other in others])
+    if len(others) > 1:
+        beaten = [other for other in others if other is not offer]
+        for other in beaten:
+            revoke(state, other, RevokeReason.TAKEN, at_ms, out)
+        rematch(state, at_ms, out, agents=[other.agent for other in beaten])
 
 
 def revoke(
@@ -164,7 +176,7 @@ def again_at_ms(queue: Queue, at_ms: int) -> int | None:
 
 def exhausted(state: State, record: InteractionRecord, at_ms: int, out: Events) -> bool:
     """End an interaction that was offered too often and to nobody now; whether it was."""
-    if record.offers < state.plan.limits.max_offers or record.held_by:
+    if record.offers < state.plan.limits.max_offers or record.offer is not None:
         return False
     cancel(state, record, RejectReason.OFFERS_EXHAUSTED.value, at_ms, out)
     return True

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from ..plan import Accelerating, HeadStart, NewestFirst, Order, Strict
 
-__all__ = ["FRONT", "HELD_OUT", "SEQ_BITS", "Aging", "Key", "key_of"]
+__all__ = ["FRONT", "HELD_OUT", "IN_FRONT", "SEQ_BITS", "Aging", "Key", "key_of"]
 
 #: (priority, enqueued_at_ms, seq) -> key
 Key = Callable[[int, int, int], int]
@@ -35,7 +35,7 @@ _SEQ = (1 << SEQ_BITS) - 1
 #: ``seq`` backwards, and apart from every ``seq`` forwards
 _NEWEST = (1 << SEQ_BITS) - 1
 #: Keys are far above this, those in front far below.
-_IN_FRONT = -(1 << 279)
+IN_FRONT = -(1 << 279)
 
 #: Taken from the key of an interaction that goes before all others.
 FRONT = 1 << 280
@@ -78,7 +78,7 @@ class Aging:
 
     def at(self, key: int, now_ms: int) -> int:
         """The key to compare with those of other queues now."""
-        if key < _IN_FRONT:
+        if key < IN_FRONT:
             return self.at(key + FRONT, now_ms) - FRONT
         if self._cap is not None and self.is_capped(key, now_ms):
             return ((100 * now_ms - self._cap) << SEQ_BITS) + (key & _SEQ)
@@ -88,10 +88,10 @@ class Aging:
         """Whether its age has reached the cap."""
         if self._cap is None:
             return False
-        if key < _IN_FRONT:
+        if key < IN_FRONT:
             key += FRONT
         return (key >> SEQ_BITS) <= self._rate * now_ms - self._cap
 
     def rank(self, key: int) -> int:
         """The order among those that have reached the cap."""
-        return (key & _SEQ) - (1 << SEQ_BITS) if key < _IN_FRONT else key & _SEQ
+        return (key & _SEQ) - (1 << SEQ_BITS) if key < IN_FRONT else key & _SEQ

@@ -127,7 +127,7 @@ def let_go(
     freed: list[InteractionRecord] = []
     others: list[AgentRecord] = []
     if agent.presence is Presence.READY:  # nothing that happens on the way is offered to him
-        agent.tally.turn(at_ms, ready=False, busy=bool(agent.load.counts))
+        agent.team.turn(agent.load, at_ms, -1)
         agent.presence = Presence.NOT_READY
         state.market.mark(agent)
     for offer_id, offer in sorted(agent.work.items()):
@@ -139,7 +139,7 @@ def let_go(
             exhausted(state, record, at_ms, out)
             freed.append(record)
         elif record.state is InteractionState.WRAP_UP:
-            done = Completed(at_ms, offer_id, record.id, agent.id, record.wrap_up_code)
+            done = Completed(at_ms, offer_id, record.id, agent.id, record.code)
             apply.completed(state, done, offer)
             out.append(done)
         else:

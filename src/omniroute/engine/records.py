@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ..events import OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Access, Expression, Queue, Step, Strategy, all_of, nobody, none_of
-from .order import FRONT, key_of
+from .climb import Climb
+from .order import FRONT, IN_FRONT, key_of
 from .side import Side
-from .tallies import AgentTally, Tally
+from .tallies import Tally, Team
 from .timers import Fifo
 
 if TYPE_CHECKING:
@@ -59,14 +61,13 @@ class QueueRecord:
         "auto_accept",
         "counts_taken",
         "delays",
+        "foot",
         "gaps",
-        "gaps_ms",
         "is_draining",
         "is_guarded",
         "is_simple",
         "key",
         "kinds",
-        "ladder",
         "lanes",
         "last_callback_ms",
         "lined",
@@ -95,7 +96,8 @@ class QueueRecord:
         self.is_draining = False
         #: (priority, enqueued_at_ms, seq) -> the place among the waiting; smaller first
         self.key = key_of(plan.order)
-        self.ladder = plan.ladder
+        #: where most that wait here stand: at the start of its ladder, without clocks
+        self.foot = Climb((), plan.ladder)
         #: read on the hot path, so not through the plan
         self.auto_accept = plan.auto_accept
         self.max_offers_at_once = plan.offers
@@ -112,9 +114,8 @@ class QueueRecord:
         self.lined = 0
         #: when something of it was accepted last while such were waiting all the time; -1: none
         self.served_ms = -1
-        #: the last times between two acceptances in which such were waiting, and their sum
-        self.gaps: deque[int] = deque()
-        self.gaps_ms = 0
+        #: the last times between two acceptances in which such were waiting
+        self.gaps: deque[int] = deque(maxlen=SERVICES)
         self.tallies: dict[Channel, Tally] = {}
         #: what a lane is asked for with -> lane
         self.lanes: dict[LaneAsk, Lane] = {}
@@ -148,14 +149,6 @@ class QueueRecord:
                 above.append(row.agents)
         return none_of(*closed) if closed else None
 
-    def serve(self, gap_ms: int) -> None:
-        """So long it took from one acceptance to the next, while others were waiting."""
-        gaps = self.gaps
-        if len(gaps) == SERVICES:
-            self.gaps_ms -= gaps.popleft()
-        gaps.append(gap_ms)
-        self.gaps_ms += gap_ms
-
     def tally(self, channel: Channel) -> Tally:
         """The counts of one channel of this queue."""
         found = self.tallies.get(channel)
@@ -173,41 +166,49 @@ def _is_simple(plan: Queue) -> bool:
 class OfferRecord:
     """An open offer, and the assignment that it becomes: one agent, one interaction."""
 
-    __slots__ = ("agent", "id", "kind", "record", "timer")
+    __slots__ = ("accepted_at_ms", "agent", "id", "kind", "other", "record", "since_ms", "timer")
 
-    def __init__(self, offer_id: int, record: InteractionRecord, agent: AgentRecord) -> None:
+    def __init__(
+        self, offer_id: int, record: InteractionRecord, agent: AgentRecord, at_ms: int
+    ) -> None:
         self.id = offer_id
         self.record = record
         self.agent = agent
         #: what it is to his capacity
         self.kind = record.queue.kinds[record.channel]
+        #: the next open offer of the same interaction
+        self.other: OfferRecord | None = None
+        #: from when its cost is counted in his team
+        self.since_ms = at_ms
         #: number of the timer that ends it or its wrap-up; 0: none
         self.timer = 0
+        #: -1: not yet
+        self.accepted_at_ms = -1
+
+    @property
+    def cost(self) -> int:
+        """What it takes of the agent's budgets."""
+        channel = self.kind.channel
+        return 0 if channel is None else self.agent.load.capacity.cost(channel) or 0
 
 
 class InteractionRecord:
-    """One interaction that is open. ``key`` is its place, ``held_by`` its offers or assignment."""
+    """One interaction that is open. ``key`` is its place, ``offer`` its first offer."""
 
     __slots__ = (
-        "accepted_at_ms",
         "arrived_at_ms",
         "barred",
         "channel",
-        "clock_timer",
+        "climb",
         "enqueued_at_ms",
-        "front",
-        "held_by",
         "id",
+        "is_plain",
         "key",
-        "ladder",
         "lane",
         "later",
-        "max_wait_ms",
         "message",
+        "offer",
         "offers",
-        "opening",
-        "opening_timer",
-        "own_steps",
         "place",
         "priority",
         "queue",
@@ -215,11 +216,7 @@ class InteractionRecord:
         "seq",
         "side",
         "state",
-        "step",
-        "step_ends_at_ms",
-        "step_timer",
         "tally",
-        "wrap_up_code",
     )
 
     def __init__(
@@ -246,48 +243,80 @@ class InteractionRecord:
         self.requirement = requirement
         #: from when its place and its ladder count, and from when its wait is reported
         self.enqueued_at_ms = self.arrived_at_ms = enqueued_at_ms
-        self.own_steps = own_steps
-        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
+        #: whether it never had a climb of its own, a thread, a place in front, rare facts, several
+        #: open offers, and was never refused: then there is less to look at
+        self.is_plain = True
+        #: where it stands on its ladder; written through `climbing`
+        self.climb = queue.foot
+        if own_steps:
+            self.begin(own_steps)
         self.state = InteractionState.NEW
         self.key = queue.key(priority, enqueued_at_ms, seq)
         #: where it stands while it is open to offers, and at which place there
         self.lane: Lane | None = None
-        self.place = self.key
-        #: its open offers in order of their ids, or its one assignment
-        self.held_by: tuple[OfferRecord, ...] = ()
+        self.place: int
+        #: the first of its open offers, or its one assignment
+        self.offer: OfferRecord | None = None
         #: how often it was offered since it was last accepted
         self.offers = 0
-        self.step = 0
-        self.step_ends_at_ms: int | None = None
-        #: how many of the queue's delays have passed
-        self.opening = 0
-        #: numbers of the timers that end its step and widen access to it; 0: none
-        self.step_timer = 0
-        self.opening_timer = 0
         #: agent id -> number of the timer that lifts the refusal, or UNTIL_RESET
         self.barred: dict[str, int] | None = None
-        self.accepted_at_ms = -1
-        self.wrap_up_code = ""
-        #: before everything that is not in front
-        self.front = False
-        #: how long it may wait; and the timer that ends that, or starts or unparks it; 0: none
-        self.max_wait_ms: int | None = None
-        self.clock_timer = 0
         self.side: Side | None = None
 
     def enter(self, queue: QueueRecord, own_steps: tuple[OwnStep, ...] = ()) -> None:
         """It belongs to this queue, at the start of its ladder."""
         self.queue = queue
         self.tally = queue.tally(self.channel)
-        self.climb(own_steps)
+        self.begin(own_steps)
 
-    def climb(self, own_steps: tuple[OwnStep, ...]) -> None:
-        """It is at the start of a ladder that begins with these steps."""
-        self.own_steps = own_steps
-        queue = self.queue
-        self.ladder = queue.ladder if not own_steps else ladder_of(own_steps, queue.plan)
-        self.step = self.opening = self.offers = 0
-        self.step_ends_at_ms = None
+    def begin(self, own_steps: tuple[OwnStep, ...]) -> None:
+        """It is at the start of a ladder that begins with these steps; its clocks run on."""
+        before = self.climb
+        self.is_plain = False
+        self.climb = climb = Climb(own_steps, ladder_of(own_steps, self.queue.plan))
+        climb.step_timer = before.step_timer
+        climb.opening_timer = before.opening_timer
+        climb.clock_timer = before.clock_timer
+        climb.max_wait_ms = before.max_wait_ms
+        self.offers = 0
+
+    def climbing(self) -> Climb:
+        """Its place on its ladder, to be written."""
+        climb = self.climb
+        if climb is self.queue.foot:
+            self.is_plain = False
+            climb = self.climb = Climb((), climb.ladder)
+        return climb
+
+    @property
+    def ladder(self) -> tuple[Step, ...]:
+        """Its own steps, then those of its queue."""
+        return self.climb.ladder
+
+    @property
+    def own_steps(self) -> tuple[OwnStep, ...]:
+        """Its own steps."""
+        return self.climb.own_steps
+
+    @property
+    def step(self) -> int:
+        """At which step of its ladder it is."""
+        return self.climb.step
+
+    @property
+    def opening(self) -> int:
+        """How many of its queue's delays have passed."""
+        return self.climb.opening
+
+    @property
+    def code(self) -> str:
+        """The disposition code, in wrap-up."""
+        return "" if self.side is None else self.side.code
+
+    @property
+    def front(self) -> bool:
+        """Whether it goes before everything that is not in front."""
+        return self.key < IN_FRONT
 
     @property
     def own_priority(self) -> int:
@@ -303,23 +332,43 @@ class InteractionRecord:
             self.side.own_priority = None
         self.priority = priority
 
-    def rank(self) -> None:
+    def rank(self, *, front: bool) -> None:
         """Its place by its queue, priority and age."""
         self.key = self.queue.key(self.priority, self.enqueued_at_ms, self.seq)
-        if self.front:
+        if front:
+            self.is_plain = False
             self.key -= FRONT
 
     def aside(self) -> Side:
         """Its rare facts, to be written."""
         if self.side is None:
+            self.is_plain = False
             self.side = Side()
         return self.side
 
     @property
+    def held_by(self) -> tuple[OfferRecord, ...]:
+        """Its open offers in order of their ids, or its one assignment."""
+        found: list[OfferRecord] = []
+        offer = self.offer
+        while offer is not None:
+            found.append(offer)
+            offer = offer.other
+        return tuple(found)
+
+    def hold(self, offers: Iterable[OfferRecord]) -> None:
+        """These, in order of their ids, are its open offers from now on."""
+        self.is_plain = False
+        self.offer = None
+        for offer in reversed(tuple(offers)):
+            offer.other = self.offer
+            self.offer = offer
+
+    @property
     def agent_id(self) -> str | None:
         """Who has it, parked it, or was the first to be offered it."""
-        if self.held_by:
-            return self.held_by[0].agent.id
+        if self.offer is not None:
+            return self.offer.agent.id
         return None if self.side is None else self.side.owner_id
 
     @property
@@ -330,7 +379,8 @@ class InteractionRecord:
     @property
     def ask(self) -> LaneAsk:
         """What its queue is asked for its lane with, refusals and open offers aside."""
-        return (self.own_steps, self.step, self.opening, self.requirement, self.channel)
+        climb = self.climb
+        return (climb.own_steps, climb.step, climb.opening, self.requirement, self.channel)
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -404,7 +454,7 @@ class AgentRecord:
         "profile",
         "stale",
         "taken",
-        "tally",
+        "team",
         "work",
     )
 
@@ -432,19 +482,5 @@ class AgentRecord:
         self.group: Group | None = None
         self.filed = 0
         self.stale = False
-        #: what is counted of him
-        self.tally: AgentTally
-
-    def carry(self, load: Load, at_ms: int) -> None:
-        """He carries this from now on."""
-        before, tally = self.load, self.tally
-        self.load = load
-        tally.carried_ms -= (load.spent - before.spent) * at_ms
-        if not before.counts:
-            tally.busy_ms -= at_ms
-            if tally.is_ready:
-                tally.idle_ms += at_ms
-        elif not load.counts:
-            tally.busy_ms += at_ms
-            if tally.is_ready:
-                tally.idle_ms -= at_ms
+        #: with whom he is counted
+        self.team: Team

@@ -52,8 +52,8 @@ def abandon(state: State, command: Abandon, at_ms: int, out: Events) -> None:
     if record.state is InteractionState.WRAP_UP or (has_hung_up and record.state in _TO_COME):
         lookup.reject(command, record.id, RejectReason.ILLEGAL_STATE, at_ms, out)
         return
-    if record.held_by and record.state is not InteractionState.OFFERED:
-        conduct.finish(state, record.held_by[0], "customer_left", at_ms, out)
+    if record.offer is not None and record.state is not InteractionState.OFFERED:
+        conduct.finish(state, record.offer, "customer_left", at_ms, out)
         return
     freed = handing.drop_consult(state, record, at_ms, out)
     if record.state is InteractionState.PARKED:

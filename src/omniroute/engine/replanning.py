@@ -14,11 +14,12 @@ from ..errors import PlanError, UnknownNameError
 from ..events import ChangePlan, Event, Moved, Offered, PlanChanged, Revoked
 from ..plan import RefusalRule, loads
 from . import ladder, refusals, removal, snapshots
+from .intervals import carried
 from .lifecycle import IN_LINE
 from .matching import Events, rematch
 from .records import UNTIL_RESET, InteractionRecord
+from .senders import senders
 from .state import State
-from .tallies import AgentTally, totals
 from .timers import TimerKind
 
 __all__ = ["PlanPreview", "adopted", "change", "check_plan", "preview_of"]
@@ -49,10 +50,15 @@ def adopted(state: State, event: PlanChanged) -> State:
     after = State(plan)
     snapshots.load(after, snapshots.read(snapshots.dump(state)))
     after.now_ms = max(after.now_ms, event.at_ms)
+    # Budgets may be others from now on: what was counted before is closed.
+    carried_ms = carried(state, event.at_ms)
+    for team in state.teams.values():
+        after.intervals.close(team, event.at_ms, carried_ms[team])
+    for offer in after.offers.values():
+        offer.since_ms = event.at_ms
+    after.teams.clear()
     for agent in after.agents.values():
-        # His budget may be another one from now on: what was counted before is closed.
-        after.intervals.close(agent, totals(state.agents[agent.id], event.at_ms))
-        agent.tally = AgentTally.begin(agent, event.at_ms)
+        after.join_team(agent, event.at_ms)
         agent.taken.clear()
     for record in after.interactions.values():
         _go_on(after, record, event.at_ms)
@@ -81,25 +87,28 @@ def _go_on(state: State, record: InteractionRecord, at_ms: int) -> None:
 
 def _keep_step_end(state: State, record: InteractionRecord, at_ms: int) -> None:
     """Its step ends as it would have; without an end, as if it had begun now."""
-    entered = record.ladder[record.step]
-    if record.step == len(record.ladder) - 1:
-        state.timers.cancel(record.step_timer)
-        record.step_timer, record.step_ends_at_ms = 0, None
-    elif record.step_ends_at_ms is None:
+    climb = record.climb
+    entered = climb.ladder[climb.step]
+    if climb.step == len(climb.ladder) - 1:
+        if climb.step_ends_at_ms is not None:
+            state.timers.cancel(climb.step_timer)
+            climb.step_timer, climb.step_ends_at_ms = 0, None
+    elif climb.step_ends_at_ms is None:
         ends_at_ms = None
         if entered.for_ms is not None:
             ends_at_ms = at_ms + entered.for_ms
         elif entered.until_ms is not None:
             ends_at_ms = record.arrived_at_ms + entered.until_ms
-        record.step_ends_at_ms = ends_at_ms
+        climb = record.climbing()
+        climb.step_ends_at_ms = ends_at_ms
         if ends_at_ms is not None and ends_at_ms > at_ms and record.state in IN_LINE:
-            record.step_timer = state.timers.at(TimerKind.STEP, ends_at_ms, record)
+            climb.step_timer = state.timers.at(TimerKind.STEP, ends_at_ms, record)
 
 
 def _forget(after: State, before: State, at_ms: int) -> None:
     """What was over by the old plan, and what the new one has no room for, is not remembered."""
     after.seen.shrink(at_ms, before.plan.limits.dedupe_ms)
-    after.senders.shrink(at_ms, before.plan.sender_rate.window_ms)
+    after.senders = senders(after.plan.sender_rate)
     after.customers.shrink()
     most = after.plan.limits.max_last_agents if after.keeps_last_agents else 0
     while len(after.last_agents) > most:

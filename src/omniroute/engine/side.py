@@ -28,6 +28,7 @@ class Side:
     __slots__ = (
         "attempts",
         "beside",
+        "code",
         "consult",
         "conversation_id",
         "hops",
@@ -65,6 +66,8 @@ class Side:
         #: how often its ladders moved it on, and when; not kept: it is about one moment
         self.hops = 0
         self.hops_at_ms = -1
+        #: the disposition code, in wrap-up
+        self.code = ""
         #: when the wrap-up ends, and when at the latest it may
         self.wrap_up_until_ms = 0
         self.wrap_up_limit_ms = 0

@@ -7,6 +7,7 @@ groups and loads follow from them. The format carries its version; an unknown on
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,10 +15,11 @@ import msgspec
 from ..errors import JournalError
 from ..events import Kind, OwnStep
 from ..model import Agent, Channel, InteractionState, Message, Presence
+from .climb import Climb
 from .intervals import Interval
-from .records import AgentRecord, InteractionRecord, OfferRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord, QueueRecord, ladder_of
 from .side import Side
-from .tallies import AgentTally, Tally
+from .tallies import Tally, Team, TeamKey, team_key
 from .timers import Timer, TimerKind
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "dump", "load", "read"]
 
-_VERSION = 3
+_VERSION = 4
 
 
 class _Side(msgspec.Struct, frozen=True, array_like=True):
@@ -39,13 +41,37 @@ class _Side(msgspec.Struct, frozen=True, array_like=True):
     attempts: int
     wrap_up_until_ms: int
     wrap_up_limit_ms: int
+    code: str
     own_priority: int | None = None
     beside: tuple[str, ...] = ()
     own_links: int = 0
 
 
 #: The side of an interaction that has none.
-_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0)
+_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "")
+
+
+class _Offer(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    agent_id: str
+    timer: int
+    since_ms: int
+    accepted_at_ms: int
+
+
+class _Climb(msgspec.Struct, frozen=True, array_like=True):
+    own_steps: tuple[OwnStep, ...]
+    step: int
+    step_ends_at_ms: int | None
+    step_timer: int
+    opening: int
+    opening_timer: int
+    max_wait_ms: int | None
+    clock_timer: int
+
+
+#: The climb of an interaction at the foot of a ladder without clocks.
+_AT_FOOT = _Climb((), 0, None, 0, 0, 0, None, 0)
 
 
 class _Interaction(msgspec.Struct, frozen=True, array_like=True):
@@ -57,23 +83,14 @@ class _Interaction(msgspec.Struct, frozen=True, array_like=True):
     requirement: str | None
     enqueued_at_ms: int
     arrived_at_ms: int
-    own_steps: tuple[OwnStep, ...]
     state: InteractionState
-    #: (offer id, agent id, number of its timer) of each open offer or of the assignment
-    held_by: tuple[tuple[int, str, int], ...]
+    #: its open offers, or the assignment
+    held_by: tuple[_Offer, ...]
     offers: int
-    step: int
-    step_ends_at_ms: int | None
-    opening: int
-    step_timer: int
-    opening_timer: int
-    clock_timer: int
     front: bool
-    max_wait_ms: int | None
+    climb: _Climb | None
     side: _Side | None
     barred: tuple[tuple[str, int], ...]
-    accepted_at_ms: int
-    wrap_up_code: str
 
 
 class _Agent(msgspec.Struct, frozen=True, array_like=True):
@@ -84,7 +101,6 @@ class _Agent(msgspec.Struct, frozen=True, array_like=True):
     taken: tuple[tuple[str, int], ...]
     lease_ms: int | None
     lease_timer: int
-    tally: tuple[int, ...]
 
 
 class _Pace(msgspec.Struct, frozen=True, array_like=True):
@@ -124,11 +140,12 @@ class Picture(msgspec.Struct, frozen=True, array_like=True):
     unrouted: int
     interactions: tuple[_Interaction, ...]
     agents: tuple[_Agent, ...]
+    teams: tuple[tuple[TeamKey, tuple[int, ...]], ...]
     timers: tuple[_Timer, ...]
     seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
     tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
     over_rate: int
-    senders: tuple[tuple[Channel, tuple[tuple[str, int, int], ...]], ...]
+    senders: tuple[tuple[Channel, int, tuple[tuple[str, int], ...]], ...]
     customers: tuple[tuple[str, tuple[str, ...]], ...]
     last_agents: tuple[tuple[str, str, int], ...]
     last_callbacks: tuple[tuple[str, int], ...]
@@ -159,6 +176,7 @@ def dump(state: State) -> bytes:
             _agent(record)
             for record in sorted(state.agents.values(), key=lambda record: record.idle)
         ),
+        teams=tuple((key, team.row()) for key, team in sorted(state.teams.items())),
         timers=tuple(
             _Timer(t.deadline_ms, t.number, t.kind, t.subject.id, t.agent_id)
             for t in state.timers.live()
@@ -174,9 +192,9 @@ def dump(state: State) -> bytes:
         ),
         over_rate=state.over_rate,
         senders=tuple(
-            (channel, tuple((sender, *window) for sender, window in windows.rows.items()))
-            for channel, windows in sorted(state.senders.channels.items())
-            if windows.rows
+            (channel, window.ends_ms, tuple(window.counts.items()))
+            for channel, window in sorted(state.senders.items())
+            if window.counts
         ),
         customers=tuple(state.customers.customers.items()),
         last_agents=tuple((who, agent, at) for who, (agent, at) in state.last_agents.items()),
@@ -207,7 +225,6 @@ def _agent(record: AgentRecord) -> _Agent:
         tuple(sorted(record.taken.items())),
         record.lease_ms,
         record.lease_timer,
-        record.tally.row(),
     )
 
 
@@ -235,16 +252,18 @@ def load(state: State, picture: Picture) -> None:
     for channel, seen in picture.seen:
         state.seen.channels[channel] = OrderedDict((key, (at, opened)) for key, at, opened in seen)
     state.over_rate = picture.over_rate
-    for channel, windows in picture.senders:
-        rows = state.senders.of(channel).rows
-        rows.update((sender, (began_ms, count)) for sender, began_ms, count in windows)
+    for channel, ends_ms, senders in picture.senders:
+        window = state.senders[channel]
+        window.ends_ms = ends_ms
+        window.counts.update(senders)
     state.customers.restore(picture.customers)
     for name, channel, counts in picture.tallies:
         tally = state.queue(name).tally(channel)
         for field, count in zip(Tally.__slots__, counts, strict=True):
             setattr(tally, field, count)
+    teams = dict(picture.teams)
     for saved in picture.agents:
-        _restore_agent(state, saved)
+        _restore_agent(state, saved, teams)
     for kept in picture.interactions:
         _restore_interaction(state, kept)
     for kept in picture.interactions:
@@ -260,7 +279,6 @@ def load(state: State, picture: Picture) -> None:
         queue = state.queue(pace.queue)
         queue.served_ms = pace.served_ms
         queue.gaps.extend(pace.gaps)
-        queue.gaps_ms = sum(pace.gaps)
     _restore_intervals(state, picture.intervals)
     state.timers.restore(
         [
@@ -287,22 +305,30 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         enqueued_at_ms=record.enqueued_at_ms,
         state=record.state,
         arrived_at_ms=record.arrived_at_ms,
-        own_steps=record.own_steps,
-        held_by=tuple((offer.id, offer.agent.id, offer.timer) for offer in record.held_by),
+        held_by=tuple(
+            _Offer(o.id, o.agent.id, o.timer, o.since_ms, o.accepted_at_ms) for o in record.held_by
+        ),
         offers=record.offers,
-        step=record.step,
-        step_ends_at_ms=record.step_ends_at_ms,
-        opening=record.opening,
-        step_timer=record.step_timer,
-        opening_timer=record.opening_timer,
-        clock_timer=record.clock_timer,
         front=record.front,
-        max_wait_ms=record.max_wait_ms,
+        climb=_climb(record.climb),
         side=None if record.side is None else _side(record.side),
         barred=tuple(sorted((record.barred or {}).items())),
-        accepted_at_ms=record.accepted_at_ms,
-        wrap_up_code=record.wrap_up_code,
     )
+
+
+def _climb(climb: Climb) -> _Climb | None:
+    """What is in it; None at the foot."""
+    found = _Climb(
+        own_steps=climb.own_steps,
+        step=climb.step,
+        step_ends_at_ms=climb.step_ends_at_ms,
+        step_timer=climb.step_timer,
+        opening=climb.opening,
+        opening_timer=climb.opening_timer,
+        max_wait_ms=climb.max_wait_ms,
+        clock_timer=climb.clock_timer,
+    )
+    return None if found == _AT_FOOT else found
 
 
 def _side(side: Side) -> _Side | None:
@@ -318,6 +344,7 @@ def _side(side: Side) -> _Side | None:
         attempts=side.attempts,
         wrap_up_until_ms=side.wrap_up_until_ms,
         wrap_up_limit_ms=side.wrap_up_limit_ms,
+        code=side.code,
         own_priority=side.own_priority,
         beside=tuple(record.id for record in side.open_beside()),
         own_links=side.own_links,
@@ -341,6 +368,7 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.attempts = saved.attempts
     side.wrap_up_until_ms = saved.wrap_up_until_ms
     side.wrap_up_limit_ms = saved.wrap_up_limit_ms
+    side.code = saved.code
     side.own_priority = saved.own_priority
     side.beside = tuple(state.interactions[each] for each in saved.beside)
     side.own_links = saved.own_links
@@ -368,19 +396,37 @@ def _restore_intervals(state: State, saved: _Intervals) -> None:
     intervals.look_back()
 
 
-def _restore_agent(state: State, saved: _Agent) -> None:
-    record = AgentRecord(saved.agent, state.loads.get(state.capacity(saved.agent), {}))
+def _restore_agent(state: State, saved: _Agent, teams: Mapping[TeamKey, tuple[int, ...]]) -> None:
+    capacity = state.capacity(saved.agent)
+    record = AgentRecord(saved.agent, state.loads.get(capacity, {}))
     record.presence = saved.presence
     record.idle = saved.idle
     record.last_offer = saved.last_offer
     record.taken = dict(saved.taken)
     record.lease_ms = saved.lease_ms
     record.lease_timer = saved.lease_timer
-    record.tally = AgentTally()
-    for name, count in zip(AgentTally.__slots__, saved.tally, strict=True):
-        setattr(record.tally, name, count)
+    key = team_key(saved.agent)
+    team = state.teams.get(key)
+    if team is None:
+        team = state.teams[key] = Team(key[0], capacity)
+        for name, count in zip(Team.FIELDS, teams[key], strict=True):
+            setattr(team, name, count)
+    record.team = team
     state.agents[record.id] = record
     state.market.enter(record)
+
+
+def _restored_climb(kept: _Climb, queue: QueueRecord) -> Climb:
+    """As it was; a plan of today may have fewer steps and delays."""
+    climb = Climb(kept.own_steps, ladder_of(kept.own_steps, queue.plan))
+    climb.step = min(kept.step, len(climb.ladder) - 1)
+    climb.step_ends_at_ms = kept.step_ends_at_ms
+    climb.step_timer = kept.step_timer
+    climb.opening = min(kept.opening, len(queue.delays))
+    climb.opening_timer = kept.opening_timer
+    climb.max_wait_ms = kept.max_wait_ms
+    climb.clock_timer = kept.clock_timer
+    return climb
 
 
 def _restore_interaction(state: State, kept: _Interaction) -> None:
@@ -393,37 +439,34 @@ def _restore_interaction(state: State, kept: _Interaction) -> None:
         kept.priority,
         kept.requirement,
         kept.enqueued_at_ms,
-        kept.own_steps,
     )
     record.arrived_at_ms = kept.arrived_at_ms
     record.later = list(kept.messages[1:]) or None
     record.state = kept.state
     record.offers = kept.offers
-    record.step = min(kept.step, len(record.ladder) - 1)
-    record.step_ends_at_ms = kept.step_ends_at_ms
-    record.opening = min(kept.opening, len(queue.delays))
-    record.step_timer = kept.step_timer
-    record.opening_timer = kept.opening_timer
-    record.clock_timer = kept.clock_timer
-    record.front = kept.front
-    record.rank()
-    record.max_wait_ms = kept.max_wait_ms
-    record.accepted_at_ms = kept.accepted_at_ms
-    record.wrap_up_code = kept.wrap_up_code
+    if kept.climb is not None:
+        record.is_plain = False
+        record.climb = _restored_climb(kept.climb, queue)
+    record.rank(front=kept.front)
     state.interactions[record.id] = record
     if record.state is not InteractionState.WRAP_UP:
         state.join_thread(record)
     if kept.barred:
+        record.is_plain = False
         record.barred = dict(kept.barred)
         state.refused[record.id] = record
         for agent_id in record.barred:
             state.agents[agent_id].barred[record.id] = record
-    for offer_id, agent_id, timer in kept.held_by:
-        agent = state.agents[agent_id]
-        offer = OfferRecord(offer_id, record, agent)
-        offer.timer = timer
-        record.held_by = (*record.held_by, offer)
-        state.offers[offer_id] = agent.work[offer_id] = offer
+    for saved in kept.held_by:
+        agent = state.agents[saved.agent_id]
+        offer = OfferRecord(saved.id, record, agent, saved.since_ms)
+        offer.timer = saved.timer
+        offer.accepted_at_ms = saved.accepted_at_ms
+        if record.offer is None:
+            record.offer = offer
+        else:
+            record.hold((*record.held_by, offer))
+        state.offers[saved.id] = agent.work[saved.id] = offer
         if record.state is InteractionState.OFFERED:
             agent.load = state.loads.plus(agent.load, offer.kind)
         else:

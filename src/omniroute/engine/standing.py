@@ -52,8 +52,8 @@ def standing(engine: Engine) -> list[Standing]:
                     offer_id,
                     state.picture(offer.record),
                     deadlines.get(offer.timer),
-                    offer.record.accepted_at_ms,
-                    offer.record.wrap_up_code,
+                    offer.accepted_at_ms,
+                    offer.record.code,
                     _consult(state, offer.record),
                 )
                 for offer_id, offer in sorted(record.work.items())

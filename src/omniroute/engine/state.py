@@ -10,9 +10,10 @@ from collections import OrderedDict
 
 from ..errors import PlanError
 from ..events import Kind, OwnStep
-from ..model import Agent, Channel, Interaction, InteractionState, Message
+from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
-from .capacity import Loads
+from .capacity import Kind as WorkKind
+from .capacity import Load, Loads
 from .customers import Customers
 from .intervals import Intervals
 from .lanes import Lane, LaneAsk, Need
@@ -27,17 +28,61 @@ from .records import (
     ladder_of,
 )
 from .seen import Seen
-from .senders import Senders
+from .senders import senders
+from .tallies import Team, TeamKey, team_key
 from .timers import TimerKind, Timers
 
 __all__ = ["State"]
 
 
+_READY = Presence.READY
+
+
 class State:
     """Everything the engine knows, folded from events."""
 
+    __slots__ = (
+        "_shares",
+        "agents",
+        "customers",
+        "duplicates",
+        "has_codes",
+        "idle",
+        "interactions",
+        "intervals",
+        "keeps_last_agents",
+        "known_requirements",
+        "last_agents",
+        "last_offer",
+        "limits_offers",
+        "loads",
+        "market",
+        "max_priority",
+        "now_ms",
+        "offers",
+        "over_rate",
+        "parked",
+        "plan",
+        "plan_text",
+        "plan_version",
+        "quarantined",
+        "queues",
+        "refused",
+        "seen",
+        "senders",
+        "seq",
+        "set_aside",
+        "teams",
+        "threads",
+        "timers",
+        "unattended",
+        "unrouted",
+        "waiting",
+    )
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self.max_priority = plan.limits.max_priority
         self.now_ms = 0
         #: numbers given last: interactions, offers, touches of agents
         self.seq = 0
@@ -67,6 +112,8 @@ class State:
             self._add_queue(queue)
         self.interactions: dict[str, InteractionRecord] = {}
         self.agents: dict[str, AgentRecord] = {}
+        #: who is signed in, counted by groups and capacity
+        self.teams: dict[TeamKey, Team] = {}
         #: open offers and assignments
         self.offers: dict[int, OfferRecord] = {}
         #: by channel, then thread id: the interaction that further messages join
@@ -74,7 +121,7 @@ class State:
         #: interactions that some agent is barred from
         self.refused: dict[str, InteractionRecord] = {}
         self.seen = Seen(plan.limits)
-        self.senders = Senders(plan.sender_rate)
+        self.senders = senders(plan.sender_rate)
         self.customers = Customers(plan.identity)
         self.over_rate = 0
         self.quarantined = 0
@@ -171,6 +218,7 @@ class State:
         """Further messages of its thread join this interaction."""
         thread_id = record.message.thread_id
         if thread_id is not None:
+            record.is_plain = False
             self.threads.setdefault(record.channel, {})[thread_id] = record
 
     def leave_thread(self, record: InteractionRecord) -> None:
@@ -200,19 +248,23 @@ class State:
         One that agents are barred from waits in a lane that is not in their rows.
         """
         queue = record.queue
-        ask = (record.own_steps, record.step, record.opening, record.requirement, record.channel)
-        lane = queue.lanes.get(ask) or self.lane(queue, ask)
-        record.place = record.key
+        ask: LaneAsk = ((), 0, 0, record.requirement, record.channel)
+        if not record.is_plain:
+            ask = record.ask
+        lane = queue.lanes.get(ask)
+        if lane is None:
+            lane = self.lane(queue, ask)
         if record.barred is not None:
             expression = all_of(lane.need.expression, not_agents(record.barred))
             lane = self.market.lane(queue, expression, record.channel, lane, record.barred)
-        if record.held_by:
+        record.lane = lane
+        if record.offer is not None:
             record.place = HELD_OUT + record.seq
-        if not record.held_by:
+        else:
+            record.place = record.key
             if not queue.lined:
                 queue.served_ms = -1
             queue.lined += 1
-        record.lane = lane
         self.market.put(record)
 
     def stop_waiting(self, record: InteractionRecord) -> None:
@@ -240,72 +292,101 @@ class State:
 
     def arm_step(self, record: InteractionRecord, began_at_ms: int) -> None:
         """Set the end of the step that began at that moment; the last step has none."""
-        timers = self.timers
-        timers.cancel(record.step_timer)
-        step = record.ladder[record.step]
+        timers, climb = self.timers, record.climbing()
+        timers.cancel(climb.step_timer)
+        step = climb.ladder[climb.step]
         if step.for_ms is not None:
-            record.step_ends_at_ms = began_at_ms + step.for_ms
-            record.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
+            climb.step_ends_at_ms = began_at_ms + step.for_ms
+            climb.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
         elif step.until_ms is not None:
-            record.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
+            climb.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
             if record.arrived_at_ms == began_at_ms:
                 fifo = timers.fifo(TimerKind.STEP, step.until_ms)
-                record.step_timer = fifo.set(began_at_ms, record)
+                climb.step_timer = fifo.set(began_at_ms, record)
             else:
-                record.step_timer = timers.at(TimerKind.STEP, ends_at_ms, record)
+                climb.step_timer = timers.at(TimerKind.STEP, ends_at_ms, record)
         else:
-            record.step_ends_at_ms = None
-            record.step_timer = 0
+            climb.step_ends_at_ms = None
+            climb.step_timer = 0
 
     def arm_opening(self, record: InteractionRecord, at_ms: int) -> None:
         """Set the moment at which more agents have access, unless it has passed already."""
         delays = record.queue.delays
-        self.timers.cancel(record.opening_timer)
-        record.opening_timer = 0
-        if record.opening < len(delays):
-            delay_ms = delays[record.opening]
+        if not delays and not record.climb.opening_timer:
+            return
+        climb = record.climbing()
+        self.timers.cancel(climb.opening_timer)
+        climb.opening_timer = 0
+        if climb.opening < len(delays):
+            delay_ms = delays[climb.opening]
             opens_at_ms = record.arrived_at_ms + delay_ms
             if record.arrived_at_ms == at_ms:
                 fifo = self.timers.fifo(TimerKind.ACCESS, delay_ms)
-                record.opening_timer = fifo.set(at_ms, record)
+                climb.opening_timer = fifo.set(at_ms, record)
             elif opens_at_ms > at_ms:
-                record.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
+                climb.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
 
     def arm(self, record: InteractionRecord, at_ms: int) -> None:
         """It begins to wait: set the end of its step, its next opening, the end of its patience."""
-        if len(record.ladder) > 1:
+        climb = record.climb
+        if len(climb.ladder) > 1:
             self.arm_step(record, at_ms)
         if record.queue.delays:
             self.arm_opening(record, at_ms)
-        if record.max_wait_ms is not None:
-            fifo = self.timers.fifo(TimerKind.TOO_LONG, record.max_wait_ms)
-            record.clock_timer = fifo.set(at_ms, record)
+        if climb.max_wait_ms is not None:
+            fifo = self.timers.fifo(TimerKind.TOO_LONG, climb.max_wait_ms)
+            climb.clock_timer = fifo.set(at_ms, record)
 
     def pause_ladder(self, record: InteractionRecord) -> None:
         """The ladder, the openings and the end of its patience stand still."""
-        self.timers.cancel(record.step_timer)
-        self.timers.cancel(record.opening_timer)
-        self.timers.cancel(record.clock_timer)
-        record.step_timer = record.opening_timer = record.clock_timer = 0
+        climb = record.climb
+        if climb.step_timer or climb.opening_timer or climb.clock_timer:
+            self.timers.cancel(climb.step_timer)
+            self.timers.cancel(climb.opening_timer)
+            self.timers.cancel(climb.clock_timer)
+            climb.step_timer = climb.opening_timer = climb.clock_timer = 0
 
     def ring_at(self, record: InteractionRecord, kind: TimerKind, due_ms: int, at_ms: int) -> None:
         """What is set aside starts or comes back then; a moment that has passed is now."""
-        self.timers.cancel(record.clock_timer)
-        record.clock_timer = self.timers.at(kind, max(due_ms, at_ms), record)
+        climb = record.climbing()
+        self.timers.cancel(climb.clock_timer)
+        climb.clock_timer = self.timers.at(kind, max(due_ms, at_ms), record)
 
     def resume_ladder(self, record: InteractionRecord, at_ms: int) -> None:
         """They go on, unless the end of the step or the opening has passed meanwhile."""
-        ends_at_ms = record.step_ends_at_ms
+        climb = record.climb
+        ends_at_ms = climb.step_ends_at_ms
         if ends_at_ms is not None and ends_at_ms > at_ms:
-            record.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
+            climb.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
         if record.queue.delays:
             self.arm_opening(record, at_ms)
-        if record.max_wait_ms is not None:
-            ends_at_ms = record.arrived_at_ms + record.max_wait_ms
+        if climb.max_wait_ms is not None:
+            ends_at_ms = record.arrived_at_ms + climb.max_wait_ms
             if ends_at_ms > at_ms:
-                record.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
+                climb.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
 
     # --- agents and what they carry -------------------------------------------------------
+
+    def join_team(self, record: AgentRecord, at_ms: int) -> None:
+        """He is counted from now on, with those of his groups and capacity."""
+        key = team_key(record.agent)
+        team = self.teams.get(key)
+        if team is None:
+            team = self.teams[key] = Team(key[0], record.load.capacity)
+            self.intervals.admit(team, self.plan.limits.max_groups)
+        record.team = team
+        team.join(record.load, at_ms, 1, ready=record.presence is Presence.READY)
+
+    def leave_team(self, record: AgentRecord, at_ms: int) -> None:
+        """He leaves, or is another one from now on: what he had counted stays with the team."""
+        team = record.team
+        for offer in record.work.values():
+            team.carried_ms += offer.cost * (at_ms - offer.since_ms)
+            offer.since_ms = at_ms
+        team.join(record.load, at_ms, -1, ready=record.presence is Presence.READY)
+        if not team.agents:
+            self.intervals.close(team, at_ms)
+            del self.teams[team_key(record.agent)]
 
     def touch(self, agent: AgentRecord) -> None:
         """He is now the least idle of all."""
@@ -313,24 +394,35 @@ class State:
         if not agent.stale:
             self.market.mark(agent)
 
-    def give_back(self, offer: OfferRecord) -> AgentRecord:
-        """The agent does not carry it any more; returns him."""
-        agent = offer.agent
-        record = offer.record
-        offer_id = offer.id
-        del self.offers[offer_id]
-        del agent.work[offer_id]
-        kind = offer.kind
-        load = agent.load
-        agent.carry(load.minus.get(kind) or self.loads.minus(load, kind), self.now_ms)
+    def carry(self, agent: AgentRecord, load: Load, at_ms: int) -> None:
+        """He carries this from now on: one more."""
+        if not agent.load.counts:
+            agent.team.work(at_ms, 1, ready=agent.presence is _READY)
+        agent.load = load
         if not agent.stale:
             self.market.mark(agent)
-        if record.held_by == (offer,):
-            record.held_by = ()
+
+    def give_back(self, offer: OfferRecord) -> AgentRecord:
+        """The agent does not carry it any more; returns him."""
+        agent, record, offer_id = offer.agent, offer.record, offer.id
+        del self.offers[offer_id]
+        del agent.work[offer_id]
+        kind, before, now_ms = offer.kind, agent.load, self.now_ms
+        agent.load = load = before.minus.get(kind) or self.loads.minus(before, kind)
+        team = agent.team
+        team.carried_ms += (before.spent - load.spent) * (now_ms - offer.since_ms)
+        if not load.counts:
+            team.work(now_ms, -1, ready=agent.presence is _READY)
+        if not agent.stale:
+            self.market.mark(agent)
+        if record.is_plain:
+            record.offer = None
+        elif record.offer is offer and offer.other is None:
+            record.offer = None
             if record.side is not None:
                 record.side.in_conference = False
         else:
-            record.held_by = tuple(other for other in record.held_by if other is not offer)
+            record.hold(other for other in record.held_by if other is not offer)
         if offer.timer:
             self.timers.cancel(offer.timer)
             offer.timer = 0
@@ -339,6 +431,15 @@ class State:
     def settle(self, agent: AgentRecord) -> None:
         """An open offer of his is none any more, where his capacity counts them."""
         agent.load = self.loads.settle(agent.load)
+        self.market.mark(agent)
+
+    def turn(self, offer: OfferRecord, kind: WorkKind, at_ms: int) -> None:
+        """What the agent carries with it is of another kind from now on."""
+        agent = offer.agent
+        agent.team.carried_ms += offer.cost * (at_ms - offer.since_ms)
+        offer.since_ms = at_ms
+        agent.load = self.loads.turned(agent.load, offer.kind, kind)
+        offer.kind = kind
         self.market.mark(agent)
 
     # --- refusals -------------------------------------------------------------------------
@@ -350,6 +451,7 @@ class State:
         if again_at_ms is None:
             return
         if record.barred is None:
+            record.is_plain = False
             record.barred = {}
         number = UNTIL_RESET
         if again_at_ms != UNTIL_RESET:
@@ -379,15 +481,14 @@ class State:
     def end(self, record: InteractionRecord) -> None:
         """It is nobody's concern any more."""
         del self.interactions[record.id]
-        if record.barred is not None:
-            self.unbar(record)
-        if record.step_timer or record.opening_timer or record.clock_timer:
-            self.pause_ladder(record)
+        if record.is_plain:
+            return
+        self.unbar(record)
+        self.pause_ladder(record)
         side = record.side
         if side is not None and side.kind is Kind.CONSULT:
             parent = self.interactions.get(side.parent_id or "")
             if parent is not None and parent.side is not None and parent.side.consult is record:
                 parent.side.consult = None
                 parent.side.in_conference = False
-        if record.message.thread_id is not None:
-            self.leave_thread(record)
+        self.leave_thread(record)

@@ -6,22 +6,28 @@ the clock in between. Keep the sum of ``-change * moment`` over all changes; the
 
     integral up to now = sum + level * now
 
-is exact, and a change costs one multiplication. `AgentTally` keeps such sums; who wants the
-integrals asks `totals` with the levels of now.
+is exact, and a change costs one multiplication. `Team` keeps such sums beside the levels.
+
+Nobody asks for one agent's counts, only for those of groups. So agents of the same groups and
+capacity are counted together, in one `Team`: a few integers that every offer changes, and not a few
+for each of a thousand agents.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..model import Presence
-
 if TYPE_CHECKING:
-    from .records import AgentRecord
+    from ..model import Agent
+    from ..plan import Capacity
+    from .capacity import Load
 
-__all__ = ["AGENT_FIELDS", "AgentTally", "Tally", "totals"]
+__all__ = ["AGENT_FIELDS", "Tally", "Team", "TeamKey", "team_key"]
 
-#: What `totals` gives for an agent, and groups add up, in this order.
+#: The groups of an agent, sorted, and the name of his capacity.
+TeamKey = tuple[tuple[str, ...], str]
+
+#: What `Team.totals` gives, and groups add up, in this order.
 AGENT_FIELDS = (
     "offered",
     "accepted",
@@ -102,99 +108,124 @@ class Tally:
         return tuple(getattr(self, name) for name in self.__slots__)
 
 
-class AgentTally:
-    """Counts of one agent since he signed in or changed; the times are sums as described above."""
+def team_key(agent: Agent) -> TeamKey:
+    """With whom an agent is counted."""
+    return tuple(sorted(set(agent.groups))), agent.capacity
+
+
+class Team:
+    """Counts of the agents of the same groups and capacity; the times are sums as described above.
+
+    Levels: how many ``agents`` are signed in, how many are ``ready``, how many are ``busy`` (carry
+    something), how many are ``idle`` (ready and carry nothing). ``carried_ms`` is what was carried
+    and is not any more: cost times duration.
+    """
 
     __slots__ = (
         "accepted",
         "accepted_in_time",
+        "agents",
+        "busy",
         "busy_ms",
         "carried_ms",
         "declined",
         "expired",
+        "groups",
         "handle_ms",
         "handled",
+        "idle",
         "idle_ms",
-        "is_ready",
         "offered",
+        "ready",
         "ready_ms",
         "signed_in_ms",
+        "units",
         "wait_ms",
     )
 
-    def __init__(self) -> None:
-        for name in self.__slots__:
+    #: what a snapshot keeps, in this order
+    FIELDS = tuple(name for name in __slots__ if name not in {"groups", "units"})
+
+    def __init__(self, groups: tuple[str, ...], capacity: Capacity) -> None:
+        self.groups = groups
+        #: what one of them can carry
+        self.units = capacity.budget + capacity.interruptible_budget
+        for name in self.FIELDS:
             setattr(self, name, 0)
 
     accepted: int
     accepted_in_time: int
-    #: carries something; ready and carries nothing
+    agents: int
+    busy: int
     busy_ms: int
-    idle_ms: int
-    #: the cost of what he carries, in units of his budgets
     carried_ms: int
     declined: int
     expired: int
     handle_ms: int
     handled: int
-    #: 1 while he is ready by what the events say
-    is_ready: int
+    idle: int
+    idle_ms: int
     offered: int
+    ready: int
     ready_ms: int
     signed_in_ms: int
     wait_ms: int
 
+    def join(self, load: Load, at_ms: int, sign: int, *, ready: bool) -> None:
+        """An agent who carries this is one of them from now on; ``sign`` -1: not any more."""
+        self.agents += sign
+        self.signed_in_ms -= sign * at_ms
+        if ready:
+            self.turn(load, at_ms, sign)
+        if load.counts:
+            self.busy += sign
+            self.busy_ms -= sign * at_ms
+
+    def turn(self, load: Load, at_ms: int, sign: int) -> None:
+        """One who carries this is ready from now on; ``sign`` -1: not any more."""
+        self.ready += sign
+        self.ready_ms -= sign * at_ms
+        if not load.counts:
+            self.idle += sign
+            self.idle_ms -= sign * at_ms
+
+    def work(self, at_ms: int, sign: int, *, ready: bool) -> None:
+        """One who carried nothing carries something from now on; ``sign`` -1: nothing any more."""
+        self.busy += sign
+        self.busy_ms -= sign * at_ms
+        if ready:
+            self.idle -= sign
+            self.idle_ms += sign * at_ms
+
     def handle(self, handled_ms: int) -> None:
-        """An assignment of his has ended."""
+        """An assignment of theirs has ended."""
         self.handled += 1
         self.handle_ms += handled_ms
 
     def row(self) -> tuple[int, ...]:
-        """All of it as it stands, in the order of ``__slots__``."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        """All of it as it stands, in the order of ``FIELDS``."""
+        return tuple(getattr(self, name) for name in self.FIELDS)
 
-    @classmethod
-    def begin(cls, agent: AgentRecord, at_ms: int) -> AgentTally:
-        """The tally of one who is counted from now on, with what he is and carries."""
-        tally = cls()
-        ready, busy = agent.presence is Presence.READY, bool(agent.load.counts)
-        tally.is_ready = int(ready)
-        tally.signed_in_ms = -at_ms
-        tally.ready_ms = -at_ms * ready
-        tally.busy_ms = -at_ms * busy
-        tally.idle_ms = -at_ms * (ready and not busy)
-        tally.carried_ms = -at_ms * agent.load.spent
-        return tally
+    def totals(self, now_ms: int, carried_ms: int) -> tuple[int, ...]:
+        """What it comes to now, in the order of `AGENT_FIELDS`.
 
-    def turn(self, at_ms: int, *, ready: bool, busy: bool) -> None:
-        """He is ready from now on, or not ready any more."""
-        self.is_ready = int(ready)
-        sign = -at_ms if ready else at_ms
-        self.ready_ms += sign
-        if not busy:
-            self.idle_ms += sign
-
-
-def totals(agent: AgentRecord, now_ms: int) -> tuple[int, ...]:
-    """What an agent's tally comes to now, in the order of `AGENT_FIELDS`."""
-    tally, load = agent.tally, agent.load
-    ready, busy = bool(tally.is_ready), bool(load.counts)
-    busy_ms = tally.busy_ms + now_ms * busy
-    idle_ms = tally.idle_ms + now_ms * (ready and not busy)
-    capacity = load.capacity
-    return (
-        tally.offered,
-        tally.accepted,
-        tally.accepted_in_time,
-        tally.declined,
-        tally.expired,
-        tally.handled,
-        tally.wait_ms,
-        tally.handle_ms,
-        tally.signed_in_ms + now_ms,
-        tally.ready_ms + now_ms * ready,
-        busy_ms,
-        idle_ms,
-        tally.carried_ms + now_ms * load.spent,
-        (busy_ms + idle_ms) * (capacity.budget + capacity.interruptible_budget),
-    )
+        ``carried_ms`` is of what is still carried.
+        """
+        busy_ms = self.busy_ms + now_ms * self.busy
+        idle_ms = self.idle_ms + now_ms * self.idle
+        return (
+            self.offered,
+            self.accepted,
+            self.accepted_in_time,
+            self.declined,
+            self.expired,
+            self.handled,
+            self.wait_ms,
+            self.handle_ms,
+            self.signed_in_ms + now_ms * self.agents,
+            self.ready_ms + now_ms * self.ready,
+            busy_ms,
+            idle_ms,
+            self.carried_ms + carried_ms,
+            (busy_ms + idle_ms) * self.units,
+        )

@@ -23,6 +23,9 @@ __all__ = ["NEVER", "Fifo", "Timer", "TimerKind", "Timers"]
 #: Later than any deadline.
 NEVER = 1 << 62
 
+#: Fewer entries than this are not worth sweeping.
+_SWEEP_AT_LEAST = 64
+
 
 class TimerKind(enum.IntEnum):
     """What a deadline is for."""
@@ -76,33 +79,43 @@ class Fifo:
         self.kind = kind
         self.duration_ms = duration_ms
         self.entries: deque[_Entry] = deque()
-        #: so many entries before the dead ones behind a live one are looked for
-        self._sweep_at = 64
+        #: so many entries before the cancelled ones are looked for
+        self._sweep_at = _SWEEP_AT_LEAST
 
     def set(self, now_ms: int, record: InteractionRecord, agent_id: str | None = None) -> int:
         """Set a timer one duration from now; returns its number. O(1) amortised."""
         timers = self._timers
-        live = timers.live_numbers
         entries = self.entries
-        while entries and entries[0][1] not in live:
-            entries.popleft()
         if len(entries) >= self._sweep_at:
-            self.entries = entries = deque(entry for entry in entries if entry[1] in live)
-            self._sweep_at = max(64, 2 * len(entries))
+            entries = self._sweep()
         timers.count = number = timers.count + 1
-        live.add(number)
+        timers.live_numbers.add(number)
         deadline_ms = now_ms + self.duration_ms
         entries.append((deadline_ms, number, self.kind, record, agent_id))
         if deadline_ms < timers.next_due:
-            timers.next_due = deadline_ms
+            timers.be_due(deadline_ms)
         return number
+
+    def _sweep(self) -> deque[_Entry]:
+        """Drop the entries that were cancelled."""
+        live = self._timers.live_numbers
+        self.entries = entries = deque(entry for entry in self.entries if entry[1] in live)
+        self._sweep_at = max(_SWEEP_AT_LEAST, 2 * len(entries))
+        return entries
 
 
 class Timers:
-    """Every deadline that is set. ``next_due`` is never later than the next live one."""
+    """Every deadline that is set. ``next_due`` is never later than the next live one.
+
+    ``wake_ms`` is never later than that, nor than the end of the running interval: before it, time
+    changes nothing.
+    """
+
+    __slots__ = ("_fifos", "_odd", "count", "live_numbers", "next_due", "wake_ms")
 
     def __init__(self) -> None:
         self.next_due = NEVER
+        self.wake_ms = 0
         #: the number of the timer set last
         self.count = 0
         self.live_numbers: set[int] = set()
@@ -179,4 +192,9 @@ class Timers:
         self.live_numbers.add(entry[1])
         heapq.heappush(self._odd, entry)
         if entry[0] < self.next_due:
-            self.next_due = entry[0]
+            self.be_due(entry[0])
+
+    def be_due(self, deadline_ms: int) -> None:
+        """A timer is due before all others."""
+        self.next_due = deadline_ms
+        self.wake_ms = min(self.wake_ms, deadline_ms)

@@ -71,10 +71,12 @@ def _thread_deleted(state: State, command: Update, at_ms: int, out: Events) -> N
         if key is not None:
             _note(state, command, at_ms, out, about=found.id, reason=NotApplied.REDACTED)
         return
-    by_id = dict.fromkeys(message.message_id for message in left if message.message_id)
-    places = {found.position_of(message_id) for message_id in by_id}
-    all_named = len(left) == len(by_id) and None not in places
-    for message_id in (*by_id, *(() if all_named else ("",))):
+    firsts: dict[str, Message] = {}
+    for message in found.messages:
+        if message.message_id:
+            firsts.setdefault(message.message_id, message)
+    named = [name for name, message in firsts.items() if not _is_redacted(message)]
+    for message_id in (*named, *(("",) if len(named) < len(left) else ())):
         redacted = MessageRedacted(at_ms, found.id, message_id, found.agent_id, key)
         fold_messages.message_redacted(state, redacted)
         out.append(redacted)

@@ -170,7 +170,8 @@ class SenderRate:
 
     ``maxima`` has a number per channel (``"*"``: any other channel; 0: no limit); what is not
     given keeps its default. ``max_senders``: so many senders are counted at one time, per
-    channel. A customer who is withheld is nobody's sender and is not counted.
+    channel; when one more comes, their counts begin anew. A customer who is withheld is
+    nobody's sender and is not counted.
     """
 
     window_ms: int = attrs.field(default=600_000, validator=at_least(1))

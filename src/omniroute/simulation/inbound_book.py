@@ -29,13 +29,13 @@ def _newest(rows: dict[str, _Row], most: int) -> dict[str, _Row]:
 
 
 class InboundBook:
-    """Repeats by channel and key, windows by sender, customer ids by key."""
+    """Repeats by channel and key, the running windows of senders, customer ids by key."""
 
     def __init__(self, plan: Plan) -> None:
         self._limits = plan.limits
         self._rate = plan.sender_rate
         self._seen: dict[str, dict[str, tuple[int, str]]] = {}
-        self._windows: dict[str, dict[str, tuple[int, int]]] = {}
+        self._windows: dict[str, tuple[int, dict[str, int]]] = {}
         #: key -> customer id
         self.customers: dict[str, str] = {}
         #: at which moment whose messages were changed; only the last moment is kept
@@ -43,15 +43,12 @@ class InboundBook:
 
     def adopt(self, plan: Plan, now_ms: int) -> None:
         """Another plan: what was over by now stays so, what is too much goes, oldest first."""
-        kept_ms, window_ms = self._limits.dedupe_ms, self._rate.window_ms
+        kept_ms = self._limits.dedupe_ms
         self._limits, self._rate = plan.limits, plan.sender_rate
         for channel, rows in self._seen.items():
             known = {key: row for key, row in rows.items() if now_ms - row[0] <= kept_ms}
             self._seen[channel] = _newest(known, self._limits.max_dedupe_keys)
-        for channel, windows in self._windows.items():
-            running = {who: row for who, row in windows.items() if now_ms - row[0] < window_ms}
-            most = self._rate.max_senders if self._rate.maximum(Channel(channel)) else 0
-            self._windows[channel] = _newest(running, most)
+        self._windows.clear()
 
     # --- repeats --------------------------------------------------------------------------
 
@@ -87,23 +84,26 @@ class InboundBook:
     def is_over_rate(self, message: Message, now_ms: int) -> bool:
         """Whether one more message of its sender is too much."""
         most = self._rate.maximum(message.channel)
-        began_ms, count = self._windows.get(message.channel, {}).get(message.customer.id, (0, 0))
-        return 0 < most <= count and now_ms - began_ms < self._rate.window_ms
+        return 0 < most <= self._window(message.channel, now_ms).get(message.customer.id, 0)
+
+    def _window(self, channel: Channel, now_ms: int) -> dict[str, int]:
+        """Who sent how much in the running window of a channel."""
+        number = now_ms // self._rate.window_ms
+        began, counts = self._windows.get(channel, (-1, {}))
+        if began != number:
+            counts = {}
+            self._windows[channel] = number, counts
+        return counts
 
     def count_sender(self, message: Message, at_ms: int) -> None:
         """A message was routed."""
         sender = message.customer.id
         if not sender or not self._rate.maximum(message.channel):
             return
-        windows = self._windows.setdefault(message.channel, {})
-        began_ms, count = windows.get(sender, (0, 0))
-        if count and at_ms - began_ms < self._rate.window_ms:
-            windows[sender] = (began_ms, count + 1)
-            return
-        windows.pop(sender, None)
-        windows[sender] = (at_ms, 1)
-        if len(windows) > self._rate.max_senders:
-            del windows[next(iter(windows))]
+        counts = self._window(message.channel, at_ms)
+        if sender not in counts and len(counts) == self._rate.max_senders:
+            counts.clear()
+        counts[sender] = counts.get(sender, 0) + 1
 
     # --- customers ------------------------------------------------------------------------
 
@@ -124,10 +124,10 @@ class InboundBook:
         """Nobody is known by these keys any more."""
         for key in [each for each in self.customers if each in keys]:
             del self.customers[key]
-        for channel, windows in self._windows.items():
-            for sender in list(windows):
+        for channel, (_, counts) in self._windows.items():
+            for sender in list(counts):
                 if channel_key(Channel(channel), sender) in keys:
-                    del windows[sender]
+                    del counts[sender]
         mail = self._seen.get(Channel.EMAIL, {})
         for key in list(mail):
             sender = key.partition("\n")[2]

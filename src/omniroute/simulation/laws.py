@@ -60,7 +60,7 @@ def _queued(books: Books, event: ev.Queued) -> None:
     work.enter(queue, event.steps)
     work.stand_at(0, event.at_ms)
     work.known = books.known(work)
-    messages.note_writer(books, event.message, work)
+    messages.note_message(books, event.message, work)
     books.last_seq = event.seq
     books.admitted += 1
     books.works[work.id] = work

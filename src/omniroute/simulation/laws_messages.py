@@ -14,7 +14,7 @@ from ..events import Kind, RejectReason
 from ..model import InteractionState, Message
 from .books import Books, Law
 from .inbound_book import message_key
-from .works import Work
+from .works import Said, Work
 
 __all__ = [
     "appended",
@@ -23,7 +23,7 @@ __all__ = [
     "erased",
     "is_full",
     "linked",
-    "note_writer",
+    "note_message",
     "noted",
     "quarantined",
     "read_message",
@@ -54,8 +54,6 @@ def read_sender(books: Books, message: Message, work: Work) -> None:
     over = bool(message.customer.id) and books.inbound.is_over_rate(message, books.now_ms)
     books.require(not over, Law.ADMISSION, "its sender sends too much")
     books.inbound.count_sender(message, books.now_ms)
-    if message.message_id is not None:
-        work.texts.setdefault(message.message_id, True)
 
 
 def is_full(books: Books, queue: str) -> bool:
@@ -110,7 +108,7 @@ def appended(books: Books, event: ev.MessageAppended) -> None:
     work = books.work(event)
     read_message(books, event, joins=work)
     read_sender(books, event.message, work)
-    note_writer(books, event.message, work)
+    note_message(books, event.message, work)
     books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
     books.figures.count(event, work)
     if work.state is InteractionState.PARKED:
@@ -126,15 +124,19 @@ def changed(books: Books, event: ev.MessageEdited | ev.MessageRedacted) -> None:
     )
     books.require((event.agent_id or "") == work.whose, Law.MESSAGE, "not his")
     if message_id:
-        books.require(work.texts.get(message_id), Law.MESSAGE, "it has no such message")
-        work.texts[message_id] = edit
+        same = (said for said in work.messages if said.message_id == message_id)
+        said = next(same, None)
+        if said is None or said.is_redacted:
+            books.fail(Law.MESSAGE, "it has no such message")
+        said.is_redacted = not edit
     elif edit:
         books.require(work.kind is not Kind.CUSTOMER, Law.MESSAGE, "it is no copy")
         follows = (event.at_ms, work.parent_id or "") in book.changed
         books.require(follows, Law.MESSAGE, "its original has not changed")
     else:
         books.require(work.thread_id is not None, Law.MESSAGE, "it is of no thread")
-        work.texts.update(dict.fromkeys(work.texts, False))
+        for said in work.messages:
+            said.is_redacted = True
     book.changed = {each for each in book.changed if each[0] == event.at_ms}
     book.changed.add((event.at_ms, work.id))
     _read_update(books, work.channel, event.delivery_key, event)
@@ -154,12 +156,12 @@ def _read_update(books: Books, channel: str, key: str | None, event: Any) -> Non
     books.inbound.remember(channel, key, event.interaction_id, event.at_ms)
 
 
-def note_writer(books: Books, message: Message, work: Work) -> None:
-    """Whose a message is; over the limit the oldest but the first is not known any more."""
+def note_message(books: Books, message: Message, work: Work) -> None:
+    """It is there; over the limit the oldest but the first is not known any more."""
     is_known = message != message.erased()
-    work.writers.append(own_key(message) if is_known else None)
-    if len(work.writers) > max(1, books.plan.limits.max_messages):
-        del work.writers[1]
+    work.messages.append(Said(message.message_id, own_key(message) if is_known else None))
+    if len(work.messages) > max(1, books.plan.limits.max_messages):
+        del work.messages[1]
 
 
 def erased(books: Books, event: ev.CustomerErased) -> None:
@@ -170,11 +172,13 @@ def erased(books: Books, event: ev.CustomerErased) -> None:
         if keys:  # a sealed journal does not keep them
             _check_erased(books, work, positions, keys)
         for position in positions:
-            there = position < len(work.writers) and work.writers[position] is not None
+            there = position < len(work.messages) and work.messages[position].writer is not None
             books.require(there, Law.MESSAGE, f"{work.id!r} has no message {position}")
-            work.writers[position] = None
+            work.messages[position] = Said(None, None, is_redacted=True)
         if 0 in positions:
-            books.threads.pop((work.channel, work.thread_id or ""), None)
+            thread = work.channel, work.thread_id or ""
+            if books.threads.get(thread) is work:
+                del books.threads[thread]
             work.thread_id = None
     books.require(not redacted, Law.MESSAGE, f"{[*redacted]!r} are not open")
     books.inbound.forget(keys)
@@ -187,10 +191,11 @@ def _check_erased(
     if parent_id is not None:
         both = (own in keys) is (interaction_key(parent_id) in keys)
         books.require(both, Law.MESSAGE, f"{work.id!r} was opened from {parent_id!r}")
-    is_named = own in keys or any(writer in keys for writer in work.writers)
+    writers = [said.writer for said in work.messages]
+    is_named = own in keys or any(writer in keys for writer in writers)
     his = tuple(
         position
-        for position, writer in enumerate(work.writers)
+        for position, writer in enumerate(writers)
         if writer is not None and (writer in keys if writer else is_named)
     )
     right = positions == his and (own in keys or not his)

@@ -51,7 +51,7 @@ def _go_on(books: Books, work: Work) -> None:
         work.barred = {who: until for who, until in work.barred.items() if until >= 0}
         if not work.barred:
             books.refused.pop(work.id, None)
-    del work.writers[1 : max(1, len(work.writers) + 1 - books.plan.limits.max_messages)]
+    del work.messages[1 : max(1, len(work.messages) + 1 - books.plan.limits.max_messages)]
     books.touched.add(work.id)
     if work.state in IN_LINE:
         follow_up(books, work)

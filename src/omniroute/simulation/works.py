@@ -37,6 +37,7 @@ __all__ = [
     "Lane",
     "Lanes",
     "Offer",
+    "Said",
     "Work",
     "access_of",
     "alone",
@@ -62,6 +63,15 @@ class Offer:
 
     agent_id: str
     until_ms: int
+
+
+@attrs.define
+class Said:
+    """A message: its id, and whose it is by key ("": nobody is named; None: he is forgotten)."""
+
+    message_id: str | None
+    writer: str | None
+    is_redacted: bool = False
 
 
 def openings(queue: Queue) -> list[int]:
@@ -131,10 +141,7 @@ class Work:
     moved_ms: int = -1
     moves: int = 0
     barred: dict[str, int] = attrs.field(factory=dict)
-    #: ids of its messages; False: redacted
-    texts: dict[str, bool] = attrs.field(factory=dict)
-    #: whose its messages are, by key ("": nobody is named); None: forgotten with him
-    writers: list[str | None] = attrs.field(factory=list)
+    messages: list[Said] = attrs.field(factory=list)
     place: tuple[Lanes, Lane, Key] | None = None
     #: shared by those that ask for the same
     known: Known = attrs.field(factory=dict)
