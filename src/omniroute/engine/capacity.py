@@ -21,7 +21,7 @@ from fractions import Fraction
 from ..model import Channel
 from ..plan import Capacity, Queue
 
-__all__ = ["KIND", "Counts", "Kind", "Load", "Loads", "QueueKinds"]
+__all__ = ["KIND", "Counts", "Load", "Loads", "QueueKinds", "WorkKind"]
 
 #: More than anybody carries.
 _UNBOUNDED = 1 << 62
@@ -30,7 +30,7 @@ _UNBOUNDED = 1 << 62
 _MOST_LOADS = 10_000
 
 
-class Kind:
+class WorkKind:
     """Work that is alike to every capacity: its channel, and its queue where that has limits.
 
     ``channel`` None: a wrap-up that counts in its queue alone.
@@ -49,12 +49,12 @@ class Kind:
 
 
 #: The kinds of every queue without limits of its own.
-KIND: Mapping[Channel, Kind] = {
-    channel: Kind(number, 1 << number, channel, None) for number, channel in enumerate(Channel)
+KIND: Mapping[Channel, WorkKind] = {
+    channel: WorkKind(number, 1 << number, channel, None) for number, channel in enumerate(Channel)
 }
 
 #: How many of each kind, in the order of their ranks.
-Counts = tuple[tuple[Kind, int], ...]
+Counts = tuple[tuple[WorkKind, int], ...]
 
 
 class QueueKinds:
@@ -67,14 +67,14 @@ class QueueKinds:
         self.shift = number * width
         #: how many of the queue one agent carries
         self.most = _UNBOUNDED if queue.max_per_agent is None else queue.max_per_agent
-        self.kinds: Mapping[Channel, Kind] = {
-            channel: Kind(plain.rank + self.shift, plain.bit << self.shift, channel, self)
+        self.kinds: Mapping[Channel, WorkKind] = {
+            channel: WorkKind(plain.rank + self.shift, plain.bit << self.shift, channel, self)
             for channel, plain in KIND.items()
         }
         #: its wrap-up, where that leaves other queues alone; never offered, so without a bit
-        self.wrap_up: Kind | None = None
+        self.wrap_up: WorkKind | None = None
         if queue.wrap_up.own_queue_only:
-            self.wrap_up = Kind(self.shift + width - 1, 0, None, self)
+            self.wrap_up = WorkKind(self.shift + width - 1, 0, None, self)
 
 
 class Load:
@@ -117,8 +117,8 @@ class Load:
         self.spent = self.used + self.interruptible_used
         self.occupancy = Fraction(self.spent, capacity.budget + capacity.interruptible_budget)
         self.open = self._open(held, limited)
-        self.plus: dict[Kind, Load] = {}
-        self.minus: dict[Kind, Load] = {}
+        self.plus: dict[WorkKind, Load] = {}
+        self.minus: dict[WorkKind, Load] = {}
         #: the load when one of the open offers is accepted
         self.settled: Load | None = None
 
@@ -159,17 +159,17 @@ class Loads:
             if queue.max_per_agent is not None or queue.wrap_up.own_queue_only:
                 self._limited[queue.name] = QueueKinds(len(self._limited) + 1, queue)
 
-    def kinds(self, queue: str) -> Mapping[Channel, Kind]:
+    def kinds(self, queue: str) -> Mapping[Channel, WorkKind]:
         """The kinds of work of a queue, by channel."""
         limited = self._limited.get(queue)
         return KIND if limited is None else limited.kinds
 
-    def wrap_up(self, queue: str) -> Kind | None:
+    def wrap_up(self, queue: str) -> WorkKind | None:
         """The kind that work of a queue becomes in wrap-up; None: it stays what it is."""
         limited = self._limited.get(queue)
         return None if limited is None else limited.wrap_up
 
-    def get(self, capacity: Capacity, counts: Mapping[Kind, int], offers: int = 0) -> Load:
+    def get(self, capacity: Capacity, counts: Mapping[WorkKind, int], offers: int = 0) -> Load:
         """The one load for these counts. A load over its budget is legal: nothing fits."""
         if capacity.max_open_offers is None:
             offers = 0
@@ -190,14 +190,14 @@ class Loads:
             load.settled = None
         self._loads.clear()
 
-    def plus(self, load: Load, kind: Kind) -> Load:
+    def plus(self, load: Load, kind: WorkKind) -> Load:
         """The load after an offer of one more."""
         after = load.plus.get(kind)
         if after is None:
             after = load.plus[kind] = self._changed(load, {kind: 1}, 1)
         return after
 
-    def minus(self, load: Load, kind: Kind) -> Load:
+    def minus(self, load: Load, kind: WorkKind) -> Load:
         """The load after giving one back that is no open offer."""
         after = load.minus.get(kind)
         if after is None:
@@ -211,15 +211,15 @@ class Loads:
             after = load.settled = self._changed(load, {}, -1)
         return after
 
-    def taken(self, load: Load, kind: Kind) -> Load:
+    def taken(self, load: Load, kind: WorkKind) -> Load:
         """The load with one more that was not offered, or has been accepted."""
         return self._changed(load, {kind: 1}, 0)
 
-    def turned(self, load: Load, kind: Kind, into: Kind) -> Load:
+    def turned(self, load: Load, kind: WorkKind, into: WorkKind) -> Load:
         """The load when one of a kind becomes one of another."""
         return self._changed(load, {kind: -1, into: 1}, 0)
 
-    def _changed(self, load: Load, by: Mapping[Kind, int], offers: int) -> Load:
+    def _changed(self, load: Load, by: Mapping[WorkKind, int], offers: int) -> Load:
         counts = dict(load.counts)
         for kind, number in by.items():
             counts[kind] = counts.get(kind, 0) + number
@@ -227,5 +227,5 @@ class Loads:
         return self.get(load.capacity, counts, load.offers + offers)
 
 
-def _rank(count: tuple[Kind, int]) -> int:
+def _rank(count: tuple[WorkKind, int]) -> int:
     return count[0].rank

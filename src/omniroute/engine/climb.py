@@ -6,10 +6,24 @@ the foot of their queue's ladder, and nobody writes in it: who climbs has one of
 
 from __future__ import annotations
 
-from ..events import OwnStep
-from ..plan import Step
+import functools
 
-__all__ = ["Climb"]
+from ..events import OwnStep
+from ..plan import Queue, Step
+
+__all__ = ["Climb", "ladder_of"]
+
+
+@functools.lru_cache(maxsize=4096)
+def ladder_of(own_steps: tuple[OwnStep, ...], queue: Queue) -> tuple[Step, ...]:
+    """The steps of an interaction: its own, then those of its queue."""
+    if not own_steps:
+        return queue.ladder
+    own = (
+        Step(s.requirement, s.for_ms, skip_if_nobody=s.skip_if_nobody, priority=s.priority)
+        for s in own_steps
+    )
+    return (*own, *queue.ladder)
 
 
 class Climb:

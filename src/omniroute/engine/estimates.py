@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from .records import QueueRecord
+    from .queue_record import QueueRecord
     from .state import State
 
 __all__ = ["MIN_SAMPLES", "ExpectedWait", "ewt_ms", "expected_wait", "recent_service_level"]

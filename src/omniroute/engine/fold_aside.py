@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import events as ev
+from . import clocks
 from .lifecycle import INTERACTION
 from .records import InteractionRecord, OfferRecord
 from .state import State
@@ -32,17 +33,17 @@ def scheduled(state: State, event: ev.Scheduled) -> None:
     state.stop_waiting(record)
     record.queue.waiting -= 1
     state.waiting -= 1
-    state.pause_ladder(record)
+    clocks.pause(state.timers, record)
     state.unbar(record)
     state.set_aside += 1
-    state.ring_at(record, TimerKind.START, event.starts_at_ms, event.at_ms)
+    clocks.ring_at(state.timers, record, TimerKind.START, event.starts_at_ms, event.at_ms)
 
 
 def postponed(state: State, event: ev.Postponed) -> None:
     """It starts later."""
     record = state.interactions[event.interaction_id]
     record.state = INTERACTION[ev.Postponed][record.state]
-    state.ring_at(record, TimerKind.START, event.until_ms, event.at_ms)
+    clocks.ring_at(state.timers, record, TimerKind.START, event.until_ms, event.at_ms)
 
 
 def started(state: State, event: ev.Started) -> None:
@@ -72,7 +73,7 @@ def callback_failed(state: State, event: ev.CallbackFailed) -> None:
     record.tally.callbacks_failed += 1
     record.aside().attempts += 1
     state.set_aside += 1
-    state.ring_at(record, TimerKind.START, event.due_at_ms, event.at_ms)
+    clocks.ring_at(state.timers, record, TimerKind.START, event.due_at_ms, event.at_ms)
 
 
 def parked(state: State, event: ev.Parked) -> None:
@@ -86,7 +87,7 @@ def parked(state: State, event: ev.Parked) -> None:
     state.set_aside += 1
     state.parked += 1
     if event.until_ms is not None:
-        state.ring_at(record, TimerKind.UNPARK, event.until_ms, event.at_ms)
+        clocks.ring_at(state.timers, record, TimerKind.UNPARK, event.until_ms, event.at_ms)
 
 
 def unparked(state: State, event: ev.Unparked) -> None:
@@ -118,7 +119,7 @@ def _wait_anew(
     record.begin(own_steps)
     record.rank(front=front)
     state.wait(record)
-    state.arm(record, at_ms)
+    clocks.arm(state.timers, record, at_ms)
 
 
 def _give_up(state: State, offer: OfferRecord, at_ms: int) -> None:
@@ -150,7 +151,7 @@ def transferred(state: State, event: ev.Transferred) -> None:
     record.queue.waiting += 1
     state.waiting += 1
     state.wait(record)
-    state.arm(record, event.at_ms)
+    clocks.arm(state.timers, record, event.at_ms)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
 
 

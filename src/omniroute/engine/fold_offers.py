@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import events as ev
 from ..events import Kind
 from ..model import InteractionState
+from . import clocks
 from .lifecycle import INTERACTION
 from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, OfferRecord
@@ -102,7 +103,7 @@ def _settle(state: State, record: InteractionRecord, offer: OfferRecord) -> None
     state.stop_waiting(record)
     if record.offer is not offer or offer.other is not None:
         record.hold((offer,))
-    state.pause_ladder(record)
+    clocks.pause(state.timers, record)
     if record.front:
         record.rank(front=False)
     state.unbar(record)
@@ -175,7 +176,7 @@ def requeued(state: State, event: ev.Requeued) -> None:
         record.enqueued_at_ms = event.enqueued_at_ms
         record.rank(front=False)
     state.wait(record)
-    state.resume_ladder(record, event.at_ms)
+    clocks.resume(state.timers, record, event.at_ms)
     state.bar(record, agent, event.at_ms, event.again_at_ms)
 
 

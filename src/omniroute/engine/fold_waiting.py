@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import events as ev
 from ..events import Kind
 from ..model import InteractionState
+from . import clocks
 from .fold_messages import remember
 from .lifecycle import INTERACTION
 from .records import InteractionRecord
@@ -62,7 +63,7 @@ def queued(state: State, event: ev.Queued) -> InteractionRecord:
     record.tally.queued += 1
     state.wait(record)
     if record.climb is not queue.foot or not queue.is_simple:
-        state.arm(record, at_ms)
+        clocks.arm(state.timers, record, at_ms)
     return record
 
 
@@ -88,7 +89,7 @@ def step_reached(state: State, event: ev.StepReached) -> None:
     record.state = INTERACTION[ev.StepReached][record.state]
     record.climbing().step = min(event.step, len(record.ladder) - 1)
     state.refile(record)
-    state.arm_step(record, event.at_ms)
+    clocks.arm_step(state.timers, record, event.at_ms)
 
 
 def access_widened(state: State, event: ev.AccessWidened) -> None:
@@ -97,7 +98,7 @@ def access_widened(state: State, event: ev.AccessWidened) -> None:
     record.state = INTERACTION[ev.AccessWidened][record.state]
     record.climbing().opening = event.opening
     state.refile(record)
-    state.arm_opening(record, event.at_ms)
+    clocks.arm_opening(state.timers, record, event.at_ms)
 
 
 def reprioritized(state: State, event: ev.Reprioritized) -> None:
@@ -126,8 +127,8 @@ def moved(state: State, event: ev.Moved) -> None:
     record.rank(front=record.front)
     state.unbar(record)
     state.refile(record)
-    state.arm_step(record, event.at_ms)
-    state.arm_opening(record, event.at_ms)
+    clocks.arm_step(state.timers, record, event.at_ms)
+    clocks.arm_opening(state.timers, record, event.at_ms)
 
 
 def refusals_reset(state: State, event: ev.RefusalsReset) -> None:

@@ -1,10 +1,8 @@
-"""The agents' side of the market: profiles, rows, groups, boards.
+"""The agents' side of the market: profiles, rows and groups.
 
 A *profile* is the set of agents who differ in nothing that a requirement can see. A *group* is
 the available agents of one profile with one load; inside it they differ only in idle time.
-A *board* says for one channel which profiles have somebody available and who of them is longest
-idle: an arrival that nobody can take costs one `&`. A *row* is the mirror image:
-the lanes of one tier that a profile may serve, by channel.
+A *row* is the lanes of one tier that a profile may serve, by kind of work.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from .lanes import Lane
     from .records import AgentRecord
 
-__all__ = ["NOBODY", "Board", "Group", "Profile", "ProfileKey", "Row", "profile_key"]
+__all__ = ["NOBODY", "Group", "Profile", "ProfileKey", "Row", "profile_key"]
 
 #: Idles longer than nobody: larger than any idle number.
 NOBODY = 1 << 62
@@ -54,14 +52,14 @@ class Row:
 
     def __init__(self, tier: int) -> None:
         self.tier = tier
-        #: by the bit of a channel the indexes of its lanes
+        #: by the bit of a kind of work the indexes of its lanes
         self.lanes: dict[int, list[int]] = {}
 
-    def indexes(self, open_channels: int) -> list[int]:
-        """The lanes of these channels."""
+    def indexes(self, open_kinds: int) -> list[int]:
+        """The lanes of these kinds of work."""
         found: list[int] = []
         for bit, lanes in self.lanes.items():
-            if bit & open_channels:
+            if bit & open_kinds:
                 found += lanes
         return found
 
@@ -93,7 +91,7 @@ class Profile:
         self.rows: list[Row] = []
         #: whether the keys of the heads are all there is to compare
         self.is_plain = True
-        #: by open channels: reads the heads of the lanes of the first tier out of the list of
+        #: by open kinds of work: reads the heads of the lanes of the first tier out of the list of
         #: heads, at C speed; None where their keys are not all there is to compare
         self.picks: dict[int, Pick | None] = {}
         self.groups: dict[Load, Group] = {}
@@ -121,16 +119,18 @@ class Profile:
         self.picks.clear()
         self.is_plain = True
 
-    def build(self, open_channels: int) -> Pick | None:
-        """Make the pick of these channels."""
+    def build(self, open_kinds: int) -> Pick | None:
+        """Make the pick of these kinds of work."""
         pick = None
         if self.is_plain and self.rows:
-            pick = picker(self.rows[0].indexes(open_channels))
-        self.picks[open_channels] = pick
+            pick = picker(self.rows[0].indexes(open_kinds))
+        if len(self.picks) >= _MOST_GROUPS:
+            self.picks.clear()
+        self.picks[open_kinds] = pick
         return pick
 
     def first(self, bit: int) -> int:
-        """The longest idle of those in groups to whom a channel is open, or `NOBODY`."""
+        """The longest idle of those in groups to whom a kind of work is open, or `NOBODY`."""
         first = NOBODY
         for group in self.groups.values():
             if group.first < first and group.load.open & bit:
@@ -185,20 +185,3 @@ class Group:
             while heap[0] not in members:
                 heappop(heap)
             self.first = heap[0]
-
-
-class Board:
-    """Who is available for one channel: per profile the longest idle, and one bit.
-
-    The mirror image of the heads of lanes: a need reads the firsts of the profiles that satisfy it
-    as a row reads the heads of its lanes.
-    """
-
-    __slots__ = ("bit", "firsts", "profiles")
-
-    def __init__(self, bit: int, slots: int) -> None:
-        self.bit = bit
-        #: by profile index the smallest idle number, or `NOBODY`
-        self.firsts = [NOBODY] * slots
-        #: one bit per profile that has somebody available
-        self.profiles = 0

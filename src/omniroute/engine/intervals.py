@@ -21,7 +21,7 @@ from ..model import Channel
 from .tallies import AGENT_FIELDS, Tally, Team
 
 if TYPE_CHECKING:
-    from .records import QueueRecord
+    from .queue_record import QueueRecord
     from .state import State
 
 __all__ = ["OTHERS", "Interval", "Intervals", "group_totals"]

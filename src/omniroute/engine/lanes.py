@@ -9,6 +9,7 @@ integer key, so a heap of integers holds it, and the head is all that anybody co
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from fractions import Fraction
 from heapq import heappop, heappush
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -20,9 +21,21 @@ from .order import Aging
 
 if TYPE_CHECKING:
     from .groups import Profile
-    from .records import AgentRecord, QueueRecord
+    from .queue_record import QueueRecord
+    from .records import AgentRecord
 
-__all__ = ["EMPTY", "AgingLane", "Lane", "LaneAsk", "LaneKey", "Need", "Pick", "new_lane", "picker"]
+__all__ = [
+    "EMPTY",
+    "AgingLane",
+    "Lane",
+    "LaneAsk",
+    "LaneKey",
+    "Need",
+    "Pick",
+    "first_of",
+    "new_lane",
+    "picker",
+]
 
 #: What makes a lane: queue, effective requirement, channel.
 LaneKey = tuple[str, Expression | None, Channel]
@@ -209,3 +222,20 @@ def new_lane(index: int, queue: QueueRecord, need: Need, channel: Channel) -> La
     """The lane that fits the order of the queue."""
     kind = AgingLane if isinstance(queue.plan.order, Accelerating) else Lane
     return kind(index, queue, need, channel)
+
+
+def first_of(lanes: Iterable[Lane | None], agent: AgentRecord, now_ms: int) -> int:
+    """The place of the first in lanes that may age or share; `EMPTY`: nothing waits in them."""
+    heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
+    if not heads:
+        return EMPTY
+    shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
+
+    def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
+        lane, place, _ = head
+        queue = lane.queue
+        if not shares:
+            return 0, place
+        return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
+
+    return min(heads, key=rank)[2]

@@ -23,7 +23,6 @@ offered at once, the common case without load, never enters a lane.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from fractions import Fraction
 from heapq import heappop
 from itertools import chain
 
@@ -31,20 +30,19 @@ import msgspec
 
 from ..model import Agent, Channel, Presence
 from ..plan import Expression, Plan, Strategy
-from .groups import NOBODY, Board, Group, Profile, ProfileKey, Row, profile_key
+from .boards import Boards
+from .groups import Group, Profile, ProfileKey, profile_key
 from .held_out import HeldOut, best_other
-from .lanes import EMPTY, Lane, LaneKey, Need, new_lane
+from .lanes import EMPTY, Lane, LaneKey, Need, first_of, new_lane
 from .order import HELD_OUT
-from .records import AgentRecord, InteractionRecord, QueueRecord
+from .queue_record import QueueRecord
+from .records import AgentRecord, InteractionRecord
 from .strategies import OF_GROUP, Picture, Required, score_of
 
 __all__ = ["Market"]
 
 _LONGEST_IDLE = Strategy.LONGEST_IDLE
 _READY = Presence.READY
-
-#: So few profiles are compared one by one; more are read at once.
-_FEW = 8
 
 #: Fewer lanes than this are not worth sweeping.
 _SWEEP_AT_LEAST = 1_024
@@ -90,8 +88,7 @@ class Market:
         self._arrived: InteractionRecord | None = None
         #: available agents by the idle number under which they are filed
         self._filed: dict[int, AgentRecord] = {}
-        #: by the bit of a kind of work
-        self._boards: dict[int, Board] = {}
+        self._boards = Boards()
         #: the head of each lane, and the lane, by its index; place 0 stays empty
         self._heads: list[int] = [EMPTY]
         self._by_head: list[Lane | None] = [None]
@@ -155,8 +152,7 @@ class Market:
         except ValueError:
             index = len(self._by_index)
             self._by_index.append(None)
-            for board in self._boards.values():
-                board.firsts.append(NOBODY)
+            self._boards.widen()
         profile = self._by_index[index] = self._profiles[key] = Profile(index, key, example)
         for need in self._needs.values():
             need.consider(profile)
@@ -184,17 +180,13 @@ class Market:
         self._stale.clear()
 
     def _post(self, record: AgentRecord, group: Group) -> None:
-        """He is available: in his group and on the boards of the channels open to him."""
+        """He is available: in his group and on the boards of the kinds of work open to him."""
         record.filed = idle = record.idle
         self._filed[idle] = record
         group.add(record, idle)
         profile = record.profile
         profile.available += 1
-        index, open_channels = profile.index, group.load.open
-        for board in self._boards.values():
-            if board.bit & open_channels and idle < board.firsts[index]:
-                board.firsts[index] = idle
-                board.profiles |= profile.bit
+        self._boards.post(profile, group.load.open, idle)
 
     def _withdraw(self, record: AgentRecord, group: Group) -> None:
         """He is not available any more, or not like that."""
@@ -203,22 +195,7 @@ class Market:
         group.remove(idle)
         profile = record.profile
         profile.available -= 1
-        index, open_channels = profile.index, group.load.open
-        for board in self._boards.values():
-            if board.bit & open_channels and board.firsts[index] == idle:
-                first = profile.first(board.bit) if profile.available else NOBODY
-                board.firsts[index] = first
-                if first == NOBODY:
-                    board.profiles ^= profile.bit
-
-    def _new_board(self, bit: int) -> None:
-        """The first lane of a kind of work: from now on somebody may ask who is available."""
-        board = self._boards[bit] = Board(bit, len(self._by_index))
-        for profile in self._profiles.values():
-            first = profile.first(bit)
-            if first != NOBODY:
-                board.firsts[profile.index] = first
-                board.profiles |= profile.bit
+        self._boards.withdraw(profile, group.load.open, idle)
 
     # --- interactions ---------------------------------------------------------------
 
@@ -351,7 +328,7 @@ class Market:
         lane = self._by_head[index] = new_lane(index, queue, need, channel)
         if lane.bit not in self._boards:
             self._settle()
-            self._new_board(lane.bit)
+            self._boards.open(lane.bit, len(self._by_index), self._profiles.values())
         need.lanes.append(lane)
         if lane.is_pushed:
             for profile in need.profiles.values():
@@ -386,8 +363,8 @@ class Market:
         """The first in order among the waiting that this ready agent may take, or None."""
         if self._arrived is not None:
             self._file()
-        profile, open_channels = record.profile, record.load.open
-        pick = profile.picks.get(open_channels) or profile.build(open_channels)
+        profile, open_kinds = record.profile, record.load.open
+        pick = profile.picks.get(open_kinds) or profile.build(open_kinds)
         if pick is not None:
             first = min(pick(self._heads))
             if first != EMPTY:
@@ -395,30 +372,14 @@ class Market:
             if len(profile.rows) == 1 and not self._held_out.records:
                 return None
         for row in profile.rows:
-            first = self._first_of(row, record, now_ms)
+            indexes = row.indexes(open_kinds)
+            first = first_of((self._by_head[index] for index in indexes), record, now_ms)
             if first != EMPTY:
                 return self._waiting[first]
             found = self._held_out.first(record, row.tier)
             if found is not None:
                 return found
         return None
-
-    def _first_of(self, row: Row, agent: AgentRecord, now_ms: int) -> int:
-        """The place of the first in a row; `EMPTY`: nothing waits. Lanes may age or share."""
-        lanes = (self._by_head[index] for index in row.indexes(agent.load.open))
-        heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
-        if not heads:
-            return EMPTY
-        shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
-
-        def rank(head: tuple[Lane, int, int]) -> tuple[Fraction | int, int]:
-            lane, place, _ = head
-            queue = lane.queue
-            if not shares:
-                return 0, place
-            return Fraction(agent.taken.get(queue.name, 0), queue.plan.share or 1), place
-
-        return min(heads, key=rank)[2]
 
     def is_somebody_free(self, lane: Lane) -> bool:
         """Whether what would wait in this lane would be offered to somebody at once."""
@@ -451,7 +412,7 @@ class Market:
             others = [offer.agent for offer in record.held_by] + [but]
             return best_other(others, lane, self._profiles_of(common), score)
         if strategy is _LONGEST_IDLE:
-            return self._filed[self._longest_idle(board, need, common)]
+            return self._filed[board.longest_idle(need, common)]
         score = score_of(record, self._scorers, self._picture, self._required)
         first = strategy in OF_GROUP
         candidates = (
@@ -462,20 +423,6 @@ class Market:
             for agent in ((group.members[group.first],) if first else group.members.values())
         )
         return min(candidates, key=lambda agent: (score(agent), agent.idle))
-
-    def _longest_idle(self, board: Board, need: Need, common: int) -> int:
-        """The smallest idle number of the profiles in ``common``, which are in both."""
-        if common.bit_count() > _FEW:
-            pick = need.pick or need.build()
-            return min(pick(board.firsts))
-        best = NOBODY
-        while common:
-            lowest = common & -common
-            common ^= lowest
-            first = board.firsts[lowest.bit_length() - 1]
-            if first < best:
-                best = first
-        return best
 
     def _profiles_of(self, mask: int) -> Iterator[Profile]:
         """The profiles whose bits are set."""

@@ -13,7 +13,8 @@ from ..plan import Expression, Overflow, Scope, all_of, parse
 from . import apply, removal
 from .estimates import ewt_ms, recent_service_level
 from .matching import Events, cancel, rematch, revoke_all
-from .records import AgentRecord, InteractionRecord, QueueRecord
+from .queue_record import QueueRecord
+from .records import AgentRecord, InteractionRecord
 from .state import State
 
 __all__ = ["Outlook", "Wanted", "act", "at_the_door", "both", "holds", "on_step"]

@@ -13,7 +13,7 @@ import msgspec
 from ..errors import PlanError, UnknownNameError
 from ..events import ChangePlan, Event, Moved, Offered, PlanChanged, Revoked
 from ..plan import RefusalRule, loads
-from . import ladder, refusals, removal, snapshots
+from . import clocks, ladder, refusals, removal, snapshots
 from .intervals import carried
 from .lifecycle import IN_LINE
 from .matching import Events, rematch
@@ -76,7 +76,7 @@ def _go_on(state: State, record: InteractionRecord, at_ms: int) -> None:
     """An interaction stands where it stood; what the new plan has more of is to come yet."""
     _keep_step_end(state, record, at_ms)
     if record.state in IN_LINE:
-        state.arm_opening(record, at_ms)
+        clocks.arm_opening(state.timers, record, at_ms)
     if record.barred is not None and record.queue.plan.refusal.rule in _FOR_A_TIME:
         for agent_id in [who for who, timer in record.barred.items() if timer == UNTIL_RESET]:
             state.unbar(record, agent_id)

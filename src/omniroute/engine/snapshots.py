@@ -13,11 +13,23 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ..errors import JournalError
-from ..events import Kind, OwnStep
-from ..model import Agent, Channel, InteractionState, Message, Presence
-from .climb import Climb
-from .intervals import Interval
-from .records import AgentRecord, InteractionRecord, OfferRecord, QueueRecord, ladder_of
+from ..model import InteractionState
+from .climb import Climb, ladder_of
+from .picture import (
+    AT_FOOT,
+    PLAIN_SIDE,
+    Picture,
+    SavedAgent,
+    SavedClimb,
+    SavedInteraction,
+    SavedIntervals,
+    SavedOffer,
+    SavedPace,
+    SavedSide,
+    SavedTimer,
+)
+from .queue_record import QueueRecord
+from .records import AgentRecord, InteractionRecord, OfferRecord
 from .side import Side
 from .tallies import Tally, Team, TeamKey, team_key
 from .timers import Timer, TimerKind
@@ -28,132 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Picture", "dump", "load", "read"]
 
 _VERSION = 4
-
-
-class _Side(msgspec.Struct, frozen=True, array_like=True):
-    kind: Kind
-    parent_id: str | None
-    conversation_id: str
-    consult_id: str | None
-    in_conference: bool
-    owner_id: str | None
-    is_callback: bool
-    attempts: int
-    wrap_up_until_ms: int
-    wrap_up_limit_ms: int
-    code: str
-    own_priority: int | None = None
-    beside: tuple[str, ...] = ()
-    own_links: int = 0
-
-
-#: The side of an interaction that has none.
-_PLAIN = _Side(Kind.CUSTOMER, None, "", None, False, None, False, 0, 0, 0, "")
-
-
-class _Offer(msgspec.Struct, frozen=True, array_like=True):
-    id: int
-    agent_id: str
-    timer: int
-    since_ms: int
-    accepted_at_ms: int
-
-
-class _Climb(msgspec.Struct, frozen=True, array_like=True):
-    own_steps: tuple[OwnStep, ...]
-    step: int
-    step_ends_at_ms: int | None
-    step_timer: int
-    opening: int
-    opening_timer: int
-    max_wait_ms: int | None
-    clock_timer: int
-
-
-#: The climb of an interaction at the foot of a ladder without clocks.
-_AT_FOOT = _Climb((), 0, None, 0, 0, 0, None, 0)
-
-
-class _Interaction(msgspec.Struct, frozen=True, array_like=True):
-    id: str
-    seq: int
-    messages: tuple[Message, ...]
-    queue: str
-    priority: int
-    requirement: str | None
-    enqueued_at_ms: int
-    arrived_at_ms: int
-    state: InteractionState
-    #: its open offers, or the assignment
-    held_by: tuple[_Offer, ...]
-    offers: int
-    front: bool
-    climb: _Climb | None
-    side: _Side | None
-    barred: tuple[tuple[str, int], ...]
-
-
-class _Agent(msgspec.Struct, frozen=True, array_like=True):
-    agent: Agent
-    presence: Presence
-    idle: int
-    last_offer: int
-    taken: tuple[tuple[str, int], ...]
-    lease_ms: int | None
-    lease_timer: int
-
-
-class _Pace(msgspec.Struct, frozen=True, array_like=True):
-    queue: str
-    served_ms: int
-    gaps: tuple[int, ...]
-
-
-class _Intervals(msgspec.Struct, frozen=True, array_like=True):
-    start_ms: int
-    next_ms: int
-    kept: tuple[Interval, ...]
-    read: tuple[tuple[str, Channel, tuple[int, ...]], ...]
-    read_groups: tuple[tuple[str | None, tuple[int, ...]], ...]
-    groups: tuple[tuple[str | None, tuple[int, ...]], ...]
-
-
-class _Timer(msgspec.Struct, frozen=True, array_like=True):
-    deadline_ms: int
-    number: int
-    kind: TimerKind
-    subject_id: str
-    agent_id: str | None
-
-
-class Picture(msgspec.Struct, frozen=True, array_like=True):
-    """The state as a value; ``plan_text`` is the plan, if it was changed at run time."""
-
-    version: int
-    now_ms: int
-    seq: int
-    last_offer: int
-    idle: int
-    timer_count: int
-    quarantined: int
-    duplicates: int
-    unrouted: int
-    interactions: tuple[_Interaction, ...]
-    agents: tuple[_Agent, ...]
-    teams: tuple[tuple[TeamKey, tuple[int, ...]], ...]
-    timers: tuple[_Timer, ...]
-    seen: tuple[tuple[Channel, tuple[tuple[str, int, str], ...]], ...]
-    tallies: tuple[tuple[str, Channel, tuple[int, ...]], ...]
-    over_rate: int
-    senders: tuple[tuple[Channel, int, tuple[tuple[str, int], ...]], ...]
-    customers: tuple[tuple[str, tuple[str, ...]], ...]
-    last_agents: tuple[tuple[str, str, int], ...]
-    last_callbacks: tuple[tuple[str, int], ...]
-    draining: tuple[str, ...]
-    plan_version: int
-    plan_text: str | None
-    paces: tuple[_Pace, ...]
-    intervals: _Intervals
 
 
 def dump(state: State) -> bytes:
@@ -178,7 +64,7 @@ def dump(state: State) -> bytes:
         ),
         teams=tuple((key, team.row()) for key, team in sorted(state.teams.items())),
         timers=tuple(
-            _Timer(t.deadline_ms, t.number, t.kind, t.subject.id, t.agent_id)
+            SavedTimer(t.deadline_ms, t.number, t.kind, t.subject.id, t.agent_id)
             for t in state.timers.live()
         ),
         seen=tuple(
@@ -207,7 +93,7 @@ def dump(state: State) -> bytes:
         plan_text=state.plan_text,
         draining=tuple(sorted(name for name, q in state.queues.items() if q.is_draining)),
         paces=tuple(
-            _Pace(name, queue.served_ms, tuple(queue.gaps))
+            SavedPace(name, queue.served_ms, tuple(queue.gaps))
             for name, queue in sorted(state.queues.items())
             if queue.served_ms >= 0 or queue.gaps
         ),
@@ -216,8 +102,8 @@ def dump(state: State) -> bytes:
     return msgspec.msgpack.encode(picture)
 
 
-def _agent(record: AgentRecord) -> _Agent:
-    return _Agent(
+def _agent(record: AgentRecord) -> SavedAgent:
+    return SavedAgent(
         record.agent,
         record.presence,
         record.idle,
@@ -289,13 +175,13 @@ def load(state: State, picture: Picture) -> None:
     )
 
 
-def _subject(state: State, timer: _Timer) -> InteractionRecord | AgentRecord:
+def _subject(state: State, timer: SavedTimer) -> InteractionRecord | AgentRecord:
     of_agent = timer.kind is TimerKind.LEASE
     return (state.agents if of_agent else state.interactions)[timer.subject_id]
 
 
-def _interaction(record: InteractionRecord) -> _Interaction:
-    return _Interaction(
+def _interaction(record: InteractionRecord) -> SavedInteraction:
+    return SavedInteraction(
         id=record.id,
         seq=record.seq,
         messages=record.messages,
@@ -306,7 +192,8 @@ def _interaction(record: InteractionRecord) -> _Interaction:
         state=record.state,
         arrived_at_ms=record.arrived_at_ms,
         held_by=tuple(
-            _Offer(o.id, o.agent.id, o.timer, o.since_ms, o.accepted_at_ms) for o in record.held_by
+            SavedOffer(o.id, o.agent.id, o.timer, o.since_ms, o.accepted_at_ms)
+            for o in record.held_by
         ),
         offers=record.offers,
         front=record.front,
@@ -316,9 +203,9 @@ def _interaction(record: InteractionRecord) -> _Interaction:
     )
 
 
-def _climb(climb: Climb) -> _Climb | None:
+def _climb(climb: Climb) -> SavedClimb | None:
     """What is in it; None at the foot."""
-    found = _Climb(
+    found = SavedClimb(
         own_steps=climb.own_steps,
         step=climb.step,
         step_ends_at_ms=climb.step_ends_at_ms,
@@ -328,12 +215,12 @@ def _climb(climb: Climb) -> _Climb | None:
         max_wait_ms=climb.max_wait_ms,
         clock_timer=climb.clock_timer,
     )
-    return None if found == _AT_FOOT else found
+    return None if found == AT_FOOT else found
 
 
-def _side(side: Side) -> _Side | None:
+def _side(side: Side) -> SavedSide | None:
     """What is in it; None when it is as if it had never been needed."""
-    found = _Side(
+    found = SavedSide(
         kind=side.kind,
         parent_id=side.parent_id,
         conversation_id=side.conversation_id,
@@ -349,10 +236,10 @@ def _side(side: Side) -> _Side | None:
         beside=tuple(record.id for record in side.open_beside()),
         own_links=side.own_links,
     )
-    return None if found == _PLAIN else found
+    return None if found == PLAIN_SIDE else found
 
 
-def _restore_side(state: State, kept: _Interaction) -> None:
+def _restore_side(state: State, kept: SavedInteraction) -> None:
     """The facts beside; after all interactions are there, because they point to each other."""
     saved = kept.side
     if saved is None:
@@ -374,9 +261,9 @@ def _restore_side(state: State, kept: _Interaction) -> None:
     side.own_links = saved.own_links
 
 
-def _intervals(state: State) -> _Intervals:
+def _intervals(state: State) -> SavedIntervals:
     intervals = state.intervals
-    return _Intervals(
+    return SavedIntervals(
         start_ms=intervals.start_ms,
         next_ms=intervals.next_ms,
         kept=tuple(intervals.kept),
@@ -386,7 +273,7 @@ def _intervals(state: State) -> _Intervals:
     )
 
 
-def _restore_intervals(state: State, saved: _Intervals) -> None:
+def _restore_intervals(state: State, saved: SavedIntervals) -> None:
     intervals = state.intervals
     intervals.start_ms, intervals.next_ms = saved.start_ms, saved.next_ms
     intervals.kept.extend(saved.kept)
@@ -396,7 +283,9 @@ def _restore_intervals(state: State, saved: _Intervals) -> None:
     intervals.look_back()
 
 
-def _restore_agent(state: State, saved: _Agent, teams: Mapping[TeamKey, tuple[int, ...]]) -> None:
+def _restore_agent(
+    state: State, saved: SavedAgent, teams: Mapping[TeamKey, tuple[int, ...]]
+) -> None:
     capacity = state.capacity(saved.agent)
     record = AgentRecord(saved.agent, state.loads.get(capacity, {}))
     record.presence = saved.presence
@@ -416,7 +305,7 @@ def _restore_agent(state: State, saved: _Agent, teams: Mapping[TeamKey, tuple[in
     state.market.enter(record)
 
 
-def _restored_climb(kept: _Climb, queue: QueueRecord) -> Climb:
+def _restored_climb(kept: SavedClimb, queue: QueueRecord) -> Climb:
     """As it was; a plan of today may have fewer steps and delays."""
     climb = Climb(kept.own_steps, ladder_of(kept.own_steps, queue.plan))
     climb.step = min(kept.step, len(climb.ladder) - 1)
@@ -429,7 +318,7 @@ def _restored_climb(kept: _Climb, queue: QueueRecord) -> Climb:
     return climb
 
 
-def _restore_interaction(state: State, kept: _Interaction) -> None:
+def _restore_interaction(state: State, kept: SavedInteraction) -> None:
     queue = state.queue(kept.queue)
     record = InteractionRecord(
         kept.id,

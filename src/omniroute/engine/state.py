@@ -12,21 +12,16 @@ from ..errors import PlanError
 from ..events import Kind, OwnStep
 from ..model import Agent, Channel, Interaction, InteractionState, Message, Presence
 from ..plan import Capacity, Expression, Plan, Queue, Scope, all_of, not_agents, parse
-from .capacity import Kind as WorkKind
-from .capacity import Load, Loads
+from . import clocks
+from .capacity import Load, Loads, WorkKind
+from .climb import ladder_of
 from .customers import Customers
 from .intervals import Intervals
 from .lanes import Lane, LaneAsk, Need
 from .market import Market
 from .order import HELD_OUT
-from .records import (
-    UNTIL_RESET,
-    AgentRecord,
-    InteractionRecord,
-    OfferRecord,
-    QueueRecord,
-    ladder_of,
-)
+from .queue_record import QueueRecord
+from .records import UNTIL_RESET, AgentRecord, InteractionRecord, OfferRecord
 from .seen import Seen
 from .senders import senders
 from .tallies import Team, TeamKey, team_key
@@ -290,81 +285,6 @@ class State:
             if served_ms >= 0 and queue.lined == 1:
                 queue.served_ms = served_ms
 
-    def arm_step(self, record: InteractionRecord, began_at_ms: int) -> None:
-        """Set the end of the step that began at that moment; the last step has none."""
-        timers, climb = self.timers, record.climbing()
-        timers.cancel(climb.step_timer)
-        step = climb.ladder[climb.step]
-        if step.for_ms is not None:
-            climb.step_ends_at_ms = began_at_ms + step.for_ms
-            climb.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
-        elif step.until_ms is not None:
-            climb.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
-            if record.arrived_at_ms == began_at_ms:
-                fifo = timers.fifo(TimerKind.STEP, step.until_ms)
-                climb.step_timer = fifo.set(began_at_ms, record)
-            else:
-                climb.step_timer = timers.at(TimerKind.STEP, ends_at_ms, record)
-        else:
-            climb.step_ends_at_ms = None
-            climb.step_timer = 0
-
-    def arm_opening(self, record: InteractionRecord, at_ms: int) -> None:
-        """Set the moment at which more agents have access, unless it has passed already."""
-        delays = record.queue.delays
-        if not delays and not record.climb.opening_timer:
-            return
-        climb = record.climbing()
-        self.timers.cancel(climb.opening_timer)
-        climb.opening_timer = 0
-        if climb.opening < len(delays):
-            delay_ms = delays[climb.opening]
-            opens_at_ms = record.arrived_at_ms + delay_ms
-            if record.arrived_at_ms == at_ms:
-                fifo = self.timers.fifo(TimerKind.ACCESS, delay_ms)
-                climb.opening_timer = fifo.set(at_ms, record)
-            elif opens_at_ms > at_ms:
-                climb.opening_timer = self.timers.at(TimerKind.ACCESS, opens_at_ms, record)
-
-    def arm(self, record: InteractionRecord, at_ms: int) -> None:
-        """It begins to wait: set the end of its step, its next opening, the end of its patience."""
-        climb = record.climb
-        if len(climb.ladder) > 1:
-            self.arm_step(record, at_ms)
-        if record.queue.delays:
-            self.arm_opening(record, at_ms)
-        if climb.max_wait_ms is not None:
-            fifo = self.timers.fifo(TimerKind.TOO_LONG, climb.max_wait_ms)
-            climb.clock_timer = fifo.set(at_ms, record)
-
-    def pause_ladder(self, record: InteractionRecord) -> None:
-        """The ladder, the openings and the end of its patience stand still."""
-        climb = record.climb
-        if climb.step_timer or climb.opening_timer or climb.clock_timer:
-            self.timers.cancel(climb.step_timer)
-            self.timers.cancel(climb.opening_timer)
-            self.timers.cancel(climb.clock_timer)
-            climb.step_timer = climb.opening_timer = climb.clock_timer = 0
-
-    def ring_at(self, record: InteractionRecord, kind: TimerKind, due_ms: int, at_ms: int) -> None:
-        """What is set aside starts or comes back then; a moment that has passed is now."""
-        climb = record.climbing()
-        self.timers.cancel(climb.clock_timer)
-        climb.clock_timer = self.timers.at(kind, max(due_ms, at_ms), record)
-
-    def resume_ladder(self, record: InteractionRecord, at_ms: int) -> None:
-        """They go on, unless the end of the step or the opening has passed meanwhile."""
-        climb = record.climb
-        ends_at_ms = climb.step_ends_at_ms
-        if ends_at_ms is not None and ends_at_ms > at_ms:
-            climb.step_timer = self.timers.at(TimerKind.STEP, ends_at_ms, record)
-        if record.queue.delays:
-            self.arm_opening(record, at_ms)
-        if climb.max_wait_ms is not None:
-            ends_at_ms = record.arrived_at_ms + climb.max_wait_ms
-            if ends_at_ms > at_ms:
-                climb.clock_timer = self.timers.at(TimerKind.TOO_LONG, ends_at_ms, record)
-
     # --- agents and what they carry -------------------------------------------------------
 
     def join_team(self, record: AgentRecord, at_ms: int) -> None:
@@ -484,7 +404,7 @@ class State:
         if record.is_plain:
             return
         self.unbar(record)
-        self.pause_ladder(record)
+        clocks.pause(self.timers, record)
         side = record.side
         if side is not None and side.kind is Kind.CONSULT:
             parent = self.interactions.get(side.parent_id or "")
