@@ -126,6 +126,9 @@ class Sipp:
         path.write_text(text)
         self.log = tmp_path / f"{scenario}.log"
         options = ["-sf", str(path), "-i", "127.0.0.1", "-p", str(port), "-m", "1", "-nostdin"]
+        # Kamailio has several workers: a phone's 180 may come behind its 200. What the scenario
+        # needs must come all the same.
+        options += ["-default_behaviors", "all,-abortunexp"]
         errors = [
             "-trace_msg",
             "-message_file",

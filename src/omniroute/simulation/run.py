@@ -41,7 +41,7 @@ def simulate(
     ``observe`` sees every batch of events, ``record`` every command with its moment and events
     (a tick at the end closes the day). With the scenario's faults both see the router's time,
     which may differ from that of the world. Raises `UnknownNameError` or `PlanError` when the
-    scenario does not fit the plan. Costs about 20 us per interaction, and memory that does not grow
+    scenario does not fit the plan. Costs about 20 us per interaction, and memory that hardly grows
     with simulated time.
     """
     if plan is None:
