@@ -26,7 +26,10 @@ GROUP = "omniroute_hot_path"
 MODULES = {
     "engine": (
         "apply",
+        "boards",
         "capacity",
+        "climb",
+        "clocks",
         "conduct",
         "core",
         "customers",
@@ -43,8 +46,10 @@ MODULES = {
         "matching",
         "order",
         "presence",
+        "queue_record",
         "records",
         "removal",
+        "senders",
         "side",
         "standing",
         "state",

@@ -13,7 +13,7 @@ from engine.cases import walk
 from engine.naive_pace import NaivePace
 from engine.naive_plans import loaded
 from omniroute import events as ev
-from omniroute.engine import Counts, Engine, GroupCounts, estimates, records
+from omniroute.engine import Counts, Engine, GroupCounts, estimates, queue_record
 from omniroute.engine.estimates import ewt_ms, recent_service_level
 from omniroute.errors import UsageError
 from omniroute.events import Event
@@ -280,7 +280,7 @@ def test_waits_are_estimated_and_service_levels_told_as_the_page_says(
 ) -> None:
     """With fewer samples than in earnest, because walks are short."""
     monkeypatch.setattr(estimates, "MIN_SAMPLES", 2)
-    monkeypatch.setattr(records, "SERVICES", 4)
+    monkeypatch.setattr(queue_record, "SERVICES", 4)
     known = 0
     for seed in range(first, first + 20):
         plan, commands = short(seed, 250)

@@ -59,7 +59,7 @@ def samples(case: Case, seed: int, arrivals: int) -> list[tuple[ExpectedWait, in
         if engine.interaction(name).agent_id is None and before is not None and is_patient:
             wait = engine.expected_wait("q", before.position)
             queue = engine._state.queues["q"]
-            plain_ms = before.position * queue.gaps_ms // len(queue.gaps)
+            plain_ms = before.position * sum(queue.gaps) // len(queue.gaps)
             told[name] = (at_ms, wait, plain_ms)
         elif case.patience_ms and not is_patient:
             leaves_ms = at_ms + int(dice.expovariate(1 / case.patience_ms))
