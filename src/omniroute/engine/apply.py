@@ -59,6 +59,7 @@ from .fold_waiting import (
     step_reached,
 )
 from .state import State
+from .timers import TimerKind
 
 __all__ = [
     "abandoned",
@@ -113,7 +114,9 @@ def apply(state: State, event: Event) -> None:
 
 def _replay_offered(state: State, event: ev.Offered) -> None:
     record = state.interactions[event.interaction_id]
-    offered(state, event, record, state.agents[event.agent_id])
+    # Another plan may have been in force, with another time.
+    timers = state.timers.fifo(TimerKind.OFFER, event.expires_at_ms - event.at_ms)
+    offered(state, event, record, state.agents[event.agent_id], timers)
 
 
 def _replay_accepted(state: State, event: ev.Accepted) -> None:

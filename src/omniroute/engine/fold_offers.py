@@ -10,7 +10,7 @@ from .lifecycle import INTERACTION
 from .order import HELD_OUT
 from .records import AgentRecord, InteractionRecord, OfferRecord
 from .state import State
-from .timers import TimerKind
+from .timers import Fifo, TimerKind
 
 __all__ = [
     "accepted",
@@ -32,9 +32,13 @@ _COMPLETED = INTERACTION[ev.Completed]
 
 
 def offered(
-    state: State, event: ev.Offered, record: InteractionRecord, agent: AgentRecord
+    state: State,
+    event: ev.Offered,
+    record: InteractionRecord,
+    agent: AgentRecord,
+    timers: Fifo,
 ) -> OfferRecord:
-    """Held out to an agent; it holds his capacity."""
+    """Held out to an agent, whose capacity it holds; ``timers`` are those of its duration."""
     offer_id, at_ms = event.offer_id, event.at_ms
     offer = OfferRecord(offer_id, record, agent, at_ms)
     record.state = _OFFERED[record.state]
@@ -57,9 +61,6 @@ def offered(
     agent.team.offered += 1
     if queue.counts_taken:
         agent.taken[queue.name] = agent.taken.get(queue.name, 0) + 1
-    timers = queue.offer_timers
-    if at_ms + timers.duration_ms != event.expires_at_ms:  # a journal, under another plan
-        timers = state.timers.fifo(TimerKind.OFFER, event.expires_at_ms - at_ms)
     offer.timer = timers.set(at_ms, record, agent.id)
     if queue.max_offers_at_once > 1:
         state.refile(record)
@@ -73,7 +74,6 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     record.state = _ACCEPTED[record.state]
     if not record.is_plain or record.lane is not None:
         _settle(state, record, offer)
-    record.offers = 0
     state.timers.live_numbers.discard(offer.timer)
     offer.timer = 0
     offer.accepted_at_ms = at_ms
@@ -164,6 +164,7 @@ def requeued(state: State, event: ev.Requeued) -> None:
     offer = state.offers[event.assignment_id]
     record = offer.record
     record.state = INTERACTION[ev.Requeued][record.state]
+    record.offers = 0
     agent = state.give_back(offer)
     state.touch(agent)
     record.tally.requeued += 1

@@ -114,12 +114,13 @@ class Intervals:
 
     def _close(self, state: State) -> None:
         end_ms, length_ms = self.next_ms, self.length_ms
-        found = self.running(state, end_ms)
+        totals = group_totals(state, end_ms)
+        found = self._since(state, end_ms, totals)
         if found.queues or found.groups:
             self.kept.append(found)
         for name, channel, _ in found.queues:
             self.read[name, channel] = state.queues[name].tallies[channel].row()
-        self.read_groups = group_totals(state, end_ms)
+        self.read_groups = totals
         self.start_ms, self.next_ms = end_ms, end_ms - end_ms % length_ms + length_ms
 
     def _skip(self, state: State, first_ms: int, last_ms: int) -> None:
@@ -135,14 +136,17 @@ class Intervals:
 
     def running(self, state: State, now_ms: int) -> Interval:
         """The interval that is not over, up to now. O(tallies + teams)."""
+        return self._since(state, now_ms, group_totals(state, now_ms))
+
+    def _since(self, state: State, now_ms: int, totals: dict[str | None, Row]) -> Interval:
+        """What was counted since the last reading."""
         queues = (
             (name, channel, _less(tally.row(), self.read.get((name, channel), _NO_COUNTS)))
             for name, queue in sorted(state.queues.items())
             for channel, tally in sorted(queue.tallies.items())
         )
         groups = (
-            (name, _less(row, self.read_groups.get(name, _NOTHING)))
-            for name, row in group_totals(state, now_ms).items()
+            (name, _less(row, self.read_groups.get(name, _NOTHING))) for name, row in totals.items()
         )
         return Interval(
             self.start_ms,

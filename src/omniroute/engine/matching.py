@@ -103,14 +103,15 @@ def offer(
 ) -> OfferRecord:
     """Hold it out to an agent; in a queue that accepts for him it is his at once."""
     queue = record.queue
-    expires_at_ms = at_ms + queue.offer_timers.duration_ms
+    timers = queue.offer_timers
+    expires_at_ms = at_ms + timers.duration_ms
     number = state.last_offer + 1
     if how is _MATCHED:
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms)
     else:
         over = how is OfferKind.ASSIGNED and not agent.load.open & record.kind.bit
         event = Offered(at_ms, number, record.id, agent.id, expires_at_ms, how, over)
-    offered = apply.offered(state, event, record, agent)
+    offered = apply.offered(state, event, record, agent, timers)
     out.append(event)
     if queue.auto_accept and how is _MATCHED:
         accept(state, offered, at_ms, out)

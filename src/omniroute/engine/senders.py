@@ -15,13 +15,17 @@ from ..plan import SenderRate
 __all__ = ["Senders", "Window", "senders"]
 
 
+#: More than anybody sends.
+_UNBOUNDED = 1 << 62
+
+
 class Window:
     """Who sent how much on one channel since the running window began."""
 
     __slots__ = ("_length_ms", "_max_senders", "_maximum", "counts", "ends_ms")
 
     def __init__(self, maximum: int, length_ms: int, max_senders: int) -> None:
-        self._maximum = maximum
+        self._maximum = maximum or _UNBOUNDED
         self._length_ms = length_ms
         self._max_senders = max_senders
         self.ends_ms = 0
@@ -29,13 +33,11 @@ class Window:
 
     def is_over(self, sender: str, now_ms: int) -> bool:
         """Whether one more message of a sender is over the rate. Nobody's is never."""
-        if now_ms >= self.ends_ms:
-            return False
-        return 0 < self._maximum <= self.counts.get(sender, 0)
+        return self.counts.get(sender, 0) >= self._maximum and now_ms < self.ends_ms
 
     def count(self, sender: str, at_ms: int) -> None:
         """A message of this sender was routed. O(1) amortised."""
-        if not self._maximum or not sender:
+        if self._maximum is _UNBOUNDED or not sender:
             return
         if at_ms >= self.ends_ms:
             self.ends_ms = at_ms - at_ms % self._length_ms + self._length_ms

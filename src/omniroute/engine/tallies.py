@@ -15,6 +15,8 @@ for each of a thousand agents.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -105,7 +107,10 @@ class Tally:
 
     def row(self) -> tuple[int, ...]:
         """All counts, in the order of ``__slots__``."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return _counts_of(self)
+
+
+_counts_of: Callable[[Tally], tuple[int, ...]] = attrgetter(*Tally.__slots__)
 
 
 def team_key(agent: Agent) -> TeamKey:
@@ -204,7 +209,7 @@ class Team:
 
     def row(self) -> tuple[int, ...]:
         """All of it as it stands, in the order of ``FIELDS``."""
-        return tuple(getattr(self, name) for name in self.FIELDS)
+        return _fields_of(self)
 
     def totals(self, now_ms: int, carried_ms: int) -> tuple[int, ...]:
         """What it comes to now, in the order of `AGENT_FIELDS`.
@@ -229,3 +234,6 @@ class Team:
             self.carried_ms + carried_ms,
             (busy_ms + idle_ms) * self.units,
         )
+
+
+_fields_of: Callable[[Team], tuple[int, ...]] = attrgetter(*Team.FIELDS)
