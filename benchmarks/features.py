@@ -14,6 +14,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
@@ -129,12 +130,10 @@ def measure(name: str, shape: Shape, turns: int) -> dict[str, Any]:
     """One feature beside the plain plan."""
     mine, plain = Runner(name, shape), Runner("plain", shape)
     mine.turn(), plain.turn()
-    took = beside = 0
-    for _ in range(turns):
-        took += mine.turn()
-        beside += plain.turn()
-    steps = turns * TURN * 1_000
-    return {"name": name, "us": took / steps, "plain_us": beside / steps, "ratio": took / beside}
+    took, beside = zip(*((mine.turn(), plain.turn()) for _ in range(turns)), strict=True)
+    # Medians: one full garbage collection in one turn would be the whole difference.
+    us, plain_us = (median(each) / TURN / 1_000 for each in (took, beside))
+    return {"name": name, "us": us, "plain_us": plain_us, "ratio": us / plain_us}
 
 
 def main() -> None:
@@ -148,7 +147,7 @@ def main() -> None:
     rows = []
     for name in FEATURES if args.case is None else [args.case]:
         print(f"{name} ...", file=sys.stderr)
-        rows.append(measure(name, shape, 10))
+        rows.append(measure(name, shape, 20))
     if args.json:
         found = {"engine": engine_build(), "waiting": args.waiting, "agents": 1_000, "cases": rows}
         print(json.dumps(found, indent=1))

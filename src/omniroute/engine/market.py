@@ -311,9 +311,20 @@ class Market:
         for agent_id in sorted(agent_ids - self._named):
             self._named.add(agent_id)
             record = self._agents.get(agent_id)
-            if record is not None:
-                self.leave(record)
-                self.enter(record)
+            if record is not None and record.profile.example.id != agent_id:
+                self._single_out(record)
+
+    def _single_out(self, record: AgentRecord) -> None:
+        """Give him a profile of his own: that of his kind, where he is the only one of it."""
+        profile = record.profile
+        if len(profile.agents) > 1:
+            self.leave(record)
+            self.enter(record)
+            return
+        # No need names him yet, so each says of him what it said of his kind.
+        del self._profiles[profile.key]
+        profile.key, profile.example = profile_key(record.agent, named=True), record.agent
+        self._profiles[profile.key] = profile
 
     def _new_lane(
         self, queue: QueueRecord, expression: Expression | None, channel: Channel
