@@ -73,17 +73,15 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     queue = record.queue
     record.state = _ACCEPTED[record.state]
     if not record.is_plain or record.lane is not None:
-        _settle(state, record, offer)
-    state.timers.live_numbers.discard(offer.timer)
+        _wait_no_more(state, record, offer)
+    state.timers.cancel(offer.timer)
     offer.timer = 0
     offer.accepted_at_ms = at_ms
     queue.waiting -= 1
     state.waiting -= 1
     if agent.load.offers:
         state.settle(agent)
-    state.idle = agent.idle = state.idle + 1
-    if not agent.stale:
-        state.market.mark(agent)
+    state.touch(agent)
     waited_ms = at_ms - record.arrived_at_ms
     tally, team = record.tally, agent.team
     tally.accepted += 1
@@ -98,7 +96,7 @@ def accepted(state: State, event: ev.Accepted, offer: OfferRecord) -> None:
     queue.served_ms = at_ms if queue.lined else -1
 
 
-def _settle(state: State, record: InteractionRecord, offer: OfferRecord) -> None:
+def _wait_no_more(state: State, record: InteractionRecord, offer: OfferRecord) -> None:
     """It waits no more, and its clocks stand still."""
     state.stop_waiting(record)
     if record.offer is not offer or offer.other is not None:
@@ -221,7 +219,7 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     record = offer.record
     record.state = _COMPLETED[record.state]
     agent = state.give_back(offer)
-    state.idle = agent.idle = state.idle + 1  # as `touch`; he was marked just now
+    state.touch(agent)
     if state.keeps_last_agents:
         _remember_last_agent(state, record, event)
     state.end(record)

@@ -125,7 +125,7 @@ class InteractionRecord:
         self.place: int
         #: the first of its open offers, or its one assignment
         self.offer: OfferRecord | None = None
-        #: how often it was offered since it was last accepted
+        #: how often it was offered since it began to wait, or waits again
         self.offers = 0
         #: agent id -> number of the timer that lifts the refusal, or UNTIL_RESET
         self.barred: dict[str, int] | None = None
