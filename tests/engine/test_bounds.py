@@ -8,6 +8,7 @@ import pytest
 
 from omniroute.engine import Engine
 from omniroute.engine.records import InteractionRecord
+from omniroute.engine.timers import Fifo
 from omniroute.errors import PlanError, UnknownNameError
 from omniroute.events import (
     Accept,
@@ -15,6 +16,7 @@ from omniroute.events import (
     Decline,
     Duplicate,
     Offered,
+    OwnStep,
     Queued,
     Rejected,
     SignIn,
@@ -40,6 +42,25 @@ def test_one_old_timer_does_not_keep_what_ended_behind_it() -> None:
     gc.collect()
     alive = sum(isinstance(found, InteractionRecord) for found in gc.get_objects())
     assert alive < 200
+
+
+@pytest.mark.parametrize("own", ["steps", "max_wait_ms"])
+def test_durations_of_an_interactions_own_leave_nothing(own: str) -> None:
+    engine = Engine(Plan(queues=[Queue(name="q")]))
+    engine.receive(SignIn(Agent(id="a")), 0)
+    for number in range(2_000):
+        given_ms = 86_400_000 + number
+        steps = (OwnStep('agent == "a"', for_ms=given_ms),) if own == "steps" else ()
+        max_wait_ms = None if steps else given_ms
+        submit = Submit(CHAT, queue="q", steps=steps, max_wait_ms=max_wait_ms)
+        offered = engine.receive(submit, number)[1]
+        assert isinstance(offered, Offered)
+        engine.receive(Accept(offered.offer_id), number)
+        engine.receive(Complete(offered.offer_id), number)
+    gc.collect()
+    found = gc.get_objects()
+    assert sum(isinstance(each, InteractionRecord) for each in found) < 200
+    assert sum(isinstance(each, Fifo) for each in found) < 200
 
 
 def test_a_queue_that_the_plan_has_no_more_keeps_its_work() -> None:

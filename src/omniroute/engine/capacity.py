@@ -9,8 +9,9 @@ A *kind* of work is a channel; in a queue that has limits of its own for one age
 that queue. ``open`` is a bit set over kinds: what may still be offered. The channels have the
 lowest bits, each such queue a block of as many above them: what fits there is what fits
 anywhere, moved to its block, or nothing. A larger load has no kind open that a smaller one has
-closed, so only giving back and new rights make room. A plan that sets no such limit has no
-kinds but the channels, and no load counts offers.
+closed, so room is made only by giving back, by an acceptance where open offers are limited, by a
+wrap-up that counts in its own queue alone, and by new rights. A plan that sets no such limits has
+no kinds but the channels, and no load counts offers.
 """
 
 from __future__ import annotations

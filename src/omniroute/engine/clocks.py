@@ -1,4 +1,7 @@
-"""The clocks of an interaction that waits: the end of its step, its next opening, its patience."""
+"""The clocks of an interaction that waits: the end of its step, its next opening, its patience.
+
+Durations of the plan have FIFOs; what an interaction brought with it is set at its moment.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ def arm_step(timers: Timers, record: InteractionRecord, began_at_ms: int) -> Non
     step = climb.ladder[climb.step]
     if step.for_ms is not None:
         climb.step_ends_at_ms = began_at_ms + step.for_ms
-        climb.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
+        if climb.step < len(climb.own_steps):
+            climb.step_timer = timers.at(TimerKind.STEP, climb.step_ends_at_ms, record)
+        else:
+            climb.step_timer = timers.fifo(TimerKind.STEP, step.for_ms).set(began_at_ms, record)
     elif step.until_ms is not None:
         climb.step_ends_at_ms = ends_at_ms = record.arrived_at_ms + step.until_ms
         if record.arrived_at_ms == began_at_ms:
@@ -53,9 +59,13 @@ def arm(timers: Timers, record: InteractionRecord, at_ms: int) -> None:
         arm_step(timers, record, at_ms)
     if record.queue.delays:
         arm_opening(timers, record, at_ms)
-    if climb.max_wait_ms is not None:
-        fifo = timers.fifo(TimerKind.TOO_LONG, climb.max_wait_ms)
-        climb.clock_timer = fifo.set(at_ms, record)
+    max_wait_ms = climb.max_wait_ms
+    if max_wait_ms is None:
+        return
+    if max_wait_ms == record.queue.plan.max_wait_ms:
+        climb.clock_timer = timers.fifo(TimerKind.TOO_LONG, max_wait_ms).set(at_ms, record)
+    else:
+        climb.clock_timer = timers.at(TimerKind.TOO_LONG, at_ms + max_wait_ms, record)
 
 
 def pause(timers: Timers, record: InteractionRecord) -> None:

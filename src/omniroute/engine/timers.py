@@ -2,8 +2,9 @@
 
 Timers that share a duration are set in time order, so their deadlines arrive in order and a deque
 is a perfect priority queue. Only a deadline that does not follow from "now plus a
-duration" (a step resumed after a requeue, a restored snapshot) needs the heap. A timer is
-cancelled by forgetting its number; its entry is dropped when it reaches the front.
+duration" (a step resumed after a requeue, a restored snapshot) needs the heap, and so does a
+duration that no plan has: there may be as many as interactions. A timer is cancelled by forgetting
+its number; its entry is dropped when it reaches the front, or when the cancelled may be the most.
 
 Order: by deadline, then by number, that is by the moment of setting.
 """
@@ -111,7 +112,15 @@ class Timers:
     changes nothing.
     """
 
-    __slots__ = ("_fifos", "_odd", "count", "live_numbers", "next_due", "wake_ms")
+    __slots__ = (
+        "_fifos",
+        "_odd",
+        "_sweep_at",
+        "count",
+        "live_numbers",
+        "next_due",
+        "wake_ms",
+    )
 
     def __init__(self) -> None:
         self.next_due = NEVER
@@ -121,6 +130,8 @@ class Timers:
         self.live_numbers: set[int] = set()
         self._fifos: dict[tuple[TimerKind, int], Fifo] = {}
         self._odd: list[_Entry] = []
+        #: so many odd ones before the cancelled ones are looked for
+        self._sweep_at = _SWEEP_AT_LEAST
 
     def fifo(self, kind: TimerKind, duration_ms: int) -> Fifo:
         """The FIFO of a kind and duration."""
@@ -132,7 +143,7 @@ class Timers:
     def at(
         self, kind: TimerKind, deadline_ms: int, subject: InteractionRecord | AgentRecord
     ) -> int:
-        """Set a timer at any moment; returns its number. O(log n)."""
+        """Set a timer at any moment; returns its number. O(log n) amortised."""
         self.count = number = self.count + 1
         self._push((deadline_ms, number, kind, subject, None))
         return number
@@ -189,6 +200,10 @@ class Timers:
         return Timer._make(best)
 
     def _push(self, entry: _Entry) -> None:
+        if len(self._odd) >= self._sweep_at:
+            self._odd = [odd for odd in self._odd if odd[1] in self.live_numbers]
+            heapq.heapify(self._odd)
+            self._sweep_at = max(_SWEEP_AT_LEAST, 2 * len(self._odd))
         self.live_numbers.add(entry[1])
         heapq.heappush(self._odd, entry)
         if entry[0] < self.next_due:
