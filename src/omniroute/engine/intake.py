@@ -401,6 +401,6 @@ def _refused_at_door(
         used = state.lanes_in_use()
         effective = state.effective(queue, event.steps, 0, event.requirement)
         key = (queue.name, all_of(effective, queue.closed(opening)), event.message.channel)
-        if len(used) >= limits.max_lanes and state.market.lanes.get(key) not in used:
+        if len(used) >= limits.max_lanes and key not in used:
             return RejectReason.LANES_EXHAUSTED
     return None

@@ -147,6 +147,11 @@ class Lane:
     def __len__(self) -> int:
         return len(self.heap) - len(self.gone)
 
+    @property
+    def key(self) -> LaneKey:
+        """What makes it this lane and no other."""
+        return self.queue.name, self.need.expression, self.channel
+
     def head(self, now_ms: int) -> tuple[int, int]:
         """The first, as (its place among the lanes now, its key). The lane is not empty."""
         key = self.heap[0]

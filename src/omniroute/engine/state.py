@@ -17,7 +17,7 @@ from .capacity import Load, Loads, WorkKind
 from .climb import ladder_of
 from .customers import Customers
 from .intervals import Intervals
-from .lanes import Lane, LaneAsk, Need
+from .lanes import Lane, LaneAsk, LaneKey, Need
 from .market import Market
 from .order import HELD_OUT
 from .queue_record import QueueRecord
@@ -188,9 +188,12 @@ class State:
         """Who may take it now, presence, room and refusals aside."""
         return self.lane(record.queue, record.ask).need
 
-    def lanes_in_use(self) -> set[Lane]:
-        """The lanes that are asked for, refusals and open offers aside. O(waiting)."""
-        return {self.lane(r.queue, r.ask) for r in self.market.open_to_offers()}
+    def lanes_in_use(self) -> set[LaneKey]:
+        """The lanes that are asked for, refusals and open offers aside. O(waiting).
+
+        By their keys: an empty one may be swept, and made anew, while they are counted.
+        """
+        return {self.lane(r.queue, r.ask).key for r in self.market.open_to_offers()}
 
     def required_skills(self, record: InteractionRecord) -> tuple[str, ...]:
         """The skills that its members, step and own requirement require, for the strategies."""
