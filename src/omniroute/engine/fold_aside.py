@@ -125,7 +125,7 @@ def _wait_anew(
 def _give_up(state: State, offer: OfferRecord, at_ms: int) -> None:
     """The agent's part is over, for now or for good."""
     record = offer.record
-    agent = state.give_back(offer)
+    agent = state.give_back(offer, at_ms)
     state.touch(agent)
     handled_ms = at_ms - offer.accepted_at_ms
     record.tally.handle_ms += handled_ms

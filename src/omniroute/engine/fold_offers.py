@@ -138,7 +138,7 @@ def _offer_over(
     record = offer.record
     if offer.agent.load.offers:
         state.settle(offer.agent)
-    agent = state.give_back(offer)
+    agent = state.give_back(offer, event.at_ms)
     if record.state is InteractionState.OFFERED and record.offer is None:
         record.state = INTERACTION[type(event)][record.state]
     state.refile(record)
@@ -163,7 +163,7 @@ def requeued(state: State, event: ev.Requeued) -> None:
     record = offer.record
     record.state = INTERACTION[ev.Requeued][record.state]
     record.offers = 0
-    agent = state.give_back(offer)
+    agent = state.give_back(offer, event.at_ms)
     state.touch(agent)
     record.tally.requeued += 1
     handled_ms = event.at_ms - offer.accepted_at_ms
@@ -218,7 +218,7 @@ def completed(state: State, event: ev.Completed, offer: OfferRecord) -> None:
     """Finished."""
     record = offer.record
     record.state = _COMPLETED[record.state]
-    agent = state.give_back(offer)
+    agent = state.give_back(offer, event.at_ms)
     state.touch(agent)
     if state.keeps_last_agents:
         _remember_last_agent(state, record, event)

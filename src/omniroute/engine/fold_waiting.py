@@ -158,7 +158,7 @@ def cancelled(state: State, event: ev.Cancelled) -> None:
         _stop_waiting(state, event)
     else:
         record.state = INTERACTION[ev.Cancelled][record.state]
-        state.touch(state.give_back(record.offer))
+        state.touch(state.give_back(record.offer, event.at_ms))
         state.end(record)
     record.tally.cancelled += 1
 

@@ -325,17 +325,17 @@ class State:
         if not agent.stale:
             self.market.mark(agent)
 
-    def give_back(self, offer: OfferRecord) -> AgentRecord:
+    def give_back(self, offer: OfferRecord, at_ms: int) -> AgentRecord:
         """The agent does not carry it any more; returns him."""
         agent, record, offer_id = offer.agent, offer.record, offer.id
         del self.offers[offer_id]
         del agent.work[offer_id]
-        kind, before, now_ms = offer.kind, agent.load, self.now_ms
+        kind, before = offer.kind, agent.load
         agent.load = load = before.minus.get(kind) or self.loads.minus(before, kind)
         team = agent.team
-        team.carried_ms += (before.spent - load.spent) * (now_ms - offer.since_ms)
+        team.carried_ms += (before.spent - load.spent) * (at_ms - offer.since_ms)
         if not load.counts:
-            team.work(now_ms, -1, ready=agent.presence is _READY)
+            team.work(at_ms, -1, ready=agent.presence is _READY)
         if not agent.stale:
             self.market.mark(agent)
         if record.is_plain:
