@@ -231,7 +231,7 @@ def new_lane(index: int, queue: QueueRecord, need: Need, channel: Channel) -> La
 
 def first_of(lanes: Iterable[Lane | None], agent: AgentRecord, now_ms: int) -> int:
     """The place of the first in lanes that may age or share; `EMPTY`: nothing waits in them."""
-    heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane]
+    heads = [(lane, *lane.head(now_ms)) for lane in lanes if lane is not None and len(lane)]
     if not heads:
         return EMPTY
     shares = any(lane.queue.plan.share is not None for lane, _, _ in heads)
